@@ -1,0 +1,77 @@
+//! What can be wrong with a package file, or with a text that should name a version, package or dependency.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a package could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file could not be opened.
+    #[error("cannot open {}: {source}", path.display())]
+    Open {
+        /// The file asked for.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The bytes ended, or could not be read, inside the named part.
+    #[error("cannot read the {part}: {source}")]
+    Read {
+        /// "lead", "signature", "header" or "payload".
+        part: &'static str,
+        /// What the reader said.
+        source: io::Error,
+    },
+    /// The file ends before the named part does.
+    #[error("the file is truncated: it ends inside the {part}")]
+    Truncated {
+        /// "lead", "signature", "header" or "payload".
+        part: &'static str,
+    },
+    /// The first bytes are not those of an RPM.
+    #[error("this is not an RPM package (it does not start with the RPM magic number)")]
+    NotRpm,
+    /// A part of the file is malformed or over a limit.
+    #[error("the {part} is damaged: {reason}")]
+    Damaged {
+        /// "lead", "signature", "header" or "payload".
+        part: &'static str,
+        /// What is wrong, for people.
+        reason: String,
+    },
+    /// A tag that every package has is missing.
+    #[error("the header has no {0}")]
+    MissingTag(&'static str),
+}
+
+impl Error {
+    pub(crate) fn damaged(part: &'static str, reason: impl Into<String>) -> Self {
+        Self::Damaged { part, reason: reason.into() }
+    }
+
+    pub(crate) fn reading(part: &'static str, source: io::Error) -> Self {
+        if source.kind() == io::ErrorKind::UnexpectedEof {
+            Self::Truncated { part }
+        } else {
+            Self::Read { part, source }
+        }
+    }
+}
+
+/// Why a text is not a version, package name or dependency.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a {what}: {reason}")]
+pub struct ParseError {
+    /// What it should have been, such as "version".
+    pub what: &'static str,
+    /// The text as given, shortened to its first 200 characters.
+    pub text: String,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
+impl ParseError {
+    pub(crate) fn new(what: &'static str, text: &str, reason: &'static str) -> Self {
+        Self { what, text: text.chars().take(200).collect(), reason }
+    }
+}

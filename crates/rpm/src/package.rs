@@ -1,0 +1,200 @@
+//! A package file up to its payload.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use crate::dependency::{Dependency, DependencyFlags, DependencyKind};
+use crate::{Changelog, Error, Evr, FileEntry, Header, Nevra, Tag, changelog, files, tag};
+
+const LEAD_SIZE: u64 = 96;
+const LEAD_MAGIC: [u8; 4] = [0xED, 0xAB, 0xEE, 0xDB];
+
+/// The first 96 bytes: obsolete but for the magic number and the kind of package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lead {
+    /// Format version: 3 in all packages since 1997 (also those called v4), 4 in v6 packages.
+    pub major: u8,
+    /// Minor format version.
+    pub minor: u8,
+    /// Whether it says that this is a source package.
+    pub source: bool,
+}
+
+/// Lead, signature and header of one package. The payload is not read.
+#[derive(Debug, Clone)]
+pub struct Package {
+    /// The lead.
+    pub lead: Lead,
+    /// Sizes, digests and signatures over the rest of the file.
+    pub signature: Header,
+    /// Everything the package says of itself.
+    pub header: Header,
+    /// Offset of the header's first byte in the file.
+    pub header_start: u64,
+    /// Offset behind the header's last byte: where the payload starts.
+    pub header_end: u64,
+}
+
+impl Package {
+    /// Reads a package exactly up to its payload: the reader stands at the payload's first byte afterwards.
+    ///
+    /// # Errors
+    /// Not an RPM, truncated, or a header that is malformed or over rpm's limits.
+    pub fn read(mut from: impl Read) -> Result<Self, Error> {
+        let mut bytes = [0u8; LEAD_SIZE as usize];
+        from.read_exact(bytes.split_at_mut(4).0).map_err(|e| Error::reading("lead", e))?;
+        if !bytes.starts_with(&LEAD_MAGIC) {
+            return Err(Error::NotRpm);
+        }
+        from.read_exact(bytes.split_at_mut(4).1).map_err(|e| Error::reading("lead", e))?;
+        let [_, _, _, _, major, minor, kind_high, kind_low, ..] = bytes;
+        let lead = Lead { major, minor, source: u16::from_be_bytes([kind_high, kind_low]) == 1 };
+        if !(3..=6).contains(&major) {
+            return Err(Error::damaged("lead", format!("package format {major} is not supported, only 3 to 6")));
+        }
+        let (signature, size) = Header::read(&mut from, "signature")?;
+        let padding = (8 - size % 8) % 8;
+        let mut pad = [0u8; 8];
+        let pad = pad.split_at_mut(usize::try_from(padding).unwrap_or(0)).0;
+        from.read_exact(pad).map_err(|e| Error::reading("signature", e))?;
+        let header_start = LEAD_SIZE + size + padding;
+        let (header, size) = Header::read(&mut from, "header")?;
+        Ok(Self { lead, signature, header, header_start, header_end: header_start + size })
+    }
+
+    /// Opens a file and reads it up to the payload.
+    ///
+    /// # Errors
+    /// As [`Package::read`], and if the file cannot be opened.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let file = File::open(path).map_err(|source| Error::Open { path: path.to_owned(), source })?;
+        Self::read(BufReader::with_capacity(64 << 10, file))
+    }
+
+    fn required(&self, tag: Tag, name: &'static str) -> Result<String, Error> {
+        match self.header.str(tag) {
+            Some(value) if !value.is_empty() => Ok(value.into_owned()),
+            _ => Err(Error::MissingTag(name)),
+        }
+    }
+
+    /// The package's full name. The architecture of a source package is `src`.
+    ///
+    /// # Errors
+    /// Name, version, release or architecture is missing.
+    pub fn nevra(&self) -> Result<Nevra, Error> {
+        let epoch = self.header.number(tag::EPOCH).unwrap_or(0);
+        Ok(Nevra {
+            name: self.required(tag::NAME, "name")?,
+            epoch: u32::try_from(epoch).map_err(|_| Error::damaged("header", "the epoch is over 4294967295"))?,
+            version: self.required(tag::VERSION, "version")?,
+            release: self.required(tag::RELEASE, "release")?,
+            arch: if self.is_source() { "src".to_owned() } else { self.required(tag::ARCH, "architecture")? },
+        })
+    }
+
+    /// Whether this is a source package (rpm's rule: it says so, or names no source package that it comes from).
+    pub fn is_source(&self) -> bool {
+        self.header.number(tag::SOURCEPACKAGE).is_some_and(|n| n != 0) || !self.header.contains(tag::SOURCERPM)
+    }
+
+    /// One list of dependencies, in the order of the header and unfiltered (`rpmlib(...)` included). A dependency
+    /// whose version cannot be read (an epoch that is no number) is left out, as `createrepo_c` does.
+    ///
+    /// # Errors
+    /// The three parallel arrays of the header are malformed or of different lengths.
+    pub fn dependencies(&self, kind: DependencyKind) -> Result<Vec<Dependency>, Error> {
+        self.dependencies_of(kind.tags())
+    }
+
+    /// Suggests or enhances in the style of SUSE before rpm 4.13, where a flag told the stronger kind.
+    ///
+    /// # Errors
+    /// As [`Package::dependencies`]. Kinds other than suggests and enhances have no old style and give none.
+    pub fn old_dependencies(&self, kind: DependencyKind) -> Result<Vec<Dependency>, Error> {
+        match kind {
+            DependencyKind::Suggests => {
+                self.dependencies_of([tag::OLDSUGGESTSNAME, tag::OLDSUGGESTSFLAGS, tag::OLDSUGGESTSVERSION])
+            }
+            DependencyKind::Enhances => {
+                self.dependencies_of([tag::OLDENHANCESNAME, tag::OLDENHANCESFLAGS, tag::OLDENHANCESVERSION])
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn dependencies_of(&self, [names, flags, versions]: [Tag; 3]) -> Result<Vec<Dependency>, Error> {
+        if !self.header.contains(names) {
+            return Ok(Vec::new());
+        }
+        let damaged = || Error::damaged("header", format!("its dependencies (entry {}) are malformed", names.0));
+        let names = self.header.strings(names).ok_or_else(damaged)?;
+        // Packages of the nineties have names alone.
+        let optional = |tag| self.header.contains(tag);
+        let flags = if optional(flags) { self.header.u32s(flags).ok_or_else(damaged)? } else { vec![0; names.len()] };
+        let versions = match optional(versions) {
+            true => self.header.strings(versions).ok_or_else(damaged)?,
+            false => vec!["".into(); names.len()],
+        };
+        if names.len() != flags.len() || names.len() != versions.len() {
+            return Err(damaged());
+        }
+        let mut list = Vec::with_capacity(names.len());
+        for ((name, flags), version) in names.into_iter().zip(flags).zip(versions) {
+            let evr = match version.as_ref() {
+                "" => None,
+                text => match text.parse::<Evr>() {
+                    Ok(evr) => Some(evr),
+                    Err(_) => continue,
+                },
+            };
+            list.push(Dependency { name: name.into_owned(), flags: DependencyFlags::new(flags), evr });
+        }
+        Ok(list)
+    }
+
+    /// The files, in the order of the header.
+    ///
+    /// # Errors
+    /// The arrays of the header do not fit together.
+    pub fn files(&self) -> Result<Vec<FileEntry>, Error> {
+        files::files(&self.header)
+    }
+
+    /// The change log, newest first.
+    pub fn changelogs(&self) -> Vec<Changelog> {
+        changelog::changelogs(&self.header)
+    }
+
+    /// How the payload is compressed, as the header says: `gzip`, `zstd`, ...; gzip if it says nothing.
+    pub fn payload_compressor(&self) -> String {
+        self.header.str(tag::PAYLOADCOMPRESSOR).map_or_else(|| "gzip".to_owned(), std::borrow::Cow::into_owned)
+    }
+
+    /// Bytes of all files when installed.
+    pub fn installed_size(&self) -> u64 {
+        let header = &self.header;
+        header.number(tag::LONGSIZE).or_else(|| header.number(tag::SIZE)).unwrap_or(0)
+    }
+
+    /// Bytes of the payload when uncompressed; 0 if the package does not tell.
+    pub fn archive_size(&self) -> u64 {
+        let (sig, header) = (&self.signature, &self.header);
+        sig.number(tag::LONGARCHIVESIZE)
+            .or_else(|| sig.number(tag::SIG_PAYLOADSIZE))
+            .or_else(|| header.number(tag::LONGARCHIVESIZE))
+            .or_else(|| header.number(tag::ARCHIVESIZE))
+            .or_else(|| header.number(tag::PAYLOADSIZEALT))
+            .unwrap_or(0)
+    }
+
+    /// Bytes the whole file must have at least, if the package tells: a shorter file is truncated.
+    pub fn expected_file_size(&self) -> Option<u64> {
+        let (sig, header) = (&self.signature, &self.header);
+        if let Some(size) = sig.number(tag::SIG_LONGSIZE).or_else(|| sig.number(tag::SIG_SIZE)) {
+            return self.header_start.checked_add(size);
+        }
+        self.header_end.checked_add(header.number(tag::PAYLOADSIZE)?)
+    }
+}
