@@ -1,0 +1,26 @@
+//! The metadata of RPM repositories: records of packages, the XML files that hold them, and publishing.
+//!
+//! A [`Record`] is everything repodata says about one package. It is made from an RPM ([`Record::from_file`]) or read
+//! from metadata ([`read`]), and rendered as three [`Fragments`], byte for byte as `createrepo_c` writes them.
+//! [`publish::Publisher`] applies a delta of records to a repository, atomically; [`create()`](create::create) makes
+//! the metadata of a folder of packages. Nothing here reads the clock, the environment or the network.
+
+pub mod checksum;
+pub mod compression;
+pub mod create;
+pub mod error;
+pub mod publish;
+pub mod read;
+pub mod record;
+mod render;
+pub mod repomd;
+mod requires;
+mod xml;
+
+pub use checksum::{Checksum, ChecksumKind};
+pub use compression::Compression;
+pub use copr_rpm::Changelog;
+pub use error::Error;
+pub use publish::{Delta, PublishOptions, Published, Publisher};
+pub use record::{File, FileKind, Fragments, Record, RecordOptions};
+pub use repomd::{Repomd, RepomdRecord};

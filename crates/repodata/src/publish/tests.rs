@@ -1,0 +1,258 @@
+//! Publishing, and what a crash in the middle of it leaves.
+
+use super::*;
+use crate::{Checksum, File, FileKind, read};
+use copr_rpm::Changelog;
+
+const NOW: SystemTime = UNIX_EPOCH;
+
+fn at(seconds: u64) -> SystemTime {
+    NOW + Duration::from_secs(seconds)
+}
+
+fn publisher(dir: &Path, seconds: u64) -> Publisher {
+    Publisher::new(dir, PublishOptions::new(at(seconds)))
+}
+
+fn record(name: &str) -> Record {
+    let sum = Checksum::of(ChecksumKind::Sha256, name.as_bytes()).unwrap().0;
+    let mut record = Record { checksum: sum, location_href: format!("Packages/{name}.rpm"), ..Record::default() };
+    record.nevra = format!("{name}-1-1.noarch").parse().unwrap();
+    record.summary = format!("Žluťoučký & <{name}>");
+    record.files.push(File { path: format!("/usr/share/{name}"), kind: FileKind::Dir });
+    record.provides.push(format!("{name} = 0:1-1").parse().unwrap());
+    record
+}
+
+fn add(names: &[&str]) -> Delta {
+    Delta { add: names.iter().map(|n| record(n)).collect(), remove: Vec::new() }
+}
+
+fn remove(names: &[&str]) -> Delta {
+    Delta { add: Vec::new(), remove: names.iter().map(|n| format!("Packages/{n}.rpm")).collect() }
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    read::load(dir).unwrap().into_iter().map(|r| r.nevra.name).collect()
+}
+
+/// Names in `repodata/`, without the lock.
+fn files(dir: &Path) -> Vec<String> {
+    let entries = fs_err::read_dir(dir.join("repodata")).unwrap();
+    let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.retain(|name| name != write::LOCK);
+    names.sort();
+    names
+}
+
+#[test]
+fn publishing_nothing_makes_a_valid_empty_repository() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("new/repository");
+    let published = publisher(&folder, 5).publish(&Delta::default()).unwrap();
+    assert_eq!((published.packages, published.revision.as_str(), published.changed), (0, "5", true));
+    assert!(read::load(&folder).unwrap().is_empty());
+    assert_eq!(files(&folder).len(), 4);
+}
+
+#[test]
+fn packages_are_added_replaced_and_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = publisher(dir.path(), 1).publish(&add(&["b", "a"])).unwrap();
+    assert_eq!((first.added, first.replaced, first.removed, first.packages), (2, 0, 0, 2));
+    let mut newer = record("a");
+    newer.summary = "newer".to_owned();
+    let delta = Delta { add: vec![newer.clone(), record("c")], remove: remove(&["b", "never-there"]).remove };
+    let second = publisher(dir.path(), 2).publish(&delta).unwrap();
+    assert_eq!((second.added, second.replaced, second.removed, second.packages), (1, 1, 1, 2));
+    assert_eq!(read::load(dir.path()).unwrap(), [newer, record("c")]);
+}
+
+#[test]
+fn packages_stand_in_the_order_of_their_file_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut moved = record("b");
+    moved.location_href = "z/a0.rpm".to_owned();
+    let mut delta = add(&["c", "a"]);
+    delta.add.push(moved);
+    publisher(dir.path(), 1).publish(&delta).unwrap();
+    assert_eq!(names(dir.path()), ["a", "b", "c"], "a.rpm < a0.rpm < c.rpm, whatever their folder");
+}
+
+#[test]
+fn publishing_the_same_again_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    publisher(dir.path(), 1).publish(&add(&["a"])).unwrap();
+    let before = (files(dir.path()), fs_err::read(dir.path().join("repodata/repomd.xml")).unwrap());
+    let again = publisher(dir.path(), 2).publish(&add(&["a"])).unwrap();
+    assert_eq!((again.changed, again.revision.as_str(), again.packages), (false, "1", 1));
+    let after = (files(dir.path()), fs_err::read(dir.path().join("repodata/repomd.xml")).unwrap());
+    assert_eq!(before, after);
+}
+
+#[test]
+fn the_revision_grows_even_if_the_clock_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    publisher(dir.path(), 9).publish(&add(&["a"])).unwrap();
+    assert_eq!(publisher(dir.path(), 9).publish(&add(&["b"])).unwrap().revision, "10");
+    assert_eq!(publisher(dir.path(), 3).publish(&add(&["c"])).unwrap().revision, "11");
+}
+
+#[test]
+fn text_of_packages_that_stay_is_taken_over_byte_for_byte() {
+    let dir = tempfile::tempdir().unwrap();
+    publisher(dir.path(), 1).publish(&add(&["a", "b"])).unwrap();
+    let repomd = publisher(dir.path(), 1).repomd().unwrap().unwrap();
+    // An attribute that we neither write nor read shows that the text was not rendered again.
+    let path = dir.path().join(&repomd.record("primary").unwrap().location_href);
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut read::open(&path).unwrap(), &mut text).unwrap();
+    let marked = text.replacen("<package type=\"rpm\">", "<package type=\"rpm\" mark=\"1\">", 1);
+    let mut changed = repomd.clone();
+    fs_err::write(&path, &marked).unwrap();
+    let primary = changed.records.iter_mut().find(|r| r.kind == "primary").unwrap();
+    primary.checksum = Checksum::of(ChecksumKind::Sha256, marked.as_bytes()).unwrap().0;
+    primary.size = Some(marked.len() as u64);
+    fs_err::write(dir.path().join("repodata/repomd.xml"), changed.write()).unwrap();
+    publisher(dir.path(), 2).publish(&add(&["c"])).unwrap();
+    let repomd = publisher(dir.path(), 2).repomd().unwrap().unwrap();
+    let mut text = String::new();
+    let path = dir.path().join(&repomd.record("primary").unwrap().location_href);
+    std::io::Read::read_to_string(&mut read::open(&path).unwrap(), &mut text).unwrap();
+    assert!(text.contains("<package type=\"rpm\" mark=\"1\">"));
+    assert_eq!(names(dir.path()), ["a", "b", "c"]);
+}
+
+#[test]
+fn files_of_the_generation_before_stay_for_the_retention_time() {
+    let dir = tempfile::tempdir().unwrap();
+    publisher(dir.path(), 1_000).publish(&add(&["a"])).unwrap();
+    let first = files(dir.path());
+    publisher(dir.path(), 10_000).publish(&add(&["b"])).unwrap();
+    assert!(first.iter().all(|name| files(dir.path()).contains(name)), "superseded just now, however old");
+    publisher(dir.path(), 13_599).publish(&add(&["c"])).unwrap();
+    assert_eq!(files(dir.path()).len(), 10, "superseded 3599 s ago");
+    publisher(dir.path(), 13_600).publish(&add(&["c"])).unwrap();
+    assert_eq!(files(dir.path()).len(), 7, "superseded an hour ago; also a publish without change tidies up");
+}
+
+#[test]
+fn files_and_records_of_others_survive() {
+    let dir = tempfile::tempdir().unwrap();
+    publisher(dir.path(), 1).publish(&add(&["a"])).unwrap();
+    fs_err::write(dir.path().join("repodata/comps.xml"), "<comps/>").unwrap();
+    fs_err::write(dir.path().join("repodata/notes.txt"), "mine").unwrap();
+    let mut repomd = publisher(dir.path(), 1).repomd().unwrap().unwrap();
+    for (kind, href) in [("group", "repodata/comps.xml"), ("primary_db", "repodata/gone.sqlite"), ("x", "../out")] {
+        let checksum = Checksum::of(ChecksumKind::Sha256, &b"<comps/>"[..]).unwrap().0;
+        let (kind, location_href) = (kind.to_owned(), href.to_owned());
+        repomd.records.push(RepomdRecord { kind, checksum, location_href, ..RepomdRecord::default() });
+    }
+    repomd.content_tags.push("tag".to_owned());
+    fs_err::write(dir.path().join("repodata/repomd.xml"), repomd.write()).unwrap();
+    publisher(dir.path(), 99_999).publish(&add(&["b"])).unwrap();
+    let after = publisher(dir.path(), 2).repomd().unwrap().unwrap();
+    let kinds: Vec<_> = after.records.iter().map(|r| r.kind.as_str()).collect();
+    assert_eq!(kinds, ["primary", "filelists", "other", "group"]);
+    assert_eq!(after.content_tags, ["tag"]);
+    assert!(files(dir.path()).contains(&"notes.txt".to_owned()));
+}
+
+#[test]
+fn a_crash_at_any_step_leaves_the_old_or_the_new_repository_and_the_next_publish_tidies_up() {
+    use Step::{FilesNamed, FilesWritten, IndexNamed, IndexWritten, OldFilesMarked};
+    for crash in [FilesWritten, FilesNamed, OldFilesMarked, IndexWritten, IndexNamed] {
+        let dir = tempfile::tempdir().unwrap();
+        publisher(dir.path(), 1).publish(&add(&["a"])).unwrap();
+        let crashing = publisher(dir.path(), 2);
+        let old = crashing.repomd().unwrap().unwrap();
+        let mut generation = Generation::load(dir.path(), &old).unwrap();
+        let counts = generation.apply(&add(&["b"]), None);
+        // As a crash does it: no cleaning up behind.
+        let stop = &mut |step| if step == crash { Err(Error::metadata("test", "crash")) } else { Ok(()) };
+        crashing.write(Some(&old), &generation, &counts, stop).unwrap_err();
+
+        let expected: &[&str] = if crash == IndexNamed { &["a", "b"] } else { &["a"] };
+        assert_eq!(names(dir.path()), expected, "after a crash at {crash:?}: load checks every sum");
+
+        publisher(dir.path(), 3).publish(&add(&["c"])).unwrap();
+        let expected: &[&str] = if crash == IndexNamed { &["a", "b", "c"] } else { &["a", "c"] };
+        assert_eq!(names(dir.path()), expected, "after a crash at {crash:?} and another publish");
+        assert!(!files(dir.path()).iter().any(|name| name.starts_with(write::TEMPORARY)), "{crash:?}");
+
+        publisher(dir.path(), 90_000_000_000).publish(&Delta::default()).unwrap();
+        assert_eq!(files(dir.path()).len(), 4, "in the end nothing is left over: {crash:?}");
+    }
+}
+
+#[test]
+fn a_publish_that_fails_leaves_the_repository_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    publisher(dir.path(), 1).publish(&add(&["a"])).unwrap();
+    let repomd = publisher(dir.path(), 1).repomd().unwrap().unwrap();
+    let primary = dir.path().join(&repomd.record("primary").unwrap().location_href);
+    fs_err::write(&primary, "damaged").unwrap();
+    let before = files(dir.path());
+    let error = publisher(dir.path(), 2).publish(&add(&["b"])).unwrap_err().to_string();
+    assert!(error.contains("does not match repomd.xml"), "{error}");
+    assert_eq!(files(dir.path()), before);
+    publisher(dir.path(), 3).replace(&[record("b")]).unwrap();
+    assert_eq!(names(dir.path()), ["b"], "replacing all does not need what was there");
+}
+
+#[test]
+fn publishers_at_the_same_time_lose_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    std::thread::scope(|scope| {
+        for n in 0..8 {
+            let dir = dir.path();
+            scope.spawn(move || publisher(dir, n).publish(&add(&[&format!("p{n}")])).unwrap());
+        }
+    });
+    assert_eq!(names(dir.path()).len(), 8);
+}
+
+#[test]
+fn only_the_newest_changes_of_an_added_package_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut long = record("a");
+    long.changelogs =
+        (1..=12).map(|time| Changelog { time, author: "A".to_owned(), text: format!("- {time}") }).collect();
+    publisher(dir.path(), 1).publish(&Delta { add: vec![long], remove: Vec::new() }).unwrap();
+    let times: Vec<u64> = read::load(dir.path()).unwrap()[0].changelogs.iter().map(|c| c.time).collect();
+    assert_eq!(times, (3..=12).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_same_input_gives_the_same_files_in_either_compression() {
+    for compression in [Compression::Gzip, Compression::Zstd] {
+        let made = [1, 2].map(|seconds| {
+            let dir = tempfile::tempdir().unwrap();
+            let options = PublishOptions { compression, ..PublishOptions::new(at(seconds)) };
+            Publisher::new(dir.path(), options).publish(&add(&["a", "b"])).unwrap();
+            assert_eq!(read::load(dir.path()).unwrap(), [record("a"), record("b")]);
+            files(dir.path())
+        });
+        assert_eq!(made[0], made[1]);
+        assert!(made[0].iter().any(|name| name.ends_with(compression.suffix())));
+    }
+}
+
+#[test]
+fn metadata_in_another_style_are_read_and_rendered() {
+    let dir = tempfile::tempdir().unwrap();
+    publisher(dir.path(), 1).publish(&add(&["a", "b"])).unwrap();
+    let mut repomd = publisher(dir.path(), 1).repomd().unwrap().unwrap();
+    for entry in &mut repomd.records {
+        let path = dir.path().join(&entry.location_href);
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut read::open(&path).unwrap(), &mut text).unwrap();
+        let text = text.replace("<package ", "<!-- <package --><package ");
+        fs_err::write(&path, &text).unwrap();
+        (entry.checksum, entry.size) =
+            (Checksum::of(ChecksumKind::Sha256, text.as_bytes()).unwrap().0, Some(text.len() as u64));
+    }
+    fs_err::write(dir.path().join("repodata/repomd.xml"), repomd.write()).unwrap();
+    publisher(dir.path(), 2).publish(&remove(&["b"])).unwrap();
+    assert_eq!(read::load(dir.path()).unwrap(), [record("a")]);
+}

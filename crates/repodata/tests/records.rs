@@ -1,0 +1,157 @@
+//! Records of packages, and their XML.
+#![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
+
+#[path = "../../rpm/tests/small_rpm/mod.rs"]
+mod small_rpm;
+
+use copr_repodata::{FileKind, Fragments, Record, RecordOptions, read};
+use small_rpm::{Value, archive, entries, rpm, text, texts};
+use std::path::Path;
+
+fn record_of(bytes: &[u8]) -> Result<Record, copr_repodata::Error> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("greet.rpm");
+    fs_err::write(&path, bytes).unwrap();
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_001)).unwrap();
+    Record::from_file(&path, "Packages/greet.rpm", &RecordOptions::default())
+}
+
+fn with(changes: &[(u32, Value)]) -> Vec<u8> {
+    let mut all = entries();
+    all.retain(|(tag, _)| !changes.iter().any(|(changed, _)| changed == tag));
+    all.extend(changes.iter().cloned());
+    rpm(&all, &archive())
+}
+
+/// A record that went through XML and back.
+fn again(record: &Record) -> Record {
+    let Fragments { primary, filelists, other } = record.render();
+    let primary = format!("<metadata xmlns:rpm=\"r\">{primary}</metadata>");
+    let mut read = read::primary(primary.as_bytes()).next().unwrap().unwrap();
+    let filelists = format!("<filelists>{filelists}</filelists>");
+    let files = read::filelists(filelists.as_bytes()).next().unwrap().unwrap();
+    let other = format!("<otherdata>{other}</otherdata>");
+    let changes = read::other(other.as_bytes()).next().unwrap().unwrap();
+    assert_eq!((&files.pkgid, &changes.pkgid), (&read.checksum.hex, &read.checksum.hex));
+    assert_eq!((&files.nevra, &changes.nevra), (&read.nevra, &read.nevra));
+    read.files = files.files;
+    read.changelogs = changes.changelogs;
+    read
+}
+
+#[test]
+fn the_primary_xml_of_a_package_is_that_of_createrepo_c() {
+    let bytes = with(&[]);
+    let record = record_of(&bytes).unwrap();
+    let expected = format!(
+        r#"<package type="rpm">
+  <name>greet</name>
+  <arch>noarch</arch>
+  <version epoch="1" ver="1.0" rel="2"/>
+  <checksum type="sha256" pkgid="YES">{sum}</checksum>
+  <summary>Says hello</summary>
+  <description>Says hello,
+loudly.</description>
+  <packager></packager>
+  <url></url>
+  <time file="1700000001" build="1700000000"/>
+  <size package="{size}" installed="12" archive="0"/>
+  <location href="Packages/greet.rpm"/>
+  <format>
+    <rpm:license>MIT</rpm:license>
+    <rpm:vendor></rpm:vendor>
+    <rpm:group></rpm:group>
+    <rpm:buildhost></rpm:buildhost>
+    <rpm:sourcerpm>greet-1.0-2.src.rpm</rpm:sourcerpm>
+    <rpm:header-range start="136" end="{end}"/>
+    <rpm:provides>
+      <rpm:entry name="greet" flags="EQ" epoch="1" ver="1.0" rel="2"/>
+    </rpm:provides>
+    <rpm:requires>
+      <rpm:entry name="/bin/sh" pre="1"/>
+    </rpm:requires>
+    <file type="dir">/etc/greet</file>
+    <file>/usr/bin/greet</file>
+  </format>
+</package>
+"#,
+        sum = record.checksum.hex,
+        size = bytes.len(),
+        end = bytes.len() - archive().len(),
+    );
+    assert_eq!(record.render().primary, expected);
+}
+
+#[test]
+fn changes_are_written_oldest_first_with_times_that_grow() {
+    let record = record_of(&with(&[
+        (1080, Value::U32(vec![100, 100, 100])),
+        (1081, texts(&["C  ", "B", "A"])),
+        (1082, texts(&["3", "2", "1"])),
+    ]))
+    .unwrap();
+    let changes: Vec<_> = record.changelogs.iter().map(|c| (c.time, c.author.as_str(), c.text.as_str())).collect();
+    assert_eq!(changes, [(100, "A", "1"), (101, "B", "2"), (102, "C", "3")]);
+}
+
+#[test]
+fn a_record_survives_writing_and_reading() {
+    let hard = "<&>\"' \t\n\r é 🚀 ]]> &amp; end ";
+    let record = record_of(&with(&[
+        (1004, text(hard)),
+        (1005, text(hard)),
+        (1047, texts(&["greet", "weird(<&\"é>)"])),
+        (1112, Value::U32(vec![8, 2])),
+        (1113, texts(&["1:1.0-2", "0~a^b"])),
+        (1117, texts(&["a&b <é>.conf", "greet"])),
+        (1081, texts(&["Ž <n@x> \"q\"", "Old"])),
+        (5046, texts(&["weak"])),
+        (5048, Value::U32(vec![0])),
+        (5047, texts(&[""])),
+    ]))
+    .unwrap();
+    assert_eq!(again(&record), record);
+}
+
+#[test]
+fn control_characters_are_replaced_and_the_package_stays() {
+    let record = record_of(&with(&[(1005, text("a\u{1b}[1m\u{8}b")), (1004, text("\u{FFFE}"))])).unwrap();
+    let read = again(&record);
+    assert_eq!(read.description, "a\u{FFFD}[1m\u{FFFD}b");
+    assert_eq!(read.summary, "\u{FFFD}");
+}
+
+#[test]
+fn text_that_is_not_utf8_is_read_as_latin1() {
+    let record = record_of(&with(&[(1004, Value::Text(b"Beno\xeet".to_vec()))])).unwrap();
+    assert_eq!(record.summary, "Benoît");
+}
+
+#[test]
+fn a_ghost_directory_is_a_directory_and_other_ghosts_are_ghosts() {
+    let record = record_of(&with(&[(1037, Value::U32(vec![64, 64]))])).unwrap();
+    assert_eq!(record.files.iter().map(|f| f.kind).collect::<Vec<_>>(), [FileKind::Dir, FileKind::Ghost]);
+}
+
+#[test]
+fn a_source_package_is_of_architecture_src_and_has_no_source() {
+    let record = record_of(&with(&[(1106, Value::U32(vec![1]))])).unwrap();
+    assert_eq!((record.nevra.arch.as_str(), record.sourcerpm.as_str()), ("src", ""));
+}
+
+#[test]
+fn a_package_cut_at_any_byte_has_no_record() {
+    let bytes = with(&[]);
+    assert!(record_of(&bytes).is_ok());
+    for end in (0..bytes.len()).step_by(7).chain([bytes.len() - 1]) {
+        let error = record_of(&bytes[..end]).unwrap_err().to_string();
+        assert!(error.contains("greet.rpm"), "cut at {end}: {error}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = Record::from_file(Path::new("/nonexistent/x.rpm"), "x.rpm", &RecordOptions::default()).unwrap_err();
+    assert!(error.to_string().contains("/nonexistent/x.rpm"), "{error}");
+}
