@@ -1,0 +1,475 @@
+//! The Copr API version 3 (`/api_3`), as copr-cli, python-copr and the stock DNF plugins read and write it.
+//!
+//! Source: python-copr 2.7's and copr-cli 2.6's requests, and what they dereference in replies. A missing value is `null`,
+//! never an absent key; a key `error` at the top level makes the clients take any reply for a failure.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::names::{Chroot, DirName, OwnerName, ProjectName};
+
+/// Every error of this API.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// One message a line; the clients print several lines as a list.
+    pub error: String,
+}
+
+/// `GET /`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ApiVersion {
+    /// Always 3.
+    pub version: u32,
+}
+
+/// `GET /auth-check`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AuthCheck {
+    /// The user's number.
+    pub id: i64,
+    /// The user's name.
+    pub name: String,
+}
+
+/// A list and how it was cut.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// The cut, echoed so that the client can ask for the next page.
+    pub meta: PageMeta,
+}
+
+/// Echo of the query's pagination.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct PageMeta {
+    /// Rows asked for; `null` is all.
+    pub limit: Option<u64>,
+    /// Rows skipped.
+    pub offset: Option<u64>,
+    /// Column, `id` by default.
+    pub order: Option<String>,
+    /// `ASC` or `DESC`.
+    pub order_type: Option<String>,
+}
+
+/// A project as the clients see it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Project {
+    /// Number.
+    pub id: i64,
+    /// Name without owner.
+    pub name: ProjectName,
+    /// `user` or `@group`.
+    pub ownername: OwnerName,
+    /// `owner/name`.
+    pub full_name: String,
+    /// URL or null.
+    pub homepage: Option<String>,
+    /// Mail address or URL.
+    pub contact: Option<String>,
+    /// Text, Markdown.
+    pub description: Option<String>,
+    /// Text, Markdown.
+    pub instructions: Option<String>,
+    /// Publish only when asked to.
+    pub devel_mode: bool,
+    /// Never deleted nor pruned.
+    pub persistent: bool,
+    /// Not on the front page.
+    pub unlisted_on_hp: bool,
+    /// Old builds are removed by themselves.
+    pub auto_prune: bool,
+    /// Chroot name to the URL of its repository.
+    pub chroot_repos: BTreeMap<String, String>,
+    /// Build-time repositories: URLs or `copr://owner/name`.
+    pub additional_repos: Vec<String>,
+    /// Network during builds.
+    pub enable_net: bool,
+    /// mock's bootstrap setting, kept for the clients.
+    pub bootstrap: Option<String>,
+    /// mock's isolation setting, kept for the clients.
+    pub isolation: Option<String>,
+    /// `module_hotfixes=1` in .repo files.
+    pub module_hotfixes: bool,
+    /// `AppStream` metadata.
+    pub appstream: bool,
+    /// Patterns.
+    pub packit_forge_projects_allowed: Vec<String>,
+    /// New Fedora branches are added by themselves.
+    pub follow_fedora_branching: bool,
+    /// `priority=` in .repo files.
+    pub repo_priority: Option<i64>,
+    /// Always `backend`: makes copr-cli download by directory listing.
+    pub storage: String,
+}
+
+/// Body of `POST /project/add/{owner}`. Null and absent are the same; unknown keys are ignored.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProjectAdd {
+    /// Name without owner.
+    pub name: String,
+    /// Chroot names, at least one.
+    #[serde(deserialize_with = "list_or_words")]
+    pub chroots: Vec<String>,
+    /// Text.
+    pub description: Option<String>,
+    /// Text.
+    pub instructions: Option<String>,
+    /// URL.
+    pub homepage: Option<String>,
+    /// Mail address or URL.
+    pub contact: Option<String>,
+    /// Build-time repositories.
+    #[serde(deserialize_with = "list_or_words")]
+    pub additional_repos: Vec<String>,
+    /// Run-time repositories: `dnf copr enable` enables them too.
+    #[serde(deserialize_with = "list_or_words")]
+    pub runtime_dependencies: Vec<String>,
+    /// Not on the front page.
+    pub unlisted_on_hp: Option<bool>,
+    /// Network during builds.
+    pub enable_net: Option<bool>,
+    /// Publish only when asked to.
+    pub devel_mode: Option<bool>,
+    /// `module_hotfixes=1` in .repo files.
+    pub module_hotfixes: Option<bool>,
+    /// `priority=` in .repo files.
+    #[serde(deserialize_with = "number_or_text")]
+    pub repo_priority: Option<i64>,
+}
+
+/// A build as the clients see it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Build {
+    /// Number.
+    pub id: i64,
+    /// Over all its chroots.
+    pub state: BuildState,
+    /// Project's name.
+    pub projectname: ProjectName,
+    /// Project's owner.
+    pub ownername: OwnerName,
+    /// URL of the main project's results.
+    pub repo_url: String,
+    /// What the SRPM said.
+    pub source_package: SourcePackage,
+    /// Unix seconds.
+    pub submitted_on: Option<i64>,
+    /// Unix seconds.
+    pub started_on: Option<i64>,
+    /// Unix seconds.
+    pub ended_on: Option<i64>,
+    /// User name.
+    pub submitter: Option<String>,
+    /// Chroot names.
+    pub chroots: Vec<String>,
+    /// The directory it builds into.
+    pub project_dirname: DirName,
+    /// Lower priority.
+    pub is_background: bool,
+}
+
+/// The source of a build.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourcePackage {
+    /// Package name; null until the SRPM is read.
+    pub name: Option<String>,
+    /// `version-release` (with `epoch:` where it is not 0).
+    pub version: Option<String>,
+    /// Where the SRPM lies.
+    pub url: Option<String>,
+}
+
+/// State of a build or of one of its chroots, in Copr's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BuildState {
+    /// The source is being taken in.
+    Importing,
+    /// Queued.
+    Pending,
+    /// Leased by a builder.
+    Starting,
+    /// A machine works on it, or its results are being published.
+    Running,
+    /// Copied from another project.
+    Forked,
+    /// Not for this architecture.
+    Skipped,
+    /// The package's own failure.
+    Failed,
+    /// Published: its packages can be downloaded.
+    Succeeded,
+    /// Stopped by someone.
+    Canceled,
+    /// For a batch or a source.
+    Waiting,
+    /// Not known.
+    Unknown,
+}
+
+impl BuildState {
+    /// The word on the wire and in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Importing => "importing",
+            Self::Pending => "pending",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Forked => "forked",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+            Self::Succeeded => "succeeded",
+            Self::Canceled => "canceled",
+            Self::Waiting => "waiting",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Whether nothing more will happen: what `copr-cli watch-build` waits for.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Skipped | Self::Failed | Self::Canceled | Self::Forked)
+    }
+
+    /// One state for a build from those of its chroots, in Copr's order of precedence
+    /// (running, starting, pending, failed, succeeded, skipped, forked); no chroot is [`Self::Pending`].
+    #[must_use]
+    pub fn of_chroots(states: &[Self]) -> Self {
+        if states.contains(&Self::Canceled) && states.iter().all(|state| state.is_final()) {
+            return Self::Canceled;
+        }
+        [
+            Self::Running,
+            Self::Starting,
+            Self::Importing,
+            Self::Pending,
+            Self::Waiting,
+            Self::Failed,
+            Self::Succeeded,
+            Self::Skipped,
+            Self::Forked,
+        ]
+        .into_iter()
+        .find(|state| states.contains(state))
+        .unwrap_or(Self::Pending)
+    }
+}
+
+impl std::str::FromStr for BuildState {
+    type Err = crate::names::NameError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        use serde::de::IntoDeserializer;
+        Self::deserialize(IntoDeserializer::<serde::de::value::Error>::into_deserializer(text)).map_err(|_| {
+            crate::names::NameError {
+                what: "build state",
+                value: text.chars().take(100).collect(),
+                rule: "it is none of Copr's states",
+            }
+        })
+    }
+}
+
+impl std::fmt::Display for BuildState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One build in one chroot.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BuildChroot {
+    /// Chroot name.
+    pub name: Chroot,
+    /// Its state.
+    pub state: BuildState,
+    /// Unix seconds.
+    pub started_on: Option<i64>,
+    /// Unix seconds.
+    pub ended_on: Option<i64>,
+    /// Folder of logs and packages, with a trailing slash; null until known.
+    pub result_url: Option<String>,
+}
+
+/// Options that every way of submitting a build has (`pkgs` for URLs, the rest for all).
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BuildOptions {
+    /// Owner of the project.
+    pub ownername: String,
+    /// Project.
+    pub projectname: String,
+    /// `p` or `p:custom:x`; the project itself when null.
+    pub project_dirname: Option<String>,
+    /// Chroot names or globs; null or empty is all of the project.
+    #[serde(deserialize_with = "list_or_words")]
+    pub chroots: Vec<String>,
+    /// Chroot names or globs to leave out.
+    #[serde(deserialize_with = "list_or_words")]
+    pub exclude_chroots: Vec<String>,
+    /// Seconds; null is the server's default.
+    #[serde(deserialize_with = "number_or_text")]
+    pub timeout: Option<i64>,
+    /// Lower priority.
+    pub background: Option<bool>,
+    /// Network during the build.
+    pub enable_net: Option<bool>,
+    /// URLs of SRPMs, for `create/url`.
+    #[serde(deserialize_with = "list_or_words")]
+    pub pkgs: Vec<String>,
+}
+
+/// `GET /rpmrepo/{owner}/{dirname}/{name_release}`: what the dnf5 plugin asks for, and ours.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RpmRepo {
+    /// Base URL of all results.
+    pub results_url: String,
+    /// `name-release` to its architectures.
+    pub repos: BTreeMap<String, RpmRepoRelease>,
+    /// Directory names, the project's own among them.
+    pub directories: BTreeMap<String, RpmRepoDirectory>,
+    /// Direct and indirect run-time dependencies.
+    pub dependencies: Vec<RpmRepoDependency>,
+    /// Days until the project is deleted, for temporary projects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delete_after_days: Option<i64>,
+    /// URL of the key; `{results_url}/{owner}/{project}/pubkey.gpg` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pubkey_url: Option<String>,
+    /// Ours: whether packages are signed. Copr's own answer lacks it and means true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpgcheck: Option<bool>,
+}
+
+/// One release of a project.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct RpmRepoRelease {
+    /// Architecture to its options.
+    pub arch: BTreeMap<String, RpmRepoArch>,
+}
+
+/// One architecture of a release of a project.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct RpmRepoArch {
+    /// Lines of the .repo file: `priority`, `module_hotfixes`, `cost`; text or number.
+    #[serde(default)]
+    pub opts: BTreeMap<String, serde_json::Value>,
+    /// Days until the chroot is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delete_after_days: Option<i64>,
+}
+
+/// A directory of a project.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct RpmRepoDirectory {
+    /// Days until it is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delete_after_days: Option<i64>,
+}
+
+/// A repository that a project needs at run time.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RpmRepoDependency {
+    /// `id` and `name`.
+    #[serde(default)]
+    pub opts: BTreeMap<String, serde_json::Value>,
+    /// Which one.
+    #[serde(flatten)]
+    pub target: RpmRepoTarget,
+}
+
+/// A dependency's target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data", rename_all = "snake_case")]
+pub enum RpmRepoTarget {
+    /// A project of the same hub.
+    Copr {
+        /// Owner.
+        owner: String,
+        /// Project.
+        projectname: String,
+    },
+    /// Any URL.
+    ExternalBaseurl {
+        /// URL with `$chroot`, `$releasever`, `$basearch`.
+        pattern: String,
+    },
+}
+
+/// A list, or one text with words between spaces (both occur), or null.
+fn list_or_words<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Form {
+        List(Vec<String>),
+        Words(String),
+        Null(()),
+    }
+    Ok(match Form::deserialize(from)? {
+        Form::List(list) => list,
+        Form::Words(words) => words.split_whitespace().map(str::to_owned).collect(),
+        Form::Null(()) => Vec::new(),
+    })
+}
+
+/// A number, a number as text (copr-cli sends both), an empty text, or null.
+fn number_or_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Form {
+        Number(i64),
+        Text(String),
+        Null(()),
+    }
+    match Form::deserialize(from)? {
+        Form::Number(n) => Ok(Some(n)),
+        Form::Text(text) if text.trim().is_empty() => Ok(None),
+        Form::Text(text) => {
+            text.trim().parse().map(Some).map_err(|_| serde::de::Error::custom(format!("{text:?} is not a number")))
+        }
+        Form::Null(()) => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nulls_text_numbers_word_lists_and_unknown_keys_are_what_copr_cli_sends() {
+        let body = r#"{"ownername":"a","projectname":"p","project_dirname":null,"chroots":null,"timeout":"300",
+                       "exclude_chroots":"x-1-y z-1-y","progress_callback":null,"isolation":"unchanged"}"#;
+        let options: BuildOptions = serde_json::from_str(body).unwrap();
+        assert!(options.chroots.is_empty());
+        assert_eq!(options.exclude_chroots, ["x-1-y", "z-1-y"]);
+        assert_eq!(options.timeout, Some(300));
+        assert!(serde_json::from_str::<BuildOptions>(r#"{"timeout":"soon"}"#).is_err());
+    }
+
+    #[test]
+    fn a_dependency_has_the_form_that_dnf5_dereferences() {
+        let dependency = RpmRepoDependency {
+            opts: BTreeMap::from([("id".to_owned(), "coprdep:h:a:p".into())]),
+            target: RpmRepoTarget::Copr { owner: "a".into(), projectname: "p".into() },
+        };
+        let json = serde_json::to_value(&dependency).unwrap();
+        assert_eq!(
+            json,
+            serde_json::json!({"type":"copr","opts":{"id":"coprdep:h:a:p"},"data":{"owner":"a","projectname":"p"}})
+        );
+        let back: RpmRepoDependency = serde_json::from_value(json).unwrap();
+        assert_eq!(back.target, dependency.target);
+    }
+
+    #[test]
+    fn a_build_runs_while_one_chroot_runs_and_fails_when_one_failed() {
+        use BuildState::{Failed, Pending, Running, Succeeded};
+        assert_eq!(BuildState::of_chroots(&[Succeeded, Running, Failed]), Running);
+        assert_eq!(BuildState::of_chroots(&[Succeeded, Failed]), Failed);
+        assert_eq!(BuildState::of_chroots(&[]), Pending);
+    }
+}
