@@ -1,0 +1,28 @@
+//! A repository elsewhere, over HTTP(S) or in a folder: its metadata and packages, verified into a shared cache.
+//!
+//! Nothing that comes out of here is unverified: `repomd.xml` is bounded and parsed, metadata files must have the size
+//! and checksum that it names, packages those that the metadata names. Bytes are checked while they stream into a
+//! temporary file; only a whole and right file gets its name in the cache. (What signs a repository is not checked here.)
+//!
+//! # The cache
+//!
+//! ```text
+//! CACHE/sha256/ab/abcdef…      one file, named by its own checksum; metadata and packages alike
+//! CACHE/sha512/01/0123…        the same for repositories that use longer checksums
+//! CACHE/tmp/                   downloads under way; a file in it belongs to a process that runs or that died
+//! ```
+//!
+//! Files appear by rename, are read-only, and never change, so any number of processes may share a cache and anyone may
+//! delete any file that no build uses. A file of a `file://` repository is copied like any other: later changes to the
+//! folder cannot reach a build that has begun.
+
+mod cache;
+mod error;
+mod fetch;
+mod repository;
+mod url;
+
+pub use error::Error;
+pub use fetch::Timeouts;
+pub use repository::{Limits, Metadata, Remote, RemoteOptions};
+pub use url::RepoUrl;
