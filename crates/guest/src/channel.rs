@@ -1,0 +1,104 @@
+//! The guest's end of the channel.
+
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use copr_vm::proto::{
+    self, FromGuest, HEARTBEAT_SECONDS, Heartbeat, LogStream, MAX_FRAME, PORT, Stage, ToGuest, VERSION, read_frame,
+    write_frame,
+};
+use fs_err as fs;
+use nix::sys::statvfs::statvfs;
+
+use crate::system::{self, TARGET};
+
+/// The port, shared by the job, the log readers and the heartbeat.
+#[derive(Debug, Clone)]
+pub(crate) struct Channel(Arc<Mutex<File>>);
+
+/// Opens the port.
+pub(crate) fn open() -> io::Result<Channel> {
+    let path = system::port(PORT)?;
+    let file = OpenOptions::new().read(true).write(true).open(&path)?;
+    Ok(Channel(Arc::new(Mutex::new(file))))
+}
+
+impl Channel {
+    /// Sends one frame. When that fails the host is gone, and with it everyone who could care.
+    pub(crate) fn send(&self, frame: &FromGuest) {
+        let (kind, payload) = frame.encode();
+        let mut port = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = write_frame(&mut *port, kind, &payload) {
+            println!("guest: the host does not listen: {error}");
+            system::power_off();
+        }
+    }
+
+    /// The first frame.
+    pub(crate) fn hello(&self, nonce: &str) {
+        self.send(&FromGuest::Hello { version: VERSION, nonce: nonce.to_owned(), uptime: system::uptime() });
+    }
+
+    /// A stage is reached.
+    pub(crate) fn stage(&self, stage: Stage) {
+        self.send(&FromGuest::Stage { stage, uptime: system::uptime() });
+    }
+
+    /// A piece of a log.
+    pub(crate) fn log(&self, stream: LogStream, bytes: &[u8]) {
+        for piece in bytes.chunks(MAX_FRAME / 2) {
+            self.send(&FromGuest::Log(stream, piece.to_vec()));
+        }
+    }
+
+    /// A remark for the builder's log.
+    pub(crate) fn remark(&self, text: impl Into<String>) {
+        self.send(&FromGuest::Diagnostic(text.into()));
+    }
+
+    /// Powers off when the host says cancel, and when it goes away.
+    pub(crate) fn listen_to_host(&self) {
+        let port = self.0.lock().unwrap_or_else(PoisonError::into_inner).try_clone();
+        let Ok(mut port) = port else { return };
+        std::thread::spawn(move || {
+            loop {
+                match read_frame(&mut port) {
+                    Ok(Some((kind, payload))) => match ToGuest::decode(kind, &payload) {
+                        Ok(ToGuest::Go(_) | ToGuest::Nothing) => {}
+                        Ok(ToGuest::Cancel) | Err(_) => system::power_off(),
+                    },
+                    Ok(None) | Err(_) => system::power_off(),
+                }
+            }
+        });
+    }
+
+    /// Says every few seconds that the machine is alive.
+    pub(crate) fn start_heartbeat(&self) {
+        let channel = self.clone();
+        std::thread::spawn(move || {
+            loop {
+                std::thread::sleep(Duration::from_secs(HEARTBEAT_SECONDS));
+                channel.send(&FromGuest::Heartbeat(heartbeat()));
+            }
+        });
+    }
+}
+
+fn heartbeat() -> Heartbeat {
+    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let available = memory.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    proto::Heartbeat {
+        uptime: system::uptime(),
+        memory_available_kib: available
+            .and_then(|text| text.trim().trim_end_matches(" kB").parse().ok())
+            .unwrap_or_default(),
+        disk_free: statvfs(TARGET).map_or(0, |stat| stat.blocks_available().saturating_mul(stat.fragment_size())),
+        load: load.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or_default(),
+    }
+}

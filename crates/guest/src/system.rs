@@ -1,0 +1,165 @@
+//! The kernel's side: mounts, modules, devices by their serial, power.
+
+use std::{
+    fs::{File, Permissions},
+    io,
+    os::fd::AsRawFd,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use fs_err as fs;
+use nix::{
+    kmod::{ModuleInitFlags, finit_module},
+    mount::{MsFlags, mount},
+    sys::{
+        reboot::{RebootMode, reboot},
+        socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, send, socket},
+        stat::{Mode, SFlag, makedev, mknod},
+    },
+};
+
+/// Where the target's root is mounted.
+pub(crate) const TARGET: &str = "/target";
+/// Where the input disk is mounted.
+pub(crate) const INPUT: &str = "/in";
+/// How often and how long a device is waited for.
+const TRIES: u32 = 300;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Mounts what every program expects, loads the modules, starts the loopback interface.
+pub(crate) fn start() -> io::Result<()> {
+    mount_at("proc", "/proc", "proc", MsFlags::empty(), "")?;
+    mount_at("sysfs", "/sys", "sysfs", MsFlags::empty(), "")?;
+    // The kernel may have mounted it already.
+    let _ = mount_at("devtmpfs", "/dev", "devtmpfs", MsFlags::empty(), "");
+    fs::create_dir_all("/tmp")?;
+    load_modules();
+    if let Err(error) = loopback_up() {
+        println!("guest: loopback: {error}");
+    }
+    Ok(())
+}
+
+/// Mounts, making the mount point.
+pub(crate) fn mount_at(source: &str, target: &str, kind: &str, flags: MsFlags, data: &str) -> io::Result<()> {
+    fs::create_dir_all(target)?;
+    mount(Some(source), target, Some(kind), flags, Some(data))
+        .map_err(|errno| io::Error::other(format!("mounting {source} at {target}: {}", errno.desc())))
+}
+
+fn load_modules() {
+    for name in fs::read_to_string("/modules/order").unwrap_or_default().lines() {
+        let loaded = File::open(Path::new("/modules").join(name))
+            .and_then(|file| Ok(finit_module(&file, c"", ModuleInitFlags::empty())?));
+        if let Err(error) = loaded {
+            println!("guest: module {name}: {error}");
+        }
+    }
+}
+
+/// Sets the loopback interface up: an `RTM_NEWLINK` message to interface 1 (rtnetlink(7)). Test suites want it.
+fn loopback_up() -> io::Result<()> {
+    const RTM_NEWLINK: u16 = 16;
+    const NLM_F_REQUEST: u16 = 1;
+    const IFF_UP: u32 = 1;
+    let mut message = Vec::with_capacity(32);
+    message.extend(32u32.to_ne_bytes());
+    message.extend(RTM_NEWLINK.to_ne_bytes());
+    message.extend(NLM_F_REQUEST.to_ne_bytes());
+    message.extend([0; 8]);
+    message.extend([0; 4]);
+    message.extend(1u32.to_ne_bytes());
+    message.extend(IFF_UP.to_ne_bytes());
+    message.extend(IFF_UP.to_ne_bytes());
+    let netlink = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)?;
+    send(netlink.as_raw_fd(), &message, MsgFlags::empty())?;
+    Ok(())
+}
+
+/// The device file of the disk with this serial.
+pub(crate) fn disk(serial: &str) -> io::Result<PathBuf> {
+    wait_for(|| find("/sys/block", "serial", serial))
+        .ok_or_else(|| io::Error::other(format!("the machine has no disk with the serial {serial:?}")))
+}
+
+/// The device file of the virtio-serial port with this name.
+pub(crate) fn port(name: &str) -> io::Result<PathBuf> {
+    wait_for(|| find("/sys/class/virtio-ports", "name", name))
+        .ok_or_else(|| io::Error::other(format!("the machine has no virtio-serial port {name:?}")))
+}
+
+fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    for _ in 0..TRIES {
+        if let Some(found) = look() {
+            return Some(found);
+        }
+        std::thread::sleep(PAUSE);
+    }
+    None
+}
+
+fn find(class: &str, attribute: &str, value: &str) -> Option<PathBuf> {
+    for entry in fs::read_dir(class).ok()?.flatten() {
+        if fs::read_to_string(entry.path().join(attribute)).is_ok_and(|text| text.trim() == value) {
+            let device = Path::new("/dev").join(entry.file_name());
+            return device.exists().then_some(device);
+        }
+    }
+    None
+}
+
+/// Mounts both disks and, in the target, proc, sys and a `/dev` with nothing of the machine's own in it.
+pub(crate) fn mount_disks(input: &Path, scratch: &Path) -> io::Result<()> {
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    mount_at(&text(input), INPUT, "ext4", MsFlags::MS_RDONLY | MsFlags::MS_NODEV | MsFlags::MS_NOSUID, "noload")?;
+    mount_at(&text(scratch), TARGET, "ext4", MsFlags::MS_NOATIME, "nobarrier")
+}
+
+/// Mounts what programs in the target expect.
+pub(crate) fn mount_target() -> io::Result<()> {
+    let at = |path: &str| format!("{TARGET}/{path}");
+    mount_at("proc", &at("proc"), "proc", MsFlags::empty(), "")?;
+    mount_at("sysfs", &at("sys"), "sysfs", MsFlags::MS_RDONLY, "")?;
+    mount_at("tmpfs", &at("dev"), "tmpfs", MsFlags::MS_NOSUID, "mode=0755,size=1m")?;
+    for (name, major, minor) in
+        [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)]
+    {
+        let path = at(&format!("dev/{name}"));
+        mknod(path.as_str(), SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), makedev(major, minor))?;
+        // mknod minds the umask, chmod does not.
+        set_mode(&path, 0o666)?;
+    }
+    for (link, target) in [
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+        ("ptmx", "pts/ptmx"),
+    ] {
+        std::os::unix::fs::symlink(target, at(&format!("dev/{link}")))?;
+    }
+    let devpts = "newinstance,ptmxmode=0666,mode=0620,gid=5";
+    mount_at("devpts", &at("dev/pts"), "devpts", MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC, devpts)?;
+    mount_at("tmpfs", &at("dev/shm"), "tmpfs", MsFlags::MS_NOSUID | MsFlags::MS_NODEV, "mode=1777")
+}
+
+pub(crate) fn set_mode(path: &str, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, Permissions::from_mode(mode))
+}
+
+/// Seconds since the kernel started.
+pub(crate) fn uptime() -> f64 {
+    let text = fs::read_to_string("/proc/uptime").unwrap_or_default();
+    text.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or_default()
+}
+
+/// Turns the machine off. Its disks are thrown away, so nothing is synced.
+pub(crate) fn power_off() -> ! {
+    loop {
+        // It returns only when it failed.
+        println!("guest: power off: {:?}", reboot(RebootMode::RB_POWER_OFF));
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}

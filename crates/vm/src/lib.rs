@@ -1,0 +1,45 @@
+//! One throw-away machine: assemble its disks, boot it, talk to it, bound it, kill it.
+//!
+//! A machine is one QEMU process that lives as long as one call of [`machine::run`]. It has no network. What goes in goes
+//! in by a read-only disk, what comes out comes out as frames on one virtio-serial port (see [`proto`]), and the host
+//! treats every byte of it as hostile. The guest's side of it is the program in `crates/guest`, which shares only
+//! [`proto`] with this crate (build it with `default-features = false`).
+//!
+//! Everything here is synchronous: call it from a thread of its own.
+
+pub mod proto;
+
+#[cfg(feature = "host")]
+pub mod accel;
+#[cfg(feature = "host")]
+pub mod disk;
+#[cfg(feature = "host")]
+pub mod initramfs;
+#[cfg(feature = "host")]
+pub mod kernel;
+#[cfg(feature = "host")]
+pub mod kvm;
+#[cfg(feature = "host")]
+pub mod machine;
+#[cfg(feature = "host")]
+mod modules;
+#[cfg(feature = "host")]
+pub mod qemu;
+#[cfg(feature = "host")]
+mod receive;
+#[cfg(feature = "host")]
+mod session;
+#[cfg(feature = "host")]
+mod unpack;
+
+#[cfg(feature = "host")]
+pub use accel::{Accel, AccelChoice, Accelerator, ProbeProgram, probe_accel};
+#[cfg(feature = "host")]
+pub use initramfs::Initramfs;
+#[cfg(feature = "host")]
+pub use kernel::{Kernel, KernelOptions};
+#[cfg(feature = "host")]
+pub use machine::{Exit, Fault, Input, Limits, MachineError, MachineSpec, Observer, Report, ResultFile, run};
+pub use proto::{Job, LogStream, Stage};
+#[cfg(feature = "host")]
+pub use qemu::{find_qemu, qemu_version};
