@@ -1,0 +1,157 @@
+//! The builder as a whole: workers that lease one build after the other.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use copr_api::builder::{Lease, LeaseRequest};
+use copr_remote::{Remote, RemoteOptions};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    BuilderOptions, CheckError,
+    buildroot::Remotes,
+    check,
+    client::{ClientError, LeaseClient},
+    heartbeat::{Stop, StopReason},
+    job::{self, Failure, Shared},
+    workdir::WorkDir,
+};
+
+/// Longest pause after a failed call for a lease.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Why a builder cannot run at all.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// This host cannot build.
+    #[error(transparent)]
+    Check(#[from] CheckError),
+    /// Another builder works in the same folder.
+    #[error("{dir} belongs to a builder that is running: give each builder a work folder of its own")]
+    WorkDirTaken {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// The server's address cannot be used.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The cache cannot be used.
+    #[error(transparent)]
+    Remote(#[from] copr_remote::Error),
+    /// The work folder cannot be used.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// Leases and builds until `shutdown`. Then no build is begun, the machines of running ones are stopped, and their leases
+/// run out on the server, which gives them to someone else. A server that is away is waited for.
+///
+/// # Errors
+/// When the builder cannot even begin; see [`RunError`]. Nothing that happens to a build ends it.
+pub async fn run(options: BuilderOptions, shutdown: CancellationToken) -> Result<(), RunError> {
+    let (options, checked, work) = tokio::task::spawn_blocking(move || {
+        let checked = check(&options)?;
+        let work = WorkDir::open(&options.work_dir)?;
+        Ok::<_, RunError>((options, checked, work))
+    })
+    .await
+    .map_err(|error| std::io::Error::other(format!("a worker thread ended early: {error}")))??;
+    for line in checked.to_string().lines() {
+        tracing::info!(builder = options.name, "{line}");
+    }
+    let cache = options.cache_dir.join("repositories");
+    let remotes = Remotes {
+        distribution: Remote::new(RemoteOptions { allow_file: true, ..RemoteOptions::new(&cache) })?,
+        others: Remote::new(RemoteOptions::new(&cache))?,
+    };
+    let client = LeaseClient::new(&options.server_url, options.token.clone())?;
+    let workers = options.workers;
+    let shared = Arc::new(Shared { options, checked, client, remotes });
+    let work = Arc::new(work);
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..workers {
+        tasks.spawn(worker(shared.clone(), work.clone(), shutdown.clone()));
+    }
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a worker of the builder ended early");
+        }
+    }
+    Ok(())
+}
+
+/// Leases one build after the other until `shutdown`.
+async fn worker(shared: Arc<Shared>, work: Arc<WorkDir>, shutdown: CancellationToken) {
+    let mut failures = 0_u32;
+    while !shutdown.is_cancelled() {
+        let asked = tokio::time::Instant::now();
+        let lease = tokio::select! {
+            () = shutdown.cancelled() => return,
+            lease = lease(&shared) => lease,
+        };
+        let pause = match lease {
+            Ok(Some(lease)) => {
+                failures = 0;
+                one(&shared, &work, &lease, &shutdown).await
+            }
+            // The server holds the call as long as it likes; one that does not must not be called in a circle.
+            Ok(None) => {
+                failures = 0;
+                Duration::from_secs(1).saturating_sub(asked.elapsed())
+            }
+            Err(error) => {
+                failures = failures.saturating_add(1);
+                if failures == 5 {
+                    tracing::warn!(%error, "no work can be leased; trying on");
+                } else {
+                    tracing::debug!(%error, failures, "no work can be leased");
+                }
+                Duration::from_millis(100).saturating_mul(1 << failures.min(9)).min(LONGEST_PAUSE)
+            }
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+async fn lease(shared: &Shared) -> Result<Option<Lease>, ClientError> {
+    // What an x86_64 host can run; other hosts are told from the architecture this program is made for.
+    let arches = vec![std::env::consts::ARCH.to_owned(), "noarch".to_owned()];
+    shared.client.lease(&LeaseRequest { builder: shared.options.name.clone(), arches }).await
+}
+
+/// Works off one lease; the answer is how long to wait before the next.
+async fn one(shared: &Shared, work: &WorkDir, lease: &Lease, shutdown: &CancellationToken) -> Duration {
+    tracing::info!(lease = lease.id, build.id = lease.build_id, chroot = %lease.chroot, source = lease.source_name, "leased");
+    let stop = Stop::new();
+    let dir = match work.build() {
+        Ok(dir) => dir,
+        Err(error) => {
+            tracing::error!(%error, "no folder for a build");
+            return LONGEST_PAUSE;
+        }
+    };
+    let ended = {
+        let run = job::run(shared, lease, dir.path(), &stop);
+        tokio::pin!(run);
+        tokio::select! {
+            ended = &mut run => ended,
+            () = shutdown.cancelled() => {
+                stop.stop(StopReason::Shutdown);
+                run.await
+            }
+        }
+    };
+    match ended {
+        Ok(()) => Duration::ZERO,
+        Err(Failure::Stopped) => {
+            tracing::info!(lease = lease.id, reason = ?stop.reason(), "build stopped");
+            Duration::ZERO
+        }
+        Err(Failure::User(message) | Failure::Machine(message)) => {
+            tracing::warn!(lease = lease.id, message, "the build's end could not be told to the server");
+            Duration::from_secs(1)
+        }
+    }
+}

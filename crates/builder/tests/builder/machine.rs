@@ -1,0 +1,79 @@
+//! A real source package, built in a real machine.
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use copr_api::builder::{ChrootDefinition, Outcome, Stage};
+
+use crate::{
+    server::{Beat, Script, lease, run_until},
+    srpm,
+};
+
+/// The folder of the minidistro's repository.
+fn minidistro() -> PathBuf {
+    match std::env::var_os("COPR_MINIDISTRO") {
+        Some(folder) => PathBuf::from(folder),
+        None => panic!("COPR_MINIDISTRO is not set: run `make minidistro` and set it to the folder that it prints"),
+    }
+}
+
+/// The chroot's definition as it is shipped.
+fn definition() -> ChrootDefinition {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugin-conf/chroots/minidistro-12-x86_64.toml");
+    let text = fs_err::read_to_string(file).unwrap();
+    toml::from_str(&text.replace("$minidistro", minidistro().to_str().unwrap())).unwrap()
+}
+
+fn script(dir: &Path, source: &Path) -> Script {
+    let source_name = source.file_name().unwrap().to_str().unwrap().to_owned();
+    let source = fs_err::read(source).unwrap();
+    let mut lease = lease(&source, dir);
+    lease.source_name = source_name;
+    lease.seconds = 30;
+    lease.definition = definition();
+    Script { lease, source: Some(source), beat: Beat::Fine, log_failures: 0 }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_library_is_built_in_a_machine_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = srpm::fixture("greet-library", dir.path());
+    let begun = Instant::now();
+    let limit = Duration::from_secs(600);
+    let (ended, heard) =
+        run_until(dir.path(), script(dir.path(), &source), limit, |heard| !heard.finished.is_empty()).await;
+    ended.unwrap();
+    let live = heard.log("builder-live.log");
+    println!("{live}\nfrom lease to finish: {:.1} s", begun.elapsed().as_secs_f64());
+    let finish = heard.finished.first().expect("the build ends in ten minutes");
+    assert_eq!(finish.outcome, Outcome::Succeeded, "{live}");
+    let names: Vec<&str> = finish.results.iter().map(|result| result.name.as_str()).collect();
+    assert!(names.contains(&"libgreet") && names.contains(&"libgreet-devel"), "{names:?}");
+    assert!(finish.results.iter().any(|result| result.arch == "src"), "the source package is a result too");
+    for result in &finish.results {
+        assert_eq!(heard.results.get(&result.file).map(|bytes| bytes.len() as u64), Some(result.size));
+    }
+    assert!(heard.log("build.log").contains("%install") || heard.log("build.log").contains("Wrote:"));
+    assert!(heard.log("installed_pkgs.log").contains("bash"), "{}", heard.log("installed_pkgs.log"));
+    for stage in [Stage::Preparing, Stage::Booting, Stage::Installing, Stage::Building] {
+        assert!(heard.stages.contains(&stage), "{stage:?} is missing in {:?}", heard.stages);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_that_fails_in_its_machine_is_the_packagers_fault_and_its_log_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = srpm::spec("").replace("%files", "%build\necho the compiler says no\nexit 3\n\n%files");
+    let source = srpm::from_spec(dir.path(), "pretender", &text);
+    let limit = Duration::from_secs(600);
+    let (ended, heard) =
+        run_until(dir.path(), script(dir.path(), &source), limit, |heard| !heard.finished.is_empty()).await;
+    ended.unwrap();
+    let finish = heard.finished.first().expect("the build ends in ten minutes");
+    assert!(matches!(finish.outcome, Outcome::UserFault { .. }), "{:?}", finish.outcome);
+    assert!(finish.results.is_empty() && heard.results.is_empty());
+    assert!(heard.log("build.log").contains("the compiler says no"), "{}", heard.log("build.log"));
+}
