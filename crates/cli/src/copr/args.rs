@@ -1,0 +1,229 @@
+//! The command line, from which the manual page and the shells' completions are made too.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Build RPM packages in a Copr server and publish them as repositories.
+#[derive(Debug, Parser)]
+#[command(name = "copr", version, propagate_version = false, max_term_width = 100)]
+#[command(after_help = "PROJECT is OWNER/NAME, @GROUP/NAME, or just NAME for a project of your own.\n\
+    Exit status: 0 done; 1 the server refused or could not be reached; 2 bad arguments; 3 bad file;\n\
+    4 a build failed or was cancelled; 6 bad configuration; 7 not authenticated or not allowed.")]
+pub(super) struct Arguments {
+    /// Configuration file instead of ~/.config/copr.
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(super) config: Option<PathBuf>,
+    /// Print one JSON document on standard output; all else goes to standard error.
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// No colours, even on a terminal.
+    #[arg(long, global = true)]
+    pub(super) no_color: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+/// What `copr` can do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Print the user that the configuration belongs to.
+    Whoami,
+    /// Create a project.
+    Create(Create),
+    /// Upload source packages, build them, and watch the builds.
+    Build(Build),
+    /// Watch builds until they end, with their logs.
+    #[command(visible_alias = "watch-build")]
+    Watch(Watch),
+    /// Print the state of a build.
+    Status {
+        /// Number of the build.
+        build: i64,
+    },
+    /// Stop a build.
+    Cancel {
+        /// Number of the build.
+        build: i64,
+    },
+    /// List the projects of a user or a group.
+    List {
+        /// User, or @group; yourself when left out.
+        #[arg(value_name = "OWNER")]
+        owner: Option<String>,
+    },
+    /// List the builds of a project, newest first: number, package, state.
+    ListBuilds {
+        /// The project.
+        project: String,
+    },
+    /// List the chroots (distribution, release, architecture) that the server builds for.
+    ListChroots,
+    /// Print all about a project, as JSON.
+    Get {
+        /// The project.
+        project: String,
+    },
+    /// Find projects by a word.
+    Search {
+        /// Part of a name, an owner or a description.
+        text: String,
+    },
+    /// Delete a project with all its builds and packages.
+    #[command(visible_alias = "delete-project")]
+    Delete {
+        /// The project.
+        project: String,
+    },
+    /// Write the manual pages into a folder, or the first of them on standard output.
+    #[command(hide = true)]
+    Man {
+        /// Folder that exists.
+        folder: Option<PathBuf>,
+    },
+    /// Print a shell's completion script.
+    #[command(hide = true)]
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+}
+
+/// Arguments of `copr create`.
+#[derive(Debug, Args)]
+pub(super) struct Create {
+    /// The project's name, or OWNER/NAME.
+    pub(super) project: String,
+    /// Chroot to build for, e.g. fedora-44-x86_64; see `copr list-chroots`. May be repeated.
+    #[arg(long = "chroot", value_name = "CHROOT", required = true)]
+    pub(super) chroots: Vec<String>,
+    /// Repository used while packages are built: a URL, or copr: and a project. May be repeated.
+    #[arg(long = "repo", value_name = "REPO")]
+    #[arg(help = "Repository used while packages are built: a URL, or copr://OWNER/NAME; may be repeated")]
+    pub(super) repos: Vec<String>,
+    /// Repository that users of this project get too: a URL, or copr: and a project. May be repeated.
+    #[arg(long = "runtime-repo-dependency", visible_alias = "runtime-dependency", value_name = "REPO")]
+    #[arg(help = "Repository that users of this project get too: a URL, or copr://OWNER/NAME; may be repeated")]
+    pub(super) runtime_dependencies: Vec<String>,
+    /// What the project is.
+    #[arg(long)]
+    pub(super) description: Option<String>,
+    /// How to install from it.
+    #[arg(long)]
+    pub(super) instructions: Option<String>,
+    /// Whether builds have a network.
+    #[arg(long, value_name = "on|off")]
+    pub(super) enable_net: Option<Switch>,
+    /// Whether to leave it out of the server's front page.
+    #[arg(long, value_name = "on|off")]
+    pub(super) unlisted_on_hp: Option<Switch>,
+    /// Whether its packages may replace those of module streams.
+    #[arg(long, value_name = "on|off")]
+    pub(super) module_hotfixes: Option<Switch>,
+    /// priority= in the .repo files of its users.
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) repo_priority: Option<i64>,
+}
+
+/// Arguments of `copr build`.
+#[derive(Debug, Args)]
+pub(super) struct Build {
+    /// Where to build: a project, or a side directory of it as NAME:custom:SUFFIX.
+    pub(super) project: String,
+    /// Source package (.src.rpm).
+    #[arg(required = true, value_name = "SRPM")]
+    pub(super) packages: Vec<PathBuf>,
+    /// Build for this chroot only; may be repeated, may have * and ?.
+    #[arg(short = 'r', long = "chroot", value_name = "CHROOT")]
+    pub(super) chroots: Vec<String>,
+    /// Build for all chroots but this one; may be repeated.
+    #[arg(long = "exclude-chroot", value_name = "CHROOT")]
+    pub(super) exclude_chroots: Vec<String>,
+    /// Stop the build after this time.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..))]
+    pub(super) timeout: Option<i64>,
+    /// Let other builds go first.
+    #[arg(long)]
+    pub(super) background: bool,
+    /// Whether the build has a network.
+    #[arg(long, value_name = "on|off")]
+    pub(super) enable_net: Option<Switch>,
+    /// Submit and return.
+    #[arg(long)]
+    pub(super) nowait: bool,
+    /// Watch the states only.
+    #[arg(long)]
+    pub(super) no_log: bool,
+}
+
+/// Arguments of `copr watch`.
+#[derive(Debug, Args)]
+pub(super) struct Watch {
+    /// Numbers of builds.
+    #[arg(required = true, value_name = "BUILD")]
+    pub(super) builds: Vec<i64>,
+    /// Watch the states only.
+    #[arg(long)]
+    pub(super) no_log: bool,
+}
+
+/// on or off, copr-cli's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Switch {
+    /// Yes.
+    On,
+    /// No.
+    Off,
+}
+
+impl From<Switch> for bool {
+    fn from(switch: Switch) -> Self {
+        switch == Switch::On
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_hold_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_build_line_of_copr_cli_is_understood() {
+        let line = "copr --config c build @g/p:custom:x a.src.rpm b.src.rpm -r f-1-x86_64 --chroot f-2-x86_64 \
+                    --exclude-chroot f-3-x86_64 --timeout 300 --background --nowait";
+        let arguments = Arguments::try_parse_from(line.split_whitespace()).unwrap();
+        let Some(Command::Build(build)) = arguments.command else { panic!("{arguments:?}") };
+        assert_eq!(build.project, "@g/p:custom:x");
+        assert_eq!(build.packages, [PathBuf::from("a.src.rpm"), PathBuf::from("b.src.rpm")]);
+        assert_eq!(build.chroots, ["f-1-x86_64", "f-2-x86_64"]);
+        assert_eq!((build.exclude_chroots.len(), build.timeout), (1, Some(300)));
+        assert!(build.background && build.nowait && !build.no_log);
+    }
+
+    #[test]
+    fn both_names_of_commands_and_options_mean_the_same() {
+        let watch = Arguments::try_parse_from(["copr", "watch-build", "1", "2"]).unwrap();
+        assert!(matches!(watch.command, Some(Command::Watch(watch)) if watch.builds == [1, 2]));
+        let line = "copr create p --chroot a-1-b --runtime-dependency copr://a/b --runtime-repo-dependency copr://c/d";
+        let create = Arguments::try_parse_from(line.split_whitespace()).unwrap();
+        let Some(Command::Create(create)) = create.command else { panic!("{create:?}") };
+        assert_eq!(create.runtime_dependencies, ["copr://a/b", "copr://c/d"]);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for line in
+            ["copr build p", "copr watch", "copr status x", "copr create p", "copr build p a --timeout 0", "copr x"]
+        {
+            assert!(Arguments::try_parse_from(line.split_whitespace()).is_err(), "{line}");
+        }
+    }
+}
