@@ -1,0 +1,141 @@
+//! `coprd admin`: works on the data folder, whether a server runs on it or not.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use copr_api::names::OwnerName;
+
+use crate::{
+    clock,
+    config::Config,
+    db::{self, Db, token::NewToken, user::User},
+    folder::Folder,
+};
+
+/// The user whose token the first start prints.
+pub const ADMIN: &str = "admin";
+
+/// The data folder, its configuration and its database.
+///
+/// # Errors
+/// One of them can't be opened.
+pub async fn open(data: &Path, config: Option<&Path>) -> Result<(Folder, Config, Db)> {
+    let folder = Folder::open(data)?;
+    let config = Config::read(config.unwrap_or(&folder.config()))?;
+    let db = open_db(&folder, &config).await?;
+    Ok((folder, config, db))
+}
+
+/// The database that the configuration names, or the one in the folder.
+///
+/// # Errors
+/// It can't be opened.
+pub async fn open_db(folder: &Folder, config: &Config) -> Result<Db> {
+    let url = match config.database.url.as_ref().filter(|url| !url.expose().is_empty()) {
+        Some(url) => url.expose().to_owned(),
+        None => Db::sqlite_url(&folder.path().join("coprd.sqlite")),
+    };
+    Db::open(&url).await.context("cannot open the database")
+}
+
+/// Adds a user with a token; the answer is the user's whole copr-cli configuration file.
+///
+/// # Errors
+/// The name is malformed or taken.
+pub async fn add_user(data: &Path, config: Option<&Path>, name: &str) -> Result<String> {
+    let name: OwnerName = name.parse()?;
+    if name.is_group() {
+        bail!("{name} is a group's name; a user's has no @");
+    }
+    if name.as_str() == ADMIN {
+        bail!(
+            "{ADMIN} is made by the first start of the server; its token is in {}",
+            data.join("admin-token").display()
+        );
+    }
+    let (folder, config, db) = open(data, config).await?;
+    let user = match db::user::add(&db, name.as_str(), false, clock::now_ms()).await {
+        Err(error) if error.is_duplicate() => {
+            bail!("there is a user {name} already; `coprd admin user token {name}` makes another token")
+        }
+        other => other?,
+    };
+    client_config(&folder, &config, &db, &user).await
+}
+
+/// Makes another token for a user; the answer is the user's whole copr-cli configuration file.
+///
+/// # Errors
+/// There is no such user.
+pub async fn add_token(data: &Path, config: Option<&Path>, name: &str) -> Result<String> {
+    let (folder, config, db) = open(data, config).await?;
+    let user = db::user::by_name(&db, name).await?.with_context(|| format!("there is no user {name}"))?;
+    client_config(&folder, &config, &db, &user).await
+}
+
+async fn client_config(folder: &Folder, config: &Config, db: &Db, user: &User) -> Result<String> {
+    let token = db::token::add(db, user.id, clock::now_ms()).await?;
+    db.close().await;
+    let url = if config.public_url.is_empty() {
+        folder.address().unwrap_or_else(|| format!("http://{}", config.listen))
+    } else {
+        config.public_url.clone()
+    };
+    Ok(render(&user.name, &token, &url))
+}
+
+/// A copr-cli configuration file (`~/.config/copr`).
+fn render(user: &str, token: &NewToken, url: &str) -> String {
+    // copr-cli refuses http:// unless it is told that this is meant.
+    let encrypted = if url.starts_with("http://") { "encrypted = False\n" } else { "" };
+    format!(
+        "[copr-cli]\nlogin = {}\nusername = {user}\ntoken = {}\ncopr_url = {url}\n{encrypted}# expiration date: {}\n",
+        token.login,
+        token.token.expose(),
+        clock::date(token.expires_ms)
+    )
+}
+
+/// All users, one a line.
+///
+/// # Errors
+/// The database can't be opened.
+pub async fn list_users(data: &Path, config: Option<&Path>) -> Result<String> {
+    let (_, _, db) = open(data, config).await?;
+    let users = db::user::list(&db).await?;
+    db.close().await;
+    Ok(users
+        .iter()
+        .map(|user| format!("{}{}\n", user.name, if user.admin { " (administrator)" } else { "" }))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_user_can_be_added_before_the_first_start_and_gets_a_whole_configuration_file() {
+        let data = tempfile::tempdir().unwrap();
+        let text = add_user(data.path(), None, "alice").await.unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "[copr-cli]");
+        assert!(lines[1].starts_with("login = ") && lines[1].len() == 8 + 20, "{text}");
+        assert_eq!(lines[2], "username = alice");
+        assert!(lines[3].starts_with("token = ") && lines[3].len() == 8 + 30, "{text}");
+        assert_eq!(lines[4], "copr_url = http://127.0.0.1:8210");
+        assert_eq!(lines[5], "encrypted = False");
+        let error = add_user(data.path(), None, "alice").await.unwrap_err().to_string();
+        assert!(error.contains("admin user token alice"), "{error}");
+        assert_eq!(list_users(data.path(), None).await.unwrap(), "alice\n");
+        assert!(add_token(data.path(), None, "alice").await.unwrap().contains("username = alice"));
+    }
+
+    #[tokio::test]
+    async fn names_that_are_no_users_are_refused() {
+        let data = tempfile::tempdir().unwrap();
+        for bad in ["", "@group", "../x", "a b", ADMIN] {
+            assert!(add_user(data.path(), None, bad).await.is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! The server's configuration: `DIR/coprd.toml`, documented in the template that the first start writes.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+pub mod chroots;
+
+/// The commented template: the reference of every key.
+pub const TEMPLATE: &str = include_str!("../../plugin-conf/coprd.toml");
+
+/// Why the configuration can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file can't be read.
+    #[error(transparent)]
+    Read(#[from] std::io::Error),
+    /// The file is not TOML, or has a key that nobody knows; the text names line and key.
+    #[error("{}: {error}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// What and where.
+        error: Box<toml::de::Error>,
+    },
+    /// A value makes no sense.
+    #[error("{}: {key}: {rule}", path.display())]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The key, with its table.
+        key: &'static str,
+        /// What it should be.
+        rule: String,
+    },
+}
+
+/// All of it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The address that users see, without a slash at the end; empty: the one that the server listens on.
+    pub public_url: String,
+    /// Where to listen, `address:port`.
+    pub listen: String,
+    /// The database.
+    pub database: Database,
+    /// Bounds for what comes in.
+    pub limits: Limits,
+    /// Builds and leases.
+    pub builds: Builds,
+    /// Repositories.
+    pub publish: Publish,
+    /// What can be built for.
+    pub chroots: Chroots,
+    /// The embedded builder.
+    pub builder: Builder,
+}
+
+/// `[database]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Database {
+    /// `sqlite:` or `postgres:` URL; empty: SQLite in the data folder. May hold a password.
+    pub url: Option<copr_api::names::Secret>,
+}
+
+/// `[limits]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Bytes of a source package.
+    pub upload_bytes: u64,
+    /// Bytes of one result.
+    pub result_bytes: u64,
+    /// Results of one build-chroot.
+    pub result_files: usize,
+    /// Bytes of one log.
+    pub log_bytes: u64,
+}
+
+/// `[builds]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Builds {
+    /// Default seconds for rpmbuild.
+    pub timeout: i64,
+    /// Seconds at most.
+    pub max_timeout: i64,
+    /// Seconds a lease lasts after a heartbeat.
+    pub lease_seconds: u64,
+    /// Times a build-chroot is leased at most.
+    pub attempts: i64,
+}
+
+/// `[publish]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Publish {
+    /// Seconds that old metadata files are kept.
+    pub retain_seconds: u64,
+}
+
+/// `[chroots]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Chroots {
+    /// Folder of definitions; empty: none.
+    pub folder: PathBuf,
+    /// The minidistro's repository; empty: not offered.
+    pub minidistro: PathBuf,
+}
+
+/// `[builder]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Builder {
+    /// Whether the server has one inside.
+    pub enabled: bool,
+    /// Machines at once.
+    pub workers: usize,
+    /// Hardware virtualisation or emulation.
+    pub accel: Accel,
+    /// Folder for packages and tool roots that are kept between builds; empty: `cache` in the data folder.
+    pub cache: PathBuf,
+    /// The QEMU program.
+    pub qemu: PathBuf,
+    /// Kernel image; empty: found.
+    pub kernel: PathBuf,
+    /// Its modules; empty: found.
+    pub modules: PathBuf,
+    /// Memory of a machine.
+    pub memory_mib: u32,
+    /// Virtual CPUs of a machine.
+    pub cpus: u32,
+    /// Scratch disk of a machine, sparse.
+    pub scratch_bytes: u64,
+}
+
+/// How machines run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Accel {
+    /// KVM when it is usable.
+    Auto,
+    /// KVM only.
+    Kvm,
+    /// Emulation only.
+    Tcg,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            public_url: String::new(),
+            listen: "127.0.0.1:8210".to_owned(),
+            database: Database::default(),
+            limits: Limits::default(),
+            builds: Builds::default(),
+            publish: Publish::default(),
+            chroots: Chroots::default(),
+            builder: Builder::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { upload_bytes: 8 << 30, result_bytes: 8 << 30, result_files: 2000, log_bytes: 256 << 20 }
+    }
+}
+
+impl Default for Builds {
+    fn default() -> Self {
+        Self { timeout: 18_000, max_timeout: 108_000, lease_seconds: 60, attempts: 3 }
+    }
+}
+
+impl Default for Publish {
+    fn default() -> Self {
+        Self { retain_seconds: 86_400 }
+    }
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            workers: 1,
+            accel: Accel::Auto,
+            cache: PathBuf::new(),
+            qemu: PathBuf::from("qemu-system-x86_64"),
+            kernel: PathBuf::new(),
+            modules: PathBuf::new(),
+            memory_mib: 2048,
+            cpus: 1,
+            scratch_bytes: 20 << 30,
+        }
+    }
+}
+
+impl Config {
+    /// Reads and checks a configuration file.
+    ///
+    /// # Errors
+    /// The file can't be read, has unknown keys, or values that make no sense; the text names file and key.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        Self::parse(&fs_err::read_to_string(path)?, path)
+    }
+
+    /// The same from text; `path` is for messages.
+    ///
+    /// # Errors
+    /// See [`Self::read`].
+    pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
+        let mut config: Self =
+            toml::from_str(text).map_err(|error| Error::Syntax { path: path.to_owned(), error: Box::new(error) })?;
+        let wrong = |key, rule: String| Err(Error::Value { path: path.to_owned(), key, rule });
+        if !config.public_url.is_empty() {
+            config.public_url.truncate(config.public_url.trim_end_matches('/').len());
+            match url::Url::parse(&config.public_url) {
+                Ok(url) if matches!(url.scheme(), "http" | "https") && url.path() == "/" && url.query().is_none() => {}
+                _ => {
+                    return wrong(
+                        "public_url",
+                        format!("{:?} is no http:// or https:// address without a path", config.public_url),
+                    );
+                }
+            }
+        }
+        if config.builds.timeout < 1 || config.builds.max_timeout < config.builds.timeout {
+            return wrong("builds.timeout", "must be 1 at least, and builds.max_timeout not less".to_owned());
+        }
+        if !(3..=3600).contains(&config.builds.lease_seconds) {
+            return wrong("builds.lease_seconds", "must be 3 to 3600".to_owned());
+        }
+        if config.builds.attempts < 1 {
+            return wrong("builds.attempts", "must be 1 at least".to_owned());
+        }
+        if config.builder.enabled && config.builder.workers == 0 {
+            return wrong("builder.workers", "must be 1 at least; `enabled = false` turns the builder off".to_owned());
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_is_valid_and_every_value_that_it_shows_is_the_default() {
+        let path = Path::new("coprd.toml");
+        let shown: Config = Config::parse(TEMPLATE, path).unwrap();
+        let uncommented: String = TEMPLATE
+            .lines()
+            .map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with([' ', '#'])).unwrap_or(line))
+            .map(|line| format!("{line}\n"))
+            .filter(|line| !line.starts_with("public_url"))
+            .collect();
+        let mut uncommented = Config::parse(&uncommented, path).unwrap();
+        // An empty URL and none mean the same.
+        uncommented.database.url = None;
+        assert_eq!(format!("{shown:?}"), format!("{uncommented:?}"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_file_and_line() {
+        let error = Config::parse("listen = \"127.0.0.1:1\"\n[builder]\nenabeld = false\n", Path::new("/x/coprd.toml"))
+            .unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("/x/coprd.toml") && text.contains("line 3") && text.contains("enabeld"), "{text}");
+    }
+
+    #[test]
+    fn values_without_sense_are_named_with_their_rule() {
+        for (text, key) in [
+            ("public_url = \"copr.example.org\"", "public_url"),
+            ("public_url = \"https://copr.example.org/sub\"", "public_url"),
+            ("[builds]\nlease_seconds = 0", "builds.lease_seconds"),
+            ("[builds]\nattempts = 0", "builds.attempts"),
+            ("[builds]\ntimeout = 10\nmax_timeout = 5", "builds.timeout"),
+            ("[builder]\nworkers = 0", "builder.workers"),
+        ] {
+            let error = Config::parse(text, Path::new("c.toml")).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("c.toml: {key}: ")), "{error}");
+        }
+    }
+}

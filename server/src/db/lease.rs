@@ -1,0 +1,446 @@
+//! A build-chroot's way from `pending` to its end. Each step is one conditional UPDATE: whoever comes late changes nothing.
+//!
+//! `pending` → claim → `starting` → (heartbeat) `running` → finish → `failed`, `canceled`, or `running` and publishing →
+//! `succeeded`. A lease that ends without a word, or with a machine's fault, goes back to `pending` until the attempts are used up.
+
+use copr_api::{
+    builder::{ResultFile, Stage},
+    names::{Chroot, DirName, OwnerName},
+    v3::BuildState,
+};
+use sqlx::{Any, Row, Transaction};
+
+use super::{
+    Db, Error,
+    build::{BuildChroot, build_chroot},
+    parsed, task, truth,
+};
+
+/// A builder's claim, joined with what the calls about it need.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// The build-chroot's row number.
+    pub id: i64,
+    /// The build.
+    pub build_id: i64,
+    /// The chroot.
+    pub chroot: Chroot,
+    /// The project's owner.
+    pub owner: OwnerName,
+    /// The directory.
+    pub dirname: DirName,
+    /// Package name of the source.
+    pub package_name: String,
+    /// File name of the SRPM.
+    pub source_name: String,
+    /// Someone asked to stop the build.
+    pub canceled: bool,
+    /// The lease has handed in its end: only the same end may be handed in again.
+    pub finished: bool,
+    /// How often it was leased.
+    pub attempts: i64,
+}
+
+impl Held {
+    /// The repository that its results go to.
+    #[must_use]
+    pub fn repository(&self) -> task::RepositoryKey {
+        task::RepositoryKey { owner: self.owner.clone(), dirname: self.dirname.clone(), chroot: self.chroot.clone() }
+    }
+
+    /// Name of the build's folder in that repository.
+    #[must_use]
+    pub fn folder(&self) -> String {
+        format!("{:08}-{}", self.build_id, self.package_name)
+    }
+}
+
+/// Claims the oldest build-chroot that waits for this architecture; foreground before background.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn claim(
+    db: &Db,
+    lease_id: &str,
+    builder: &str,
+    arch: &str,
+    now_ms: i64,
+    until_ms: i64,
+) -> Result<Option<BuildChroot>, Error> {
+    let sql = db.claim(
+        "UPDATE build_chroots SET state = 'starting', stage = NULL, message = NULL, lease_id = $1, builder = $2, \
+         lease_until_ms = $3, attempts = attempts + 1, started_ms = COALESCE(started_ms, $4) WHERE state = 'pending' AND id = \
+         (SELECT id FROM build_chroots WHERE state = 'pending' AND arch = $5 ORDER BY background, id LIMIT 1) RETURNING *",
+        "UPDATE build_chroots SET state = 'starting', stage = NULL, message = NULL, lease_id = $1, builder = $2, \
+         lease_until_ms = $3, attempts = attempts + 1, started_ms = COALESCE(started_ms, $4) WHERE state = 'pending' AND id = \
+         (SELECT id FROM build_chroots WHERE state = 'pending' AND arch = $5 ORDER BY background, id LIMIT 1 \
+         FOR UPDATE SKIP LOCKED) RETURNING *",
+    );
+    sqlx::query(sql)
+        .bind(lease_id)
+        .bind(builder)
+        .bind(until_ms)
+        .bind(now_ms)
+        .bind(arch)
+        .fetch_optional(&db.pool)
+        .await?
+        .as_ref()
+        .map(build_chroot)
+        .transpose()
+}
+
+/// The build-chroot that a lease holds, or whose end it handed in; `None`: the lease is no longer anyone's.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn held(db: &Db, lease_id: &str) -> Result<Option<Held>, Error> {
+    let row = sqlx::query(
+        "SELECT c.id, c.build_id, c.chroot, c.attempts, p.owner, b.dirname, b.package_name, b.source_name, b.canceled, \
+         CASE WHEN c.finished_lease = $1 THEN 1 ELSE 0 END AS finished \
+         FROM build_chroots c JOIN builds b ON b.id = c.build_id JOIN projects p ON p.id = b.project_id \
+         WHERE c.lease_id = $1 OR c.finished_lease = $1",
+    )
+    .bind(lease_id)
+    .fetch_optional(&db.pool)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Held {
+        id: row.try_get("id")?,
+        build_id: row.try_get("build_id")?,
+        chroot: parsed(&row, "chroot")?,
+        owner: parsed(&row, "owner")?,
+        dirname: parsed(&row, "dirname")?,
+        package_name: row.try_get("package_name")?,
+        source_name: row.try_get("source_name")?,
+        canceled: truth(&row, "canceled")?,
+        finished: row.try_get::<i64, _>("finished")? != 0,
+        attempts: row.try_get("attempts")?,
+    }))
+}
+
+/// Renews a lease and notes the stage; `None`: it is lost. The value tells whether the build is to be stopped.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn heartbeat(db: &Db, lease_id: &str, stage: Stage, until_ms: i64) -> Result<Option<bool>, Error> {
+    let (state, word) = match stage {
+        Stage::Preparing => (BuildState::Starting, "preparing"),
+        Stage::Booting => (BuildState::Running, "booting"),
+        Stage::Installing => (BuildState::Running, "installing"),
+        Stage::Building => (BuildState::Running, "building"),
+        Stage::Uploading => (BuildState::Running, "uploading"),
+    };
+    let row = sqlx::query(
+        "UPDATE build_chroots SET state = $1, stage = $2, lease_until_ms = $3 WHERE lease_id = $4 \
+         RETURNING (SELECT canceled FROM builds WHERE builds.id = build_chroots.build_id) AS canceled",
+    )
+    .bind(state.as_str())
+    .bind(word)
+    .bind(until_ms)
+    .bind(lease_id)
+    .fetch_optional(&db.pool)
+    .await?;
+    row.map(|row| truth(&row, "canceled")).transpose()
+}
+
+/// Ends a lease whose build is to be published: notes the results and queues the publish, all or nothing.
+/// `false`: the lease was lost meanwhile.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn finish_built(
+    db: &Db,
+    held: &Held,
+    lease_id: &str,
+    results: &[ResultFile],
+    now_ms: i64,
+) -> Result<bool, Error> {
+    let mut transaction = db.begin().await?;
+    let ended = sqlx::query(
+        "UPDATE build_chroots SET state = 'running', stage = 'publishing', lease_id = NULL, lease_until_ms = NULL, \
+         finished_lease = $1, publishing = 1 WHERE lease_id = $1",
+    )
+    .bind(lease_id)
+    .execute(&mut *transaction)
+    .await?;
+    if ended.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query("DELETE FROM results WHERE build_chroot_id = $1").bind(held.id).execute(&mut *transaction).await?;
+    for result in results {
+        sqlx::query(
+            "INSERT INTO results (build_chroot_id, file, size, sha256, name, epoch, version, release, arch) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        )
+        .bind(held.id)
+        .bind(result.file.as_str())
+        .bind(i64::try_from(result.size).unwrap_or(i64::MAX))
+        .bind(result.sha256.as_str())
+        .bind(result.name.as_str())
+        .bind(i64::from(result.epoch))
+        .bind(result.version.as_str())
+        .bind(result.release.as_str())
+        .bind(result.arch.as_str())
+        .execute(&mut *transaction)
+        .await?;
+    }
+    task::enqueue_publish(&mut transaction, &held.repository(), now_ms).await?;
+    transaction.commit().await?;
+    Ok(true)
+}
+
+/// Ends a lease for good without results. `false`: the lease was lost meanwhile.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn finish_without(
+    db: &Db,
+    lease_id: &str,
+    state: BuildState,
+    message: Option<&str>,
+    now_ms: i64,
+) -> Result<bool, Error> {
+    let ended = sqlx::query(
+        "UPDATE build_chroots SET state = $1, stage = NULL, message = $2, lease_id = NULL, lease_until_ms = NULL, \
+         finished_lease = $3, ended_ms = $4 WHERE lease_id = $3",
+    )
+    .bind(state.as_str())
+    .bind(message)
+    .bind(lease_id)
+    .bind(now_ms)
+    .execute(&db.pool)
+    .await?;
+    Ok(ended.rows_affected() > 0)
+}
+
+/// What became of a lease that ended without the package's fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Returned {
+    /// It waits for another builder.
+    Pending,
+    /// The attempts are used up.
+    Failed,
+    /// Someone had asked to stop it.
+    Canceled,
+    /// The lease was lost meanwhile.
+    Lost,
+}
+
+/// Gives a lease back: `pending` again, or failed after `max_attempts`, or canceled when someone asked for it.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn give_back(
+    db: &Db,
+    lease_id: &str,
+    message: &str,
+    max_attempts: i64,
+    now_ms: i64,
+) -> Result<Returned, Error> {
+    // Kept as the finished one: a builder that did not hear the answer may say so again.
+    let sql = "UPDATE build_chroots SET \
+         state = CASE WHEN (SELECT canceled FROM builds WHERE builds.id = build_chroots.build_id) = 1 THEN 'canceled' \
+                      WHEN attempts >= $1 THEN 'failed' ELSE 'pending' END, \
+         ended_ms = CASE WHEN (SELECT canceled FROM builds WHERE builds.id = build_chroots.build_id) = 1 OR attempts >= $1 \
+                      THEN $2 ELSE ended_ms END, \
+         stage = NULL, message = $3, lease_until_ms = NULL, finished_lease = lease_id, lease_id = NULL \
+         WHERE lease_id = $4 RETURNING state";
+    let row =
+        sqlx::query(sql).bind(max_attempts).bind(now_ms).bind(message).bind(lease_id).fetch_optional(&db.pool).await?;
+    returned(row.as_ref())
+}
+
+/// Takes back the count of an attempt that ended for no fault at all.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn uncount(db: &Db, lease_id: &str) -> Result<(), Error> {
+    sqlx::query("UPDATE build_chroots SET attempts = attempts - 1 WHERE lease_id = $1")
+        .bind(lease_id)
+        .execute(&db.pool)
+        .await?;
+    Ok(())
+}
+
+fn returned(row: Option<&sqlx::any::AnyRow>) -> Result<Returned, Error> {
+    let Some(row) = row else { return Ok(Returned::Lost) };
+    Ok(match parsed(row, "state")? {
+        BuildState::Canceled => Returned::Canceled,
+        BuildState::Failed => Returned::Failed,
+        _ => Returned::Pending,
+    })
+}
+
+/// Gives back every lease that ended before now; the answer has each lease's id with what became of it.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn expire(db: &Db, max_attempts: i64, now_ms: i64) -> Result<Vec<(String, Returned)>, Error> {
+    let rows =
+        sqlx::query("SELECT lease_id, builder FROM build_chroots WHERE lease_id IS NOT NULL AND lease_until_ms < $1")
+            .bind(now_ms)
+            .fetch_all(&db.pool)
+            .await?;
+    let mut ended = Vec::with_capacity(rows.len());
+    for row in rows {
+        let lease_id: String = row.try_get("lease_id")?;
+        let builder: Option<String> = row.try_get("builder")?;
+        let message = format!("Builder {:?} was not heard of any more.", builder.unwrap_or_default());
+        // Not kept as finished: whatever the silent builder still says of it is answered with "lost".
+        let row = sqlx::query(
+            "UPDATE build_chroots SET \
+             state = CASE WHEN (SELECT canceled FROM builds WHERE builds.id = build_chroots.build_id) = 1 THEN 'canceled' \
+                          WHEN attempts >= $1 THEN 'failed' ELSE 'pending' END, \
+             ended_ms = CASE WHEN (SELECT canceled FROM builds WHERE builds.id = build_chroots.build_id) = 1 OR attempts >= $1 \
+                          THEN $2 ELSE ended_ms END, \
+             stage = NULL, message = $3, lease_until_ms = NULL, lease_id = NULL \
+             WHERE lease_id = $4 AND lease_until_ms < $2 RETURNING state",
+        )
+        .bind(max_attempts)
+        .bind(now_ms)
+        .bind(message)
+        .bind(lease_id.as_str())
+        .fetch_optional(&db.pool)
+        .await?;
+        let returned = returned(row.as_ref())?;
+        ended.push((lease_id, returned));
+    }
+    Ok(ended)
+}
+
+/// Ids of the leases that a builder holds.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn of_builder(db: &Db, builder: &str) -> Result<Vec<String>, Error> {
+    Ok(sqlx::query_scalar("SELECT lease_id FROM build_chroots WHERE lease_id IS NOT NULL AND builder = $1 ORDER BY id")
+        .bind(builder)
+        .fetch_all(&db.pool)
+        .await?)
+}
+
+/// Every lease id that still means something on disk: held, or handed in and not yet published.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn with_incoming(db: &Db) -> Result<Vec<String>, Error> {
+    Ok(sqlx::query_scalar(
+        "SELECT CASE WHEN publishing = 1 THEN finished_lease ELSE lease_id END FROM build_chroots \
+         WHERE lease_id IS NOT NULL OR publishing = 1",
+    )
+    .fetch_all(&db.pool)
+    .await?)
+}
+
+/// Asks to stop a build: what waits is canceled at once, what is leased when its builder hears of it.
+/// `false`: nothing was left to stop.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn cancel(db: &Db, build_id: i64, now_ms: i64) -> Result<bool, Error> {
+    let mut transaction: Transaction<'_, Any> = db.begin().await?;
+    let asked = sqlx::query(
+        "UPDATE builds SET canceled = 1 WHERE id = $1 AND EXISTS (SELECT 1 FROM build_chroots c WHERE c.build_id = $1 \
+         AND c.publishing = 0 AND c.state IN ('pending', 'starting', 'running'))",
+    )
+    .bind(build_id)
+    .execute(&mut *transaction)
+    .await?;
+    if asked.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query("UPDATE build_chroots SET state = 'canceled', ended_ms = $1 WHERE build_id = $2 AND state = 'pending'")
+        .bind(now_ms)
+        .bind(build_id)
+        .execute(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(true)
+}
+
+/// A built build-chroot that waits to be published.
+#[derive(Debug, Clone)]
+pub struct Built {
+    /// The build-chroot's row number.
+    pub id: i64,
+    /// The build.
+    pub build_id: i64,
+    /// Package name of the source.
+    pub package_name: String,
+    /// The lease that handed it in: names the folder below `incoming/`.
+    pub lease_id: String,
+}
+
+impl Built {
+    /// Name of the build's folder in its repository.
+    #[must_use]
+    pub fn folder(&self) -> String {
+        format!("{:08}-{}", self.build_id, self.package_name)
+    }
+}
+
+/// All that waits to be published in one repository, oldest first.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn to_publish(db: &Db, repository: &task::RepositoryKey) -> Result<Vec<Built>, Error> {
+    sqlx::query(
+        "SELECT c.id, c.build_id, c.finished_lease, b.package_name FROM build_chroots c JOIN builds b ON b.id = c.build_id \
+         JOIN projects p ON p.id = b.project_id WHERE c.publishing = 1 AND c.chroot = $1 AND b.dirname = $2 AND p.owner = $3 \
+         ORDER BY c.id",
+    )
+    .bind(repository.chroot.as_str())
+    .bind(repository.dirname.as_str())
+    .bind(repository.owner.as_str())
+    .fetch_all(&db.pool)
+    .await?
+    .iter()
+    .map(|row| {
+        Ok(Built {
+            id: row.try_get("id")?,
+            build_id: row.try_get("build_id")?,
+            package_name: row.try_get("package_name")?,
+            lease_id: row.try_get("finished_lease")?,
+        })
+    })
+    .collect()
+}
+
+/// Notes that a build-chroot's packages can be downloaded.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn published(db: &Db, build_chroot_id: i64, now_ms: i64) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE build_chroots SET state = 'succeeded', stage = NULL, message = NULL, publishing = 0, ended_ms = $1 \
+         WHERE id = $2 AND publishing = 1",
+    )
+    .bind(now_ms)
+    .bind(build_chroot_id)
+    .execute(&db.pool)
+    .await?;
+    Ok(())
+}
+
+/// Notes that a build-chroot can never be published: its results are gone.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn publish_failed(db: &Db, build_chroot_id: i64, message: &str, now_ms: i64) -> Result<(), Error> {
+    let mut transaction = db.begin().await?;
+    sqlx::query("DELETE FROM results WHERE build_chroot_id = $1")
+        .bind(build_chroot_id)
+        .execute(&mut *transaction)
+        .await?;
+    sqlx::query(
+        "UPDATE build_chroots SET state = 'failed', stage = NULL, message = $1, publishing = 0, ended_ms = $2 \
+         WHERE id = $3 AND publishing = 1",
+    )
+    .bind(message)
+    .bind(now_ms)
+    .bind(build_chroot_id)
+    .execute(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! What went wrong, as every program's call is told: `{"error": text}` and a status.
+
+use axum::{
+    Json,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+use crate::{chain, db, publish, queue, store::SpoolError};
+
+/// An error of the API. Internal ones are logged and not told.
+#[derive(Debug)]
+pub enum ApiError {
+    /// 400: the request makes no sense; the text says why, several lines possible.
+    BadRequest(String),
+    /// 401: the login or token is wrong or has expired; the text is where to get another.
+    Unauthorized(String),
+    /// 403: known, and not allowed.
+    Forbidden(String),
+    /// 404.
+    NotFound(String),
+    /// 405.
+    Method,
+    /// 409: it is too late, or it clashes.
+    Conflict(String),
+    /// 413.
+    TooLarge(String),
+    /// 500: ours.
+    Internal(anyhow::Error),
+}
+
+impl ApiError {
+    /// 404 for a path that is no part of the API.
+    #[must_use]
+    pub fn no_endpoint() -> Self {
+        Self::NotFound("Such API endpoint doesn't exist".to_owned())
+    }
+
+    /// 409 for a lease that someone else has now, or nobody.
+    #[must_use]
+    pub fn lease_lost() -> Self {
+        Self::Conflict("the lease is no longer yours".to_owned())
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, error) = match self {
+            Self::BadRequest(text) => (StatusCode::BAD_REQUEST, text),
+            Self::Unauthorized(text) => {
+                return (StatusCode::UNAUTHORIZED, Json(json!({ "output": "notok", "error": text }))).into_response();
+            }
+            Self::Forbidden(text) => (StatusCode::FORBIDDEN, text),
+            Self::NotFound(text) => (StatusCode::NOT_FOUND, text),
+            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "This address does not take that method".to_owned()),
+            Self::Conflict(text) => (StatusCode::CONFLICT, text),
+            Self::TooLarge(text) => (StatusCode::PAYLOAD_TOO_LARGE, text),
+            Self::Internal(error) => {
+                tracing::error!(error = format!("{error:#}"), "request failed");
+                let text = "The server could not do this; its log tells the administrator why.";
+                (StatusCode::INTERNAL_SERVER_ERROR, text.to_owned())
+            }
+        };
+        (status, Json(copr_api::v3::ErrorBody { error })).into_response()
+    }
+}
+
+impl From<db::Error> for ApiError {
+    fn from(error: db::Error) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<queue::Error> for ApiError {
+    fn from(error: queue::Error) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<publish::Error> for ApiError {
+    fn from(error: publish::Error) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<std::io::Error> for ApiError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<chain::Error> for ApiError {
+    fn from(error: chain::Error) -> Self {
+        match error {
+            chain::Error::Chain(text) => Self::BadRequest(text),
+            chain::Error::Db(error) => error.into(),
+        }
+    }
+}
+
+impl From<SpoolError> for ApiError {
+    fn from(error: SpoolError) -> Self {
+        match error {
+            SpoolError::TooLarge { .. } => Self::TooLarge(error.to_string()),
+            SpoolError::Sender(_) => Self::BadRequest(error.to_string()),
+            SpoolError::Disk(error) => error.into(),
+        }
+    }
+}
+
+/// What a panic in a handler becomes.
+pub(super) fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    ApiError::Internal(anyhow::anyhow!("a handler panicked: {text}")).into_response()
+}
+
+/// Runs file work where it may block.
+pub(super) async fn blocking<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, ApiError>
+where
+    T: Send + 'static,
+    E: Into<ApiError> + Send + 'static,
+{
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result.map_err(Into::into),
+        Err(error) => Err(ApiError::Internal(error.into())),
+    }
+}

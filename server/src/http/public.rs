@@ -1,0 +1,24 @@
+//! What everyone may read: results, `.repo` files, repositories for the DNF plugins.
+
+pub mod files;
+mod repo;
+mod results;
+#[cfg(test)]
+mod tests;
+
+use axum::{Router, routing::get};
+
+use crate::state::AppState;
+
+/// The routes.
+pub fn routes() -> Router<AppState> {
+    let mut router = Router::new().route("/results/{*path}", get(results::serve));
+    for end in ["", "/"] {
+        router = router
+            .route(&format!("/api_3/rpmrepo/{{owner}}/{{dirname}}/{{name_release}}{end}"), get(repo::rpmrepo))
+            .route(&format!("/coprs/{{owner}}/{{project}}/repo/{{name_release}}{end}"), get(repo::unnamed));
+    }
+    router
+        .route("/coprs/{owner}/{project}/repo/{name_release}/{file}", get(repo::named))
+        .route("/coprs/g/{owner}/{project}/repo/{name_release}/{file}", get(repo::of_group))
+}

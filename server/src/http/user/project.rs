@@ -1,0 +1,308 @@
+//! Projects and their chroots.
+
+use std::collections::{BTreeMap, HashMap};
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use copr_api::{
+    names::{Chroot, DirName, OwnerName},
+    v3::{Page, Project as View, ProjectAdd},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::find_project;
+use crate::{
+    chain, clock,
+    db::{
+        self, Window,
+        chroot::ProjectChroot,
+        project::{Filter, Project},
+        task::RepositoryKey,
+    },
+    http::{
+        auth::Caller,
+        error::{ApiError, blocking},
+        params::{self, JsonBody, Params},
+    },
+    state::AppState,
+};
+
+/// A project as the clients see it.
+pub(super) fn view(state: &AppState, project: Project, chroots: &[ProjectChroot]) -> View {
+    let chroot_repos = project.name.as_str().parse::<DirName>().map_or_else(
+        |_| BTreeMap::new(),
+        |dirname| {
+            let url = |chroot: &Chroot| state.repository_url(&project.owner, &dirname, chroot);
+            chroots.iter().map(|of| (of.chroot.to_string(), url(&of.chroot))).collect()
+        },
+    );
+    View {
+        id: project.id,
+        full_name: project.full_name(),
+        name: project.name,
+        ownername: project.owner,
+        homepage: project.homepage,
+        contact: project.contact,
+        description: project.description,
+        instructions: project.instructions,
+        devel_mode: project.devel_mode,
+        persistent: false,
+        unlisted_on_hp: project.unlisted,
+        auto_prune: true,
+        chroot_repos,
+        additional_repos: project.additional_repos,
+        enable_net: project.enable_net,
+        bootstrap: Some("default".to_owned()),
+        isolation: Some("default".to_owned()),
+        module_hotfixes: project.module_hotfixes,
+        appstream: false,
+        packit_forge_projects_allowed: Vec::new(),
+        follow_fedora_branching: false,
+        repo_priority: project.repo_priority,
+        storage: "backend".to_owned(),
+    }
+}
+
+/// `GET /api_3/project`.
+///
+/// # Errors
+/// 404: there is no such project.
+pub async fn get(State(state): State<AppState>, query: Params) -> Result<Json<View>, ApiError> {
+    let project = find_project(&state, query.required("ownername")?, query.required("projectname")?).await?;
+    one(&state, project).await
+}
+
+async fn one(state: &AppState, project: Project) -> Result<Json<View>, ApiError> {
+    let chroots = db::chroot::of_project(&state.db, project.id).await?;
+    Ok(Json(view(state, project, &chroots)))
+}
+
+async fn page(state: &AppState, filter: Filter, query: &Params) -> Result<Json<Page<View>>, ApiError> {
+    let (window, meta) = query.page()?;
+    let projects = db::project::list(&state.db, &filter, window).await?;
+    let mut chroots: HashMap<i64, Vec<ProjectChroot>> = HashMap::new();
+    for chroot in db::chroot::of_owner(&state.db, filter.owner.as_deref()).await? {
+        chroots.entry(chroot.project_id).or_default().push(chroot);
+    }
+    let items = projects
+        .into_iter()
+        .map(|project| {
+            let chroots = chroots.remove(&project.id).unwrap_or_default();
+            view(state, project, &chroots)
+        })
+        .collect();
+    Ok(Json(Page { items, meta }))
+}
+
+/// `GET /api_3/project/list`.
+///
+/// # Errors
+/// 400: the pagination makes no sense.
+pub async fn list(State(state): State<AppState>, query: Params) -> Result<Json<Page<View>>, ApiError> {
+    let filter = Filter { owner: query.get("ownername").map(str::to_owned), ..Filter::default() };
+    page(&state, filter, &query).await
+}
+
+/// `GET /api_3/project/search`.
+///
+/// # Errors
+/// 400: the pagination makes no sense.
+pub async fn search(State(state): State<AppState>, query: Params) -> Result<Json<Page<View>>, ApiError> {
+    let filter = Filter { query: Some(query.required("query")?.to_owned()), newest_first: true, ..Filter::default() };
+    page(&state, filter, &query).await
+}
+
+/// `POST /api_3/project/add/{owner}`. The project's empty repositories stand when it answers.
+///
+/// # Errors
+/// 400 with a line a field, 403: another's name, 404: no such user.
+pub async fn add(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(owner): Path<String>,
+    query: Params,
+    JsonBody(body): JsonBody<ProjectAdd>,
+) -> Result<Json<View>, ApiError> {
+    let missing = format!("User {} does not exist.", owner.chars().take(100).collect::<String>());
+    let owner: OwnerName = params::name(&owner, &missing)?;
+    if owner.as_str() != caller.0.name {
+        if !caller.0.admin {
+            return Err(ApiError::Forbidden(format!(
+                "You don't have required permission: {} may not add projects for {owner}.",
+                caller.0.name
+            )));
+        }
+        if !owner.is_group() && db::user::by_name(&state.db, owner.as_str()).await?.is_none() {
+            return Err(ApiError::NotFound(missing));
+        }
+    }
+    let (project, chroots) = check(&state, owner, body)?;
+    if let Some(existing) = db::project::get(&state.db, &project.owner, &project.name).await? {
+        if query.truth("exist_ok") {
+            return one(&state, existing).await;
+        }
+        return Err(duplicate(&project));
+    }
+    let added = match db::project::add(&state.db, &project, &chroots, clock::now_ms()).await {
+        Err(error) if error.is_duplicate() => return Err(duplicate(&project)),
+        other => other?,
+    };
+    tracing::info!(project = added.full_name(), by = caller.0.name, "project added");
+    let dirname: DirName = params::name(added.name.as_str(), "")?;
+    for chroot in chroots {
+        let repository = RepositoryKey { owner: added.owner.clone(), dirname: dirname.clone(), chroot };
+        state.publishing.ensure(&repository).await?;
+    }
+    state.publishing.wake();
+    one(&state, added).await
+}
+
+fn duplicate(project: &Project) -> ApiError {
+    ApiError::BadRequest(format!("name: You already have a project named '{}'.", project.name))
+}
+
+/// The form's rules; every broken one is a line of the answer.
+fn check(state: &AppState, owner: OwnerName, body: ProjectAdd) -> Result<(Project, Vec<Chroot>), ApiError> {
+    let mut wrong = Vec::new();
+    let name = body.name.parse().map_err(|error: copr_api::names::NameError| wrong.push(format!("name: {error}"))).ok();
+    let mut chroots: Vec<Chroot> = Vec::new();
+    for text in &body.chroots {
+        match text.parse::<Chroot>() {
+            Ok(chroot) if state.chroots.get(&chroot).is_some() => {
+                if !chroots.contains(&chroot) {
+                    chroots.push(chroot);
+                }
+            }
+            _ => wrong.push(format!("chroots: '{}' is not a valid choice for this field", super::cut(text))),
+        }
+    }
+    if body.chroots.is_empty() {
+        wrong.push("None: At least one chroot must be selected".to_owned());
+    }
+    for (field, list) in
+        [("additional_repos", &body.additional_repos), ("runtime_dependencies", &body.runtime_dependencies)]
+    {
+        wrong.extend(list.iter().filter_map(|text| chain::parse(text).err()).map(|error| format!("{field}: {error}")));
+    }
+    if body.repo_priority.is_some_and(|priority| !(1..=99).contains(&priority)) {
+        wrong.push("repo_priority: Number must be between 1 and 99.".to_owned());
+    }
+    for (field, text) in [("description", &body.description), ("instructions", &body.instructions)] {
+        if text.as_ref().is_some_and(|text| text.len() > 100_000) {
+            wrong.push(format!("{field}: Field cannot be longer than 100000 characters."));
+        }
+    }
+    match name {
+        Some(name) if wrong.is_empty() => {
+            let project = Project {
+                description: body.description,
+                instructions: body.instructions,
+                homepage: body.homepage,
+                contact: body.contact,
+                additional_repos: body.additional_repos,
+                runtime_dependencies: body.runtime_dependencies,
+                unlisted: body.unlisted_on_hp.unwrap_or(false),
+                enable_net: body.enable_net.unwrap_or(false),
+                devel_mode: body.devel_mode.unwrap_or(false),
+                module_hotfixes: body.module_hotfixes.unwrap_or(false),
+                repo_priority: body.repo_priority,
+                ..Project::new(owner, name)
+            };
+            Ok((project, chroots))
+        }
+        _ => Err(ApiError::BadRequest(wrong.join("\n"))),
+    }
+}
+
+/// Body of the deletion.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Delete {
+    verify: bool,
+}
+
+/// `DELETE /api_3/project/delete/{owner}/{project}`.
+///
+/// # Errors
+/// 400: not verified, 403, 404, 409: a build of it is at work.
+pub async fn delete(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((owner, name)): Path<(String, String)>,
+    JsonBody(body): JsonBody<Delete>,
+) -> Result<Json<View>, ApiError> {
+    let project = find_project(&state, &owner, &name).await?;
+    if !caller.owns(&project) {
+        return Err(ApiError::Forbidden(format!(
+            "You don't have required permission: {} may not delete {}.",
+            caller.0.name,
+            project.full_name()
+        )));
+    }
+    if !body.verify {
+        return Err(ApiError::BadRequest("verify: Please confirm the deletion".to_owned()));
+    }
+    let chroots = db::chroot::of_project(&state.db, project.id).await?;
+    if !db::project::delete(&state.db, project.id).await? {
+        return Err(ApiError::Conflict(
+            "Project can't be deleted, some of its builds are still in progress.".to_owned(),
+        ));
+    }
+    tracing::info!(project = project.full_name(), by = caller.0.name, "project deleted");
+    let (store, gone) = (state.store.clone(), project.clone());
+    blocking(move || store.remove_project(&gone.owner, &gone.name, gone.id)).await?;
+    Ok(Json(view(&state, project, &chroots)))
+}
+
+async fn find_chroot(state: &AppState, query: &Params) -> Result<(Project, ProjectChroot), ApiError> {
+    let project = find_project(state, query.required("ownername")?, query.required("projectname")?).await?;
+    let text = query.required("chrootname")?;
+    let missing = format!("No chroot {} in {}", super::cut(text), project.full_name());
+    let chroot: Chroot = params::name(text, &missing)?;
+    let of = db::chroot::get(&state.db, project.id, &chroot).await?.ok_or(ApiError::NotFound(missing))?;
+    Ok((project, of))
+}
+
+/// `GET /api_3/project-chroot`.
+///
+/// # Errors
+/// 404: no such project, or it has not that chroot.
+pub async fn chroot(State(state): State<AppState>, query: Params) -> Result<Json<Value>, ApiError> {
+    let (project, of) = find_chroot(&state, &query).await?;
+    Ok(Json(json!({
+        "mock_chroot": of.chroot, "projectname": project.name, "ownername": project.owner, "comps_name": null,
+        "additional_repos": of.additional_repos, "additional_packages": of.additional_packages, "additional_modules": [],
+        "with_opts": of.with_opts, "without_opts": of.without_opts, "delete_after_days": null, "isolation": "unchanged",
+    })))
+}
+
+/// `GET /api_3/project-chroot/build-config`: what a builder would be told.
+///
+/// # Errors
+/// 404: no such project or chroot; 400: a project of its chain is gone.
+pub async fn build_config(State(state): State<AppState>, query: Params) -> Result<Json<Value>, ApiError> {
+    let (project, of) = find_chroot(&state, &query).await?;
+    let dirname: DirName = params::name(project.name.as_str(), "")?;
+    let mut repositories = chain::build_time(&state, &project, &dirname, &of.chroot).await?;
+    // Copr lists the project itself first.
+    repositories.sort_by_key(|repository| repository.id != "copr_base");
+    let repos: Vec<Value> = repositories
+        .into_iter()
+        .map(|repository| {
+            json!({ "id": repository.id, "name": repository.id, "baseurl": repository.baseurl,
+                    "priority": repository.priority, "module_hotfixes": project.module_hotfixes, "repo_gpgcheck": false })
+        })
+        .collect();
+    let additional_repos: Vec<&String> = project.additional_repos.iter().chain(&of.additional_repos).collect();
+    Ok(Json(json!({
+        "chroot": of.chroot, "repos": repos, "additional_repos": additional_repos,
+        "additional_packages": of.additional_packages, "additional_modules": "", "enable_net": project.enable_net,
+        "with_opts": of.with_opts, "without_opts": of.without_opts, "isolation": "default",
+    })))
+}
+
+/// All rows, for lists that nobody cuts.
+pub(super) const ALL: Window = Window { limit: None, offset: 0 };

@@ -1,0 +1,133 @@
+//! The program `coprd`: see `coprd --help`.
+
+use std::{
+    io::{IsTerminal as _, Write as _},
+    process::ExitCode,
+};
+
+use anyhow::{Context as _, Result};
+use clap::{CommandFactory as _, Parser as _};
+use copr_api::names::Secret;
+use copr_builder::BuilderOptions;
+use coprd::{
+    admin,
+    cli::{self, AdminWhat, Cli, Command, UserAction},
+    config::Accel,
+    folder::Folder,
+    serve,
+};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            anstream::eprintln!("coprd: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One arm a command.
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Serve(options) => {
+            log();
+            runtime()?.block_on(async {
+                let stopping = CancellationToken::new();
+                serve::stop_at_signals(stopping.clone())?;
+                serve::serve(serve_options(options), stopping).await
+            })?;
+        }
+        Command::Admin(options) => {
+            let (data, config) = (options.data.as_path(), options.config.as_deref());
+            let AdminWhat::User { action } = &options.what;
+            let text = runtime()?.block_on(async {
+                match action {
+                    UserAction::Add { name } => admin::add_user(data, config, name).await,
+                    UserAction::Token { name } => admin::add_token(data, config, name).await,
+                    UserAction::List => admin::list_users(data, config).await,
+                }
+            })?;
+            std::io::stdout().write_all(text.as_bytes())?;
+        }
+        Command::Builder(options) => {
+            log();
+            build(&options)?;
+        }
+        Command::CheckConfig(options) => {
+            let options = serve_options(options);
+            let folder = Folder::open(&options.data)?;
+            let (_, chroots) = serve::configure(&folder, &options)?;
+            println!("The configuration is fine. Chroots:");
+            chroots.iter().for_each(|(name, _)| println!("  {name}"));
+        }
+        Command::KvmProbe => std::process::exit(copr_builder::probe_main()),
+        Command::Man => clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "coprd", &mut std::io::stdout());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn serve_options(options: cli::Serve) -> serve::Options {
+    serve::Options {
+        data: options.data,
+        listen: options.listen,
+        config: options.config,
+        minidistro: options.minidistro,
+        path: std::env::var_os("PATH").unwrap_or_default(),
+    }
+}
+
+/// A builder for a server elsewhere, until a signal.
+fn build(options: &cli::Builder) -> Result<()> {
+    let token = fs_err::read_to_string(&options.token_file)?;
+    let mut builder = BuilderOptions::new(
+        options.server.clone(),
+        Secret::new(token.trim()),
+        options.cache.clone(),
+        options.work.clone(),
+    );
+    builder.name =
+        options.name.clone().unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned());
+    builder.workers = options.workers;
+    builder.accel = serve::accel(match options.accel {
+        cli::AccelArg::Auto => Accel::Auto,
+        cli::AccelArg::Kvm => Accel::Kvm,
+        cli::AccelArg::Tcg => Accel::Tcg,
+    });
+    builder.qemu.clone_from(&options.qemu);
+    builder.kernel.clone_from(&options.kernel);
+    builder.modules.clone_from(&options.modules);
+    builder.memory_mib = options.memory_mib;
+    builder.cpus = options.cpus;
+    let checked = copr_builder::check(&builder).context("this host can't build")?;
+    println!("{checked}");
+    runtime()?.block_on(async {
+        let stopping = CancellationToken::new();
+        serve::stop_at_signals(stopping.clone())?;
+        copr_builder::run(builder, stopping).await?;
+        Ok(())
+    })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
+}
+
+/// Log lines go to standard error; `COPRD_LOG` chooses them (`info`, `coprd=debug`, …).
+fn log() {
+    let filter =
+        EnvFilter::try_from_env("COPRD_LOG").unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,tower_http=warn"));
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .with_target(false)
+        .init();
+}

@@ -1,0 +1,264 @@
+//! The build queue: leases are given, kept, and taken back.
+//!
+//! A builder that falls silent loses its lease when that has run out; the build waits for the next one. Everything is in the
+//! database: this process may die at any line, and another one goes on.
+
+use std::{sync::Arc, time::Duration};
+
+use copr_api::{builder::ResultFile, v3::BuildState};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock,
+    config::Builds,
+    db::{
+        self, Db,
+        build::BuildChroot,
+        lease::{Held, Returned},
+    },
+    publish::Publishing,
+    store::Store,
+};
+
+/// How often a waiting builder's call looks for work that another server took in.
+const POLL: Duration = Duration::from_secs(2);
+
+/// The queue; clones share it.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    db: Db,
+    store: Store,
+    publishing: Publishing,
+    builds: Builds,
+    work: Arc<Notify>,
+}
+
+/// Why a step of the queue failed: ours, never the caller's.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database did not answer.
+    #[error(transparent)]
+    Db(#[from] db::Error),
+    /// A file could not be touched.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+impl Queue {
+    /// A queue over the database.
+    #[must_use]
+    pub fn new(db: Db, store: Store, publishing: Publishing, builds: Builds) -> Self {
+        Self { db, store, publishing, builds, work: Arc::new(Notify::new()) }
+    }
+
+    /// Tells waiting builders that there is work.
+    pub fn wake(&self) {
+        self.work.notify_waiters();
+    }
+
+    /// Seconds that a lease lasts after a heartbeat.
+    #[must_use]
+    pub fn lease_seconds(&self) -> u64 {
+        self.builds.lease_seconds
+    }
+
+    fn until(&self, now_ms: i64) -> i64 {
+        now_ms.saturating_add(i64::try_from(self.builds.lease_seconds).unwrap_or(i64::MAX / 2000).saturating_mul(1000))
+    }
+
+    /// Claims a build-chroot for a builder, waiting up to `patience` for one; the value comes with its lease id set.
+    ///
+    /// # Errors
+    /// The database does not answer, or logs of a former attempt can't be deleted.
+    pub async fn lease(
+        &self,
+        builder: &str,
+        arches: &[String],
+        patience: Duration,
+        stopping: &CancellationToken,
+    ) -> Result<Option<BuildChroot>, Error> {
+        let deadline = tokio::time::Instant::now() + patience;
+        loop {
+            // Listening begins before the look, so that nothing falls in between.
+            let work = self.work.notified();
+            tokio::pin!(work);
+            work.as_mut().enable();
+            for arch in arches {
+                if let Some(claimed) = self.claim(builder, arch).await? {
+                    return Ok(Some(claimed));
+                }
+            }
+            let now = tokio::time::Instant::now();
+            if now >= deadline || stopping.is_cancelled() {
+                return Ok(None);
+            }
+            tokio::select! {
+                () = work => {}
+                () = tokio::time::sleep_until(deadline.min(now + POLL)) => {}
+                () = stopping.cancelled() => return Ok(None),
+            }
+        }
+    }
+
+    async fn claim(&self, builder: &str, arch: &str) -> Result<Option<BuildChroot>, Error> {
+        let lease_id = ulid::Ulid::generate().to_string().to_lowercase();
+        let now = clock::now_ms();
+        let Some(claimed) = db::lease::claim(&self.db, &lease_id, builder, arch, now, self.until(now)).await? else {
+            return Ok(None);
+        };
+        tracing::info!(build.id = claimed.build_id, chroot = %claimed.chroot, lease = lease_id, builder, "leased");
+        if claimed.attempts > 1
+            && let Some(held) = db::lease::held(&self.db, &lease_id).await?
+        {
+            let folder = self.folder(&held);
+            let store = self.store.clone();
+            blocking(move || store.remove_logs(&folder)).await?;
+        }
+        Ok(Some(claimed))
+    }
+
+    /// A build's folder in its repository: logs now, packages later.
+    #[must_use]
+    pub fn folder(&self, held: &Held) -> std::path::PathBuf {
+        self.store.directory(&held.owner, &held.dirname).join(held.chroot.as_str()).join(held.folder())
+    }
+
+    /// Renews a lease; `None`: it is lost. The value tells whether the build is to be stopped.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn heartbeat(&self, lease_id: &str, stage: copr_api::builder::Stage) -> Result<Option<bool>, Error> {
+        Ok(db::lease::heartbeat(&self.db, lease_id, stage, self.until(clock::now_ms())).await?)
+    }
+
+    /// Takes a build's results to be published; `false`: the lease was lost.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn finish_built(&self, held: &Held, lease_id: &str, results: &[ResultFile]) -> Result<bool, Error> {
+        let taken = db::lease::finish_built(&self.db, held, lease_id, results, clock::now_ms()).await?;
+        if taken {
+            tracing::info!(build.id = held.build_id, chroot = %held.chroot, results = results.len(), "built");
+            self.publishing.wake();
+        }
+        Ok(taken)
+    }
+
+    /// Ends a build-chroot without results: failed or canceled; `false`: the lease was lost.
+    ///
+    /// # Errors
+    /// The database does not answer, or what was handed in can't be deleted.
+    pub async fn finish_without(
+        &self,
+        lease_id: &str,
+        state: BuildState,
+        message: Option<&str>,
+    ) -> Result<bool, Error> {
+        let ended = db::lease::finish_without(&self.db, lease_id, state, message, clock::now_ms()).await?;
+        if ended {
+            tracing::info!(lease = lease_id, %state, message, "ended");
+            self.remove_incoming(lease_id).await?;
+        }
+        Ok(ended)
+    }
+
+    /// Gives a lease back after a machine's fault.
+    ///
+    /// # Errors
+    /// The database does not answer, or what was handed in can't be deleted.
+    pub async fn give_back(&self, lease_id: &str, message: &str) -> Result<Returned, Error> {
+        let now = clock::now_ms();
+        let returned = db::lease::give_back(&self.db, lease_id, message, self.builds.attempts, now).await?;
+        self.returned(lease_id, returned, message).await?;
+        Ok(returned)
+    }
+
+    async fn returned(&self, lease_id: &str, returned: Returned, message: &str) -> Result<(), Error> {
+        if returned == Returned::Lost {
+            return Ok(());
+        }
+        tracing::warn!(lease = lease_id, ?returned, message, "lease given back");
+        self.remove_incoming(lease_id).await?;
+        if returned == Returned::Pending {
+            self.wake();
+        }
+        Ok(())
+    }
+
+    async fn remove_incoming(&self, lease_id: &str) -> Result<(), Error> {
+        let (store, lease_id) = (self.store.clone(), lease_id.to_owned());
+        Ok(blocking(move || store.remove_incoming(&lease_id)).await?)
+    }
+
+    /// Asks to stop a build; `false`: nothing was left to stop.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn cancel(&self, build_id: i64) -> Result<bool, Error> {
+        Ok(db::lease::cancel(&self.db, build_id, clock::now_ms()).await?)
+    }
+
+    /// Takes back every lease that ran out before `now_ms`; the answer is how many.
+    ///
+    /// # Errors
+    /// The database does not answer, or what was handed in can't be deleted.
+    pub async fn expire(&self, now_ms: i64) -> Result<usize, Error> {
+        let ended = db::lease::expire(&self.db, self.builds.attempts, now_ms).await?;
+        for (lease_id, returned) in &ended {
+            self.returned(lease_id, *returned, "the builder was not heard of any more").await?;
+        }
+        Ok(ended.len())
+    }
+
+    /// Takes back what a builder holds that is known to have ended: the embedded one, when its server starts or stops. A stop
+    /// in good order does not count as an attempt.
+    ///
+    /// # Errors
+    /// The database does not answer, or what was handed in can't be deleted.
+    pub async fn release_builder(&self, builder: &str, in_good_order: bool) -> Result<(), Error> {
+        for lease_id in db::lease::of_builder(&self.db, builder).await? {
+            if in_good_order {
+                db::lease::uncount(&self.db, &lease_id).await?;
+            }
+            self.give_back(&lease_id, "The server was restarted while the package was built.").await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes handed-in files that belong to no lease any more: what a crash left.
+    ///
+    /// # Errors
+    /// The database does not answer, or a folder can't be read or deleted.
+    pub async fn sweep(&self) -> Result<(), Error> {
+        let store = self.store.clone();
+        let folders = blocking(move || store.incoming_leases()).await?;
+        if folders.is_empty() {
+            return Ok(());
+        }
+        let alive = db::lease::with_incoming(&self.db).await?;
+        for lease_id in folders.iter().filter(|lease_id| !alive.contains(lease_id)) {
+            self.remove_incoming(lease_id).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes back leases that run out, until the server stops.
+    pub async fn run(self, stopping: CancellationToken) {
+        let pause = Duration::from_millis((self.builds.lease_seconds * 1000 / 6).clamp(250, 5000));
+        loop {
+            if let Err(error) = self.expire(clock::now_ms()).await {
+                tracing::error!(%error, "cannot look for leases that ran out");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stopping.cancelled() => return,
+            }
+        }
+    }
+}
+
+/// Runs file work where it may block.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> std::io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other)?
+}

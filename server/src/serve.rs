@@ -1,0 +1,299 @@
+//! `coprd serve`: everything on one machine.
+
+use std::{
+    ffi::{OsStr, OsString},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use copr_api::names::Secret;
+use copr_builder::BuilderOptions;
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    admin, clock,
+    config::{Accel, Builder, Config, chroots::Definitions},
+    db::{self, Db},
+    folder::Folder,
+    http,
+    publish::Publishing,
+    queue::Queue,
+    state::AppState,
+    store::Store,
+};
+
+/// How long calls may go on after the server was asked to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// What the command line says.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The data folder.
+    pub data: PathBuf,
+    /// Where to listen, instead of what the configuration says.
+    pub listen: Option<String>,
+    /// The configuration, instead of the one in the data folder.
+    pub config: Option<PathBuf>,
+    /// `COPR_MINIDISTRO`: goes before the configuration's.
+    pub minidistro: Option<PathBuf>,
+    /// `PATH`: where QEMU is looked for when the configuration has only its name.
+    pub path: OsString,
+}
+
+/// Reads the configuration and what it names, as `serve` and `check-config` do.
+///
+/// # Errors
+/// Something in it is wrong; the text names file and key.
+pub fn configure(folder: &Folder, options: &Options) -> Result<(Config, Definitions)> {
+    let path = options.config.clone().unwrap_or_else(|| folder.config());
+    let mut config = Config::read(&path)?;
+    if let Some(minidistro) = options.minidistro.clone().filter(|folder| !folder.as_os_str().is_empty()) {
+        config.chroots.minidistro = minidistro;
+    }
+    if let Some(listen) = &options.listen {
+        config.listen.clone_from(listen);
+    }
+    let chroots = Definitions::load(&config.chroots)?;
+    Ok((config, chroots))
+}
+
+/// Serves until `stopping` is cancelled (which signals do); returns when everything has ended.
+///
+/// # Errors
+/// One clear reason why it can't start, or why it had to end.
+pub async fn serve(options: Options, stopping: CancellationToken) -> Result<()> {
+    let folder = Folder::open(&options.data)?;
+    let _lock = folder.lock()?;
+    let (config, chroots) = configure(&folder, &options)?;
+    let options_path = options.path;
+    let builder_token = folder.builder_token()?;
+    let name = server_name(folder.path());
+    let mut builder = None;
+    if config.builder.enabled {
+        let mut options = builder_options(&config.builder, &folder, &builder_token, &name);
+        options.qemu = find_program(&config.builder.qemu, &options_path)?;
+        builder = Some(options);
+    }
+    if let Some(options) = builder.clone() {
+        let checked = tokio::task::spawn_blocking(move || copr_builder::check(&options)).await?.map_err(|error| {
+            anyhow::anyhow!(
+                "the embedded builder can't work: {error} (or set `enabled = false` in [builder] of coprd.toml)"
+            )
+        })?;
+        tracing::info!("embedded builder: {}", checked.to_string().replace('\n', "; "));
+    }
+    let listener =
+        TcpListener::bind(&config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let bound = listener.local_addr()?;
+    let local_url = format!("http://{}", reachable(bound));
+    let base_url = if config.public_url.is_empty() { local_url.clone() } else { config.public_url.clone() };
+
+    let db = admin::open_db(&folder, &config).await?;
+    let state = assemble(&folder, config, chroots, db, &name, &base_url, builder_token, stopping.clone())?;
+    recover(&state, &name).await?;
+    first_start(&folder, &state).await?;
+    folder.write_address(&base_url)?;
+
+    let mut loops = JoinSet::new();
+    loops.spawn(state.queue.clone().run(stopping.clone()));
+    loops.spawn(state.publishing.clone().run(stopping.clone()));
+    let builder_task = builder.take().map(|mut options| {
+        options.server_url.clone_from(&local_url);
+        tokio::spawn(run_builder(options, stopping.clone()))
+    });
+    println!(
+        "listening on {base_url}{}",
+        if base_url == local_url { String::new() } else { format!(" ({local_url})") }
+    );
+    tracing::info!(url = base_url, data = %folder.path().display(), "ready");
+    let served = run_http(listener, state.clone(), stopping.clone()).await;
+    stopping.cancel();
+    if let Some(task) = builder_task
+        && tokio::time::timeout(DRAIN * 2, task).await.is_err()
+    {
+        tracing::warn!("the embedded builder did not stop in time");
+    }
+    while loops.join_next().await.is_some() {}
+    state.queue.release_builder(&name, true).await?;
+    state.db.close().await;
+    tracing::info!("stopped");
+    served
+}
+
+/// Puts the parts together.
+///
+/// # Errors
+/// The store can't be opened.
+#[expect(clippy::too_many_arguments, reason = "the one place where the parts meet")]
+pub fn assemble(
+    folder: &Folder,
+    config: Config,
+    chroots: Definitions,
+    db: Db,
+    name: &str,
+    base_url: &str,
+    builder_token: Secret,
+    stopping: CancellationToken,
+) -> Result<AppState> {
+    let store = Store::open(&folder.path().join("store"))?;
+    let retain = Duration::from_secs(config.publish.retain_seconds);
+    let publishing = Publishing::new(db.clone(), store.clone(), name, retain);
+    let queue = Queue::new(db.clone(), store.clone(), publishing.clone(), config.builds.clone());
+    Ok(AppState {
+        config: Arc::new(config),
+        chroots: Arc::new(chroots),
+        db,
+        store,
+        queue,
+        publishing,
+        base_url: base_url.into(),
+        builder_token,
+        stopping,
+    })
+}
+
+/// Takes up what a former run of this server left: its builder's leases and its publish tasks are free at once.
+///
+/// # Errors
+/// The database or the store does not answer.
+pub async fn recover(state: &AppState, name: &str) -> Result<()> {
+    db::task::release(&state.db, name).await?;
+    state.queue.release_builder(name, false).await?;
+    state.queue.sweep().await?;
+    Ok(())
+}
+
+/// Makes the administrator, and shows its token this once.
+async fn first_start(folder: &Folder, state: &AppState) -> Result<()> {
+    if folder.has_admin_token() {
+        return Ok(());
+    }
+    let now = clock::now_ms();
+    let user = match db::user::by_name(&state.db, admin::ADMIN).await? {
+        Some(user) => user,
+        None => db::user::add(&state.db, admin::ADMIN, true, now).await?,
+    };
+    let token = db::token::add(&state.db, user.id, now).await?;
+    folder.write_admin_token(&token.login, &token.token)?;
+    println!("First start: the configuration is {}", folder.config().display());
+    println!(
+        "The administrator's API login and token (shown once; kept in {}):",
+        folder.path().join("admin-token").display()
+    );
+    println!("  login = {}", token.login);
+    println!("  token = {}", token.token.expose());
+    println!("Add a user: coprd admin --data {} user add NAME > ~/.config/copr", folder.path().display());
+    Ok(())
+}
+
+/// Names this server in claims: the same at every start on the same folder.
+fn server_name(folder: &Path) -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let digest = db::token::digest(&format!("{host}:{}", folder.display()));
+    format!("embedded-{}", digest.get(..8).unwrap_or_default())
+}
+
+fn builder_options(config: &Builder, folder: &Folder, token: &Secret, name: &str) -> BuilderOptions {
+    let set = |path: &PathBuf| (!path.as_os_str().is_empty()).then(|| path.clone());
+    let cache = set(&config.cache).unwrap_or_else(|| folder.path().join("cache"));
+    let mut options = BuilderOptions::new("http://127.0.0.1:0", token.clone(), cache, folder.path().join("work"));
+    name.clone_into(&mut options.name);
+    options.workers = config.workers;
+    options.qemu.clone_from(&config.qemu);
+    options.accel = accel(config.accel);
+    options.kernel = set(&config.kernel);
+    options.modules = set(&config.modules);
+    options.memory_mib = config.memory_mib;
+    options.cpus = config.cpus;
+    options.scratch_bytes = config.scratch_bytes;
+    options
+}
+
+/// A program by its path, or by its name in one of the folders of `PATH`.
+fn find_program(program: &Path, path: &OsStr) -> Result<PathBuf> {
+    if program.components().count() > 1 {
+        return Ok(program.to_owned());
+    }
+    let found = std::env::split_paths(path).map(|folder| folder.join(program)).find(|file| file.is_file());
+    found.with_context(|| {
+        format!(
+            "the embedded builder can't work: {} is not in $PATH. Install QEMU (Debian: qemu-system-x86, Fedora: \
+             qemu-system-x86-core), or set `enabled = false` in [builder] of coprd.toml",
+            program.display()
+        )
+    })
+}
+
+/// The builder's word for it.
+#[must_use]
+pub fn accel(accel: Accel) -> copr_builder::Accel {
+    match accel {
+        Accel::Auto => copr_builder::Accel::Auto,
+        Accel::Kvm => copr_builder::Accel::Kvm,
+        Accel::Tcg => copr_builder::Accel::Tcg,
+    }
+}
+
+/// Keeps the embedded builder running.
+async fn run_builder(options: BuilderOptions, stopping: CancellationToken) {
+    while !stopping.is_cancelled() {
+        match copr_builder::run(options.clone(), stopping.clone()).await {
+            Ok(()) if stopping.is_cancelled() => return,
+            Ok(()) => tracing::warn!("the embedded builder ended; it is started again"),
+            Err(error) => tracing::error!(%error, "the embedded builder ended; it is started again"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(5)) => {}
+            () = stopping.cancelled() => {}
+        }
+    }
+}
+
+/// Serves requests until asked to stop, then lets those at work end, for a while.
+async fn run_http(listener: TcpListener, state: AppState, stopping: CancellationToken) -> Result<()> {
+    let app = http::router(state);
+    let drained = stopping.clone();
+    let serving = axum::serve(listener, app).with_graceful_shutdown(async move { drained.cancelled().await });
+    let deadline = async {
+        stopping.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        ended = std::future::IntoFuture::into_future(serving) => ended.context("the server ended"),
+        () = deadline => {
+            tracing::warn!("some calls did not end in time and were cut off");
+            Ok(())
+        }
+    }
+}
+
+/// An address that reaches a listener from this machine.
+fn reachable(bound: SocketAddr) -> SocketAddr {
+    match bound {
+        SocketAddr::V4(address) if address.ip().is_unspecified() => (Ipv4Addr::LOCALHOST, address.port()).into(),
+        SocketAddr::V6(address) if address.ip().is_unspecified() => (Ipv6Addr::LOCALHOST, address.port()).into(),
+        other => other,
+    }
+}
+
+/// Cancels the token at SIGTERM or SIGINT.
+///
+/// # Errors
+/// The signals can't be listened for.
+pub fn stop_at_signals(stopping: CancellationToken) -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("asked to stop");
+        stopping.cancel();
+    });
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! Bytes that come in over the network: straight to a file, counted and summed on their way, never held in memory.
+
+use std::{io, path::Path};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
+use sha2::{Digest, Sha256};
+use tempfile::{NamedTempFile, TempPath};
+use tokio::io::AsyncWriteExt as _;
+
+use super::Store;
+
+/// A whole upload, synced to disk under a temporary name; dropping it deletes it.
+#[derive(Debug)]
+pub struct Spooled {
+    path: TempPath,
+    /// Length in bytes.
+    pub size: u64,
+    /// SHA-256, lower-case hex.
+    pub sha256: String,
+}
+
+impl Spooled {
+    /// Where it lies for now.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Why an upload was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// It is longer than allowed.
+    #[error("the file is larger than {limit} bytes, the limit of this server")]
+    TooLarge {
+        /// The limit.
+        limit: u64,
+    },
+    /// The sender went away or sent nonsense.
+    #[error("the upload ended early: {0}")]
+    Sender(String),
+    /// The disk did not take it.
+    #[error(transparent)]
+    Disk(#[from] io::Error),
+}
+
+impl Store {
+    /// Writes a stream of bytes to a temporary file in `spool/`.
+    ///
+    /// # Errors
+    /// It is longer than `limit`, breaks off, or the disk does not take it; nothing is left behind then.
+    pub async fn spool<E: std::fmt::Display>(
+        &self,
+        stream: impl Stream<Item = Result<Bytes, E>>,
+        limit: u64,
+    ) -> Result<Spooled, SpoolError> {
+        let (file, path) = NamedTempFile::new_in(self.root.join("spool"))?.into_parts();
+        let mut file = tokio::io::BufWriter::with_capacity(1 << 18, tokio::fs::File::from_std(file));
+        let mut digest = Sha256::new();
+        let mut size: u64 = 0;
+        let mut stream = std::pin::pin!(stream);
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(|error| SpoolError::Sender(error.to_string()))?;
+            size = size.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
+            if size > limit {
+                return Err(SpoolError::TooLarge { limit });
+            }
+            digest.update(&chunk);
+            file.write_all(&chunk).await?;
+        }
+        file.flush().await?;
+        file.get_ref().sync_all().await?;
+        Ok(Spooled { path, size, sha256: hex::encode(digest.finalize()) })
+    }
+
+    /// Moves a whole upload to its final place.
+    ///
+    /// # Errors
+    /// The folder can't be written.
+    pub fn keep(&self, spooled: Spooled, folder: &Path, name: &str) -> io::Result<()> {
+        fs_err::create_dir_all(folder)?;
+        let target = folder.join(name);
+        spooled.path.persist(&target).map_err(|error| {
+            io::Error::new(error.error.kind(), format!("cannot write {}: {}", target.display(), error.error))
+        })?;
+        let mode = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o644);
+        fs_err::set_permissions(&target, mode)?;
+        fs_err::File::open(folder)?.sync_all()
+    }
+}

@@ -1,0 +1,124 @@
+//! What happens when someone dies.
+
+use copr_api::builder::Outcome;
+use coprd::{clock, db};
+
+use crate::support::{BINARY, CHROOT, Hub, SERVER, SOURCE};
+
+/// Later than any lease lasts.
+fn much_later() -> i64 {
+    clock::now_ms() + 3_600_000
+}
+
+#[tokio::test]
+async fn a_silent_builder_loses_its_lease_and_what_it_still_says_changes_nothing() {
+    for hub in Hub::on_every_engine().await {
+        let alice = hub.user("alice").await;
+        hub.create(&alice, "libs").await;
+        let id = hub.submit(&alice, "libs").await;
+        let stale = hub.lease().await;
+        hub.log(&stale.id, "build.log", 0, "the first try\n").await.ok();
+        hub.put(&stale.id, &BINARY.file(), &BINARY.bytes()).await.ok();
+        assert_eq!(hub.state.queue.expire(clock::now_ms()).await.unwrap(), 0, "a lease that still runs is left alone");
+        assert_eq!(hub.state.queue.expire(much_later()).await.unwrap(), 1);
+        assert_eq!(hub.state_of(id).await, "pending");
+
+        let lease = hub.lease_as("builder-2").await.expect("the build is leased again");
+        assert_eq!((lease.build_id, lease.id == stale.id), (id, false));
+        assert!(!hub.beat(&stale.id, "building").await.error(409).is_empty());
+        assert!(!hub.log(&stale.id, "build.log", 14, "x").await.error(409).is_empty());
+        assert!(!hub.put(&stale.id, &SOURCE.file(), &SOURCE.bytes()).await.error(409).is_empty());
+        assert!(!hub.finish(&stale.id, Outcome::Succeeded, vec![BINARY.claim()]).await.error(409).is_empty());
+        assert!(!hub.builder_call("GET", &format!("lease/{}/source", stale.id), "", &[]).await.error(409).is_empty());
+        assert!(!hub.beat("nonsense", "building").await.error(409).is_empty());
+
+        hub.log(&lease.id, "build.log", 0, "the second try\n").await.ok();
+        hub.hand_in(&lease.id, &[BINARY]).await.ok();
+        hub.publish().await;
+        assert_eq!(hub.state_of(id).await, "succeeded");
+        let log = hub.stored(&format!("results/alice/libs/{CHROOT}/{id:08}-hello/build.log"));
+        assert_eq!(fs_err::read_to_string(log).unwrap(), "the second try\n");
+    }
+}
+
+#[tokio::test]
+async fn a_build_that_no_machine_survives_fails_after_three_attempts() {
+    for hub in Hub::on_every_engine().await {
+        let alice = hub.user("alice").await;
+        hub.create(&alice, "libs").await;
+        let id = hub.submit(&alice, "libs").await;
+        for attempt in 1..=3 {
+            let lease = hub.lease().await;
+            let fault = Outcome::MachineFault { message: format!("no boot {attempt}") };
+            hub.finish(&lease.id, fault.clone(), vec![]).await.ok();
+            hub.finish(&lease.id, fault, vec![]).await.ok();
+        }
+        assert!(hub.lease_as("builder-1").await.is_none());
+        let build = db::build::get(&hub.state.db, id).await.unwrap().unwrap();
+        assert_eq!((build.state().as_str(), build.chroots[0].message.as_deref()), ("failed", Some("no boot 3")));
+    }
+}
+
+#[tokio::test]
+async fn after_kill_9_the_embedded_builders_build_is_free_at_once_and_anothers_stays_leased() {
+    for hub in Hub::on_every_engine().await {
+        let alice = hub.user("alice").await;
+        hub.create(&alice, "libs").await;
+        let (first, second) = (hub.submit(&alice, "libs").await, hub.submit(&alice, "libs").await);
+        let own = hub.lease_as(SERVER).await.unwrap();
+        let other = hub.lease_as("far-away").await.unwrap();
+        hub.put(&own.id, &BINARY.file(), &BINARY.bytes()).await.ok();
+        assert_eq!((own.build_id, other.build_id), (first, second));
+        let hub = hub.restart().await;
+        assert_eq!(hub.state_of(first).await, "pending");
+        assert!(!hub.beat(&own.id, "building").await.status.is_success());
+        hub.beat(&other.id, "building").await.ok();
+        assert_eq!(fs_err::read_dir(hub.stored("incoming")).unwrap().count(), 0, "half-handed-in results are swept");
+        assert_eq!(hub.lease().await.build_id, first);
+    }
+}
+
+#[tokio::test]
+async fn a_publish_that_was_cut_off_anywhere_is_finished_after_the_restart() {
+    for hub in Hub::on_every_engine().await {
+        let alice = hub.user("alice").await;
+        hub.create(&alice, "libs").await;
+        let id = hub.submit(&alice, "libs").await;
+        let lease = hub.lease().await;
+        hub.hand_in(&lease.id, &[BINARY, SOURCE]).await.ok();
+        // The crash came after the task was claimed and one of two files was moved.
+        let now = clock::now_ms();
+        db::task::claim(&hub.state.db, SERVER, now, now + 60_000).await.unwrap().expect("a task");
+        let folder = hub.stored(&format!("results/alice/libs/{CHROOT}/{id:08}-hello"));
+        fs_err::create_dir_all(&folder).unwrap();
+        fs_err::rename(hub.stored(&format!("incoming/{}/{}", lease.id, SOURCE.file())), folder.join(SOURCE.file()))
+            .unwrap();
+        let hub = hub.restart().await;
+        hub.publish().await;
+        assert_eq!(hub.state_of(id).await, "succeeded");
+        assert_eq!(hub.repository(&format!("alice/libs/{CHROOT}")).len(), 2);
+
+        // And one that came after the metadata was written, before the database knew: publishing again changes nothing.
+        let key = format!("alice/libs/{CHROOT}").parse().unwrap();
+        hub.state.publishing.publish(&key).await.unwrap();
+        assert_eq!(hub.repository(&format!("alice/libs/{CHROOT}")).len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn results_that_are_gone_fail_their_build_and_hold_up_no_other() {
+    for hub in Hub::on_every_engine().await {
+        let alice = hub.user("alice").await;
+        hub.create(&alice, "libs").await;
+        let (first, second) = (hub.submit(&alice, "libs").await, hub.submit(&alice, "libs").await);
+        let lost = hub.lease().await;
+        hub.hand_in(&lost.id, &[BINARY]).await.ok();
+        let kept = hub.lease().await;
+        hub.hand_in(&kept.id, &[BINARY]).await.ok();
+        fs_err::remove_dir_all(hub.stored(&format!("incoming/{}", lost.id))).unwrap();
+        hub.publish().await;
+        assert_eq!(hub.state_of(first).await, "failed");
+        assert_eq!(hub.state_of(second).await, "succeeded");
+        assert_eq!(hub.repository(&format!("alice/libs/{CHROOT}")).len(), 1);
+    }
+}

@@ -1,0 +1,302 @@
+//! A server without its loops: stories say when a publish runs and what time it is.
+
+use std::path::PathBuf;
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, StatusCode, header},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use copr_api::{
+    builder::{ChrootDefinition, Finish, Lease, Outcome, ResultFile},
+    names::Secret,
+};
+use coprd::{
+    admin, clock,
+    config::{Config, chroots::Definitions},
+    db::{self, Db},
+    folder::Folder,
+    http, serve,
+    state::AppState,
+};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use crate::packages::Rpm;
+
+pub(crate) const CHROOT: &str = "fedora-44-x86_64";
+pub(crate) const BASE: &str = "http://copr.test:8210";
+
+/// The source package of most stories.
+pub(crate) const SOURCE: Rpm<'static> =
+    Rpm { name: "hello", version: "1.0", release: "1", arch: "x86_64", source: None };
+/// What comes of it.
+pub(crate) const BINARY: Rpm<'static> =
+    Rpm { name: "hello", version: "1.0", release: "1", arch: "x86_64", source: Some("hello-1.0-1.src.rpm") };
+
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+/// The name that claims have in these stories.
+pub(crate) const SERVER: &str = "embedded-test";
+
+/// A server on a folder of its own.
+pub(crate) struct Hub {
+    pub(crate) folder: TempDir,
+    pub(crate) state: AppState,
+    pub(crate) engine: &'static str,
+    router: Router,
+    url: String,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}: {}", self.text()))
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The text of an error, which must have this status.
+    pub(crate) fn error(&self, status: u16) -> String {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text());
+        self.json()["error"].as_str().unwrap_or_else(|| panic!("no error in {}", self.text())).to_owned()
+    }
+
+    /// The value of a success.
+    pub(crate) fn ok(&self) -> Value {
+        assert_eq!(self.status, StatusCode::OK, "{}", self.text());
+        self.json()
+    }
+}
+
+/// A user's credentials.
+#[derive(Clone)]
+pub(crate) struct User {
+    pub(crate) name: String,
+    pub(crate) basic: String,
+}
+
+impl Hub {
+    /// One server an engine; says which.
+    pub(crate) async fn on_every_engine() -> Vec<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let sqlite = Db::sqlite_url(&folder.path().join("coprd.sqlite"));
+        let mut hubs = vec![Self::open(folder, "SQLite", sqlite).await];
+        match std::env::var("TEST_DATABASE_URL") {
+            Ok(server) if !server.is_empty() => {
+                hubs.push(Self::open(tempfile::tempdir().unwrap(), "PostgreSQL", new_database(&server).await).await);
+            }
+            _ => eprintln!("TEST_DATABASE_URL is not set: not run on PostgreSQL"),
+        }
+        eprintln!("engines: {}", hubs.iter().map(|hub| hub.engine).collect::<Vec<_>>().join(", "));
+        hubs
+    }
+
+    async fn open(folder: TempDir, engine: &'static str, url: String) -> Self {
+        let data = Folder::open(folder.path()).unwrap();
+        let mut config = Config::parse("", &PathBuf::from("coprd.toml")).unwrap();
+        config.limits.upload_bytes = 1 << 20;
+        let definitions = Definitions::of(
+            ["fedora-43-x86_64", CHROOT]
+                .map(|name| (name.parse().unwrap(), ChrootDefinition { comment: "old".into(), ..Default::default() })),
+        );
+        let db = Db::open(&url).await.unwrap();
+        let stopping = CancellationToken::new();
+        // Builders that find nothing to do are sent away at once.
+        stopping.cancel();
+        let token = Secret::new("builder-secret");
+        let state = serve::assemble(&data, config, definitions, db, SERVER, BASE, token, stopping).unwrap();
+        serve::recover(&state, SERVER).await.unwrap();
+        Self { folder, router: http::router(state.clone()), state, engine, url }
+    }
+
+    /// The same folder and database with a new server, as after `kill -9`.
+    pub(crate) async fn restart(self) -> Self {
+        let Self { folder, engine, url, state, router } = self;
+        drop((state, router));
+        Self::open(folder, engine, url).await
+    }
+
+    pub(crate) async fn user(&self, name: &str) -> User {
+        let admin = name == admin::ADMIN;
+        let user = db::user::add(&self.state.db, name, admin, clock::now_ms()).await.unwrap();
+        let token = db::token::add(&self.state.db, user.id, clock::now_ms()).await.unwrap();
+        let basic = format!("Basic {}", STANDARD.encode(format!("{}:{}", token.login, token.token.expose())));
+        User { name: name.to_owned(), basic }
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        Answer { status, body: response.into_body().collect().await.unwrap().to_bytes().to_vec() }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn call(&self, user: &User, method: &str, path: &str, body: &Value) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::AUTHORIZATION, &user.basic)
+            .header(header::CONTENT_TYPE, "application/json");
+        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+        self.send(request.body(body).unwrap()).await
+    }
+
+    pub(crate) async fn create(&self, user: &User, project: &str) -> Value {
+        let body = json!({ "name": project, "chroots": [CHROOT], "additional_repos": null });
+        self.call(user, "POST", &format!("/api_3/project/add/{}", user.name), &body).await.ok()
+    }
+
+    /// The upload of copr-cli: the package first, then the options.
+    pub(crate) async fn upload(&self, user: &User, project: &str, file: &str, bytes: &[u8], more: Value) -> Answer {
+        let owner = project.split_once('/').map_or(user.name.as_str(), |(owner, _)| owner);
+        let name = project.split_once('/').map_or(project, |(_, name)| name);
+        let mut options = json!({
+            "ownername": owner, "projectname": name, "project_dirname": name, "timeout": null, "chroots": null,
+            "isolation": "unchanged", "progress_callback": null,
+        });
+        for (key, value) in more.as_object().into_iter().flatten() {
+            options[key] = value.clone();
+        }
+        let mut body = format!(
+            "--B\r\nContent-Disposition: form-data; name=\"pkgs\"; filename=\"{file}\"\r\n\
+             Content-Type: application/x-rpm\r\n\r\n"
+        )
+        .into_bytes();
+        body.extend_from_slice(bytes);
+        body.extend_from_slice(
+            format!(
+                "\r\n--B\r\nContent-Disposition: form-data; name=\"json\"; filename=\"json\"\r\n\
+                 Content-Type: application/json\r\n\r\n{options}\r\n--B--\r\n"
+            )
+            .as_bytes(),
+        );
+        let request = Request::post("/api_3/build/create/upload")
+            .header(header::AUTHORIZATION, &user.basic)
+            .header(header::CONTENT_TYPE, "multipart/form-data; boundary=B");
+        self.send(request.body(Body::from(body)).unwrap()).await
+    }
+
+    /// Uploads [`SOURCE`]; the build's number.
+    pub(crate) async fn submit(&self, user: &User, project: &str) -> i64 {
+        self.upload(user, project, &SOURCE.file(), &SOURCE.bytes(), json!({})).await.ok()["id"].as_i64().unwrap()
+    }
+
+    pub(crate) async fn build(&self, id: i64) -> Value {
+        self.get(&format!("/api_3/build/{id}")).await.ok()
+    }
+
+    pub(crate) async fn state_of(&self, id: i64) -> String {
+        self.build(id).await["state"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn builder_call(
+        &self,
+        method: &str,
+        path: &str,
+        body: impl Into<Body>,
+        more: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("/builder/v1/{path}"))
+            .header(header::AUTHORIZATION, "Bearer builder-secret");
+        for (name, value) in more {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(body.into()).unwrap()).await
+    }
+
+    /// Asks for work as a builder of that name.
+    pub(crate) async fn lease_as(&self, builder: &str) -> Option<Lease> {
+        let body = json!({ "builder": builder, "arches": ["x86_64", "noarch"] }).to_string();
+        let answer = self.builder_call("POST", "lease", body, &[]).await;
+        if answer.status == StatusCode::NO_CONTENT {
+            return None;
+        }
+        Some(serde_json::from_value(answer.ok()).unwrap())
+    }
+
+    pub(crate) async fn lease(&self) -> Lease {
+        self.lease_as("builder-1").await.expect("work for the builder")
+    }
+
+    pub(crate) async fn log(&self, lease: &str, name: &str, offset: usize, text: &str) -> Answer {
+        self.builder_call("POST", &format!("lease/{lease}/log/{name}?offset={offset}"), text.to_owned(), &[]).await
+    }
+
+    pub(crate) async fn beat(&self, lease: &str, stage: &str) -> Answer {
+        self.builder_call("POST", &format!("lease/{lease}/heartbeat"), json!({ "stage": stage }).to_string(), &[]).await
+    }
+
+    pub(crate) async fn put(&self, lease: &str, file: &str, bytes: &[u8]) -> Answer {
+        let sum = sha256(bytes);
+        self.builder_call("PUT", &format!("lease/{lease}/result/{file}"), bytes.to_vec(), &[("x-sha256", &sum)]).await
+    }
+
+    pub(crate) async fn finish(&self, lease: &str, outcome: Outcome, results: Vec<ResultFile>) -> Answer {
+        let body = serde_json::to_string(&Finish { outcome, results }).unwrap();
+        self.builder_call("POST", &format!("lease/{lease}/finish"), body, &[]).await
+    }
+
+    /// Hands in these packages and says that it went well.
+    pub(crate) async fn hand_in(&self, lease: &str, packages: &[Rpm<'_>]) -> Answer {
+        for package in packages {
+            self.put(lease, &package.file(), &package.bytes()).await.ok();
+        }
+        self.finish(lease, Outcome::Succeeded, packages.iter().map(Rpm::claim).collect()).await
+    }
+
+    /// Runs the publish tasks that are due; how many.
+    pub(crate) async fn publish(&self) -> usize {
+        let mut tasks = 0;
+        while self.state.publishing.run_one().await.unwrap() {
+            tasks += 1;
+        }
+        tasks
+    }
+
+    /// Below the folder of the store.
+    pub(crate) fn stored(&self, path: &str) -> PathBuf {
+        self.folder.path().join("store").join(path)
+    }
+
+    /// `NAME.ARCH` of all packages in a repository, as any reader finds them.
+    pub(crate) fn repository(&self, path: &str) -> Vec<String> {
+        let records = copr_repodata::read::load(&self.stored(&format!("results/{path}"))).unwrap();
+        let mut names: Vec<_> =
+            records.iter().map(|record| format!("{} {}", record.nevra, record.location_href)).collect();
+        names.sort();
+        names
+    }
+}
+
+/// A fresh database on a PostgreSQL server.
+async fn new_database(server: &str) -> String {
+    sqlx::any::install_default_drivers();
+    let name = format!("coprd_{}", ulid::Ulid::generate().to_string().to_lowercase());
+    let pool = sqlx::AnyPool::connect(server).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.unwrap();
+    pool.close().await;
+    let mut url = url::Url::parse(server).unwrap();
+    url.set_path(&name);
+    url.to_string()
+}
