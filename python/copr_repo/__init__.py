@@ -1,0 +1,54 @@
+"""Copr repositories on a system: which ones a project needs, and the .repo files that enable them.
+
+The parts, each usable by itself:
+
+- ``hubs``: Copr servers as the plugin's configuration files name them, and ``hub/owner/project``;
+- ``chroots``: which of Copr's chroots fits this system;
+- ``facts``: what a hub says of one project, checked;
+- ``enabled``: the .repo files of a folder, changed all together or not at all;
+- ``commands``: enable, disable, remove and list, without dnf.
+
+From Rust come the chain of repositories, the text of .repo files and the order of versions:
+
+>>> from copr_repo import compare_evr
+>>> compare_evr("1.0~rc1-1", "1.0-1")
+-1
+"""
+
+from ._native import (
+    Chain,
+    ChainError,
+    ChainItem,
+    ChainProblem,
+    Error,
+    External,
+    InvalidRepoError,
+    NotFound,
+    ParseError,
+    ProjectRef,
+    RepoSection,
+    Unreachable,
+    compare_evr,
+    compare_versions,
+    render_repo_file,
+    resolve_chain,
+)
+
+__all__ = [
+    "Chain",
+    "ChainError",
+    "ChainItem",
+    "ChainProblem",
+    "Error",
+    "External",
+    "InvalidRepoError",
+    "NotFound",
+    "ParseError",
+    "ProjectRef",
+    "RepoSection",
+    "Unreachable",
+    "compare_evr",
+    "compare_versions",
+    "render_repo_file",
+    "resolve_chain",
+]

@@ -1,0 +1,291 @@
+"""The commands with a hub that is a dict and a user that is a list of answers."""
+
+import json
+import os
+
+import pytest
+from copr_repo import NotFound, Unreachable, commands, enabled, hubs
+from fakehub import project
+
+RESULTS = "http://h:8080/results"
+
+
+class Frontend:
+    def __init__(self, answer=True):
+        self.answer, self.infos, self.notices, self.questions = answer, [], [], []
+
+    def info(self, text):
+        self.infos.append(text)
+
+    def notice(self, text):
+        self.notices.append(text)
+
+    def confirm(self, question):
+        self.questions.append(question)
+        return self.answer
+
+
+class World:
+    """A hub, a folder and a user."""
+
+    def __init__(self, path):
+        self.path, self.answers, self.asked = path, {}, []
+        self.frontend = Frontend()
+
+    def has(self, name, *dependencies, **more):
+        dirname = name.partition("/")[2]
+        directories = {dirname, dirname.partition(":")[0]}
+        self.answers[name] = project(RESULTS, dependencies, directories=directories, **more)
+
+    def fetch(self, url):
+        self.asked.append(url)
+        name = "/".join(url.split("/rpmrepo/")[-1].split("/")[:2])
+        answer = self.answers.get(name, NotFound(url))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+
+    @property
+    def copr(self):
+        hub = hubs.Hub("h", "http://h:8080")
+        return commands.Copr(hub, enabled.Folder(str(self.path)), self.fetch, self.frontend)
+
+    def enable(self, name="bob/app", releases=("fedora-44",), **more):
+        owner, dirname = name.split("/")
+        self.copr.enable(owner, dirname, list(releases), "x86_64", **more)
+
+    def files(self):
+        return {name: (self.path / name).read_text() for name in sorted(os.listdir(self.path))}
+
+    def list(self, **which):
+        frontend = Frontend()
+        which = {"only_enabled": False, "only_disabled": False, **which}
+        commands.list_installed(enabled.Folder(str(self.path)), frontend, **which)
+        return frontend.infos
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def test_a_project_is_enabled_with_the_stock_plugins_file_name_id_and_lines(world):
+    world.has("@g/app:pr:1")
+    world.enable("@g/app:pr:1")
+    assert world.asked == ["http://h:8080/api_3/rpmrepo/@g/app:pr:1/fedora-44"]
+    (name, text), = world.files().items()
+    assert name == "_copr:h:group_g:app:pr:1.repo"
+    assert text.endswith(
+        "[copr:h:group_g:app:pr:1]\nname=Copr repo for app:pr:1 owned by @g\n"
+        f"baseurl={RESULTS}/@g/app:pr:1/fedora-$releasever-$basearch/\ntype=rpm-md\nskip_if_unavailable=True\n"
+        f"gpgcheck=1\ngpgkey={RESULTS}/@g/app/pubkey.gpg\nrepo_gpgcheck=0\nenabled=1\nenabled_metadata=1\n"
+    )
+    assert world.frontend.questions == ["Do you really want to enable h/@g/app:pr:1?"]
+    assert world.frontend.infos == ["Repository successfully enabled."]
+
+
+def test_the_whole_chain_is_shown_as_a_tree_and_enabled(world):
+    world.has("bob/app", "alice/libs", "https://x.example/$distname/$chroot/")
+    world.has("alice/libs", "alice/base", gpgcheck=False)
+    world.has("alice/base")
+    world.enable()
+    shown = world.frontend.notices[0]
+    assert shown.endswith(
+        "h/bob/app\n"
+        "|-- h/alice/libs  (packages are not signed)\n"
+        "|   `-- h/alice/base\n"
+        "`-- https://x.example/$distname/$chroot/  (not a Copr project, packages are not signed)"
+    )
+    files = world.files()
+    assert list(files) == [
+        "_copr:h:alice:base.repo", "_copr:h:alice:libs.repo", "_copr:h:bob:app.repo",
+        "_coprdep:https_x_example_fedora_fedora_44_x86_64.repo",
+    ]
+    libs, app = files["_copr:h:alice:libs.repo"], files["_copr:h:bob:app.repo"]
+    assert "gpgcheck=0\n" in libs and "gpgkey" not in libs and "# copr-requested: no\n" in libs
+    assert "# copr-needs: copr:h:alice:libs coprdep:https_x_example_fedora_fedora_44_x86_64\n" in app
+    assert "baseurl=https://x.example/fedora/fedora-44-x86_64/\n" in files["_coprdep:https_x_example_fedora_fedora_44_x86_64.repo"]
+
+
+def test_enabling_again_changes_nothing(world):
+    world.has("bob/app", "alice/libs")
+    world.has("alice/libs")
+    world.enable()
+    before = world.files()
+    world.enable()
+    assert world.files() == before
+
+
+def test_no_is_the_safe_answer_and_writes_nothing(world):
+    world.has("bob/app")
+    world.frontend.answer = False
+    with pytest.raises(commands.CommandError, match="Safe and good answer. Exiting."):
+        world.enable()
+    assert world.files() == {}
+
+
+def test_an_unknown_project_and_an_unknown_directory_are_told(world):
+    with pytest.raises(commands.CommandError, match="Project bob/app does not exist."):
+        world.enable()
+    world.answers["bob/app:pr:3"] = project(RESULTS, directories=["app"])
+    with pytest.raises(commands.CommandError, match="Directory 'bob/app:pr:3' not found in 'bob/app' Copr project"):
+        world.enable("bob/app:pr:3")
+
+
+def test_a_chroot_that_the_project_lacks_is_told_with_those_that_it_has(world):
+    world.has("bob/app")
+    with pytest.raises(commands.CommandError) as error:
+        world.enable(releases=["mageia-9"])
+    assert "Repository 'mageia-9-x86_64' does not exist in project 'bob/app'." in str(error.value)
+    assert "Available repositories: 'epel-9-x86_64', 'fedora-44-x86_64'" in str(error.value)
+
+
+def test_the_first_release_that_the_project_has_is_taken(world):
+    world.has("bob/app")
+    world.enable(releases=["rocky-9", "epel-9"])
+    assert "/bob/app/epel-9-$basearch/\n" in world.files()["_copr:h:bob:app.repo"]
+
+
+def test_an_explicit_chroot_is_written_as_it_is(world):
+    world.has("bob/app")
+    world.enable(explicit=True)
+    assert "/bob/app/fedora-44-x86_64/\n" in world.files()["_copr:h:bob:app.repo"]
+
+
+def test_options_of_the_chroot_are_written(world):
+    world.has("bob/app")
+    options = {"priority": 5, "cost": "1100", "module_hotfixes": "1"}
+    world.answers["bob/app"]["repos"]["fedora-44"]["arch"]["x86_64"]["opts"] = options
+    world.enable()
+    text = world.files()["_copr:h:bob:app.repo"]
+    assert "cost=1100\n" in text and "priority=5\n" in text and "module_hotfixes=1\n" in text
+
+
+def test_dependencies_that_are_gone_or_lack_the_chroot_are_left_out_with_a_warning(world):
+    world.has("bob/app", "alice/gone", "alice/other")
+    world.has("alice/other", chroots=["epel-9-x86_64"])
+    world.enable()
+    assert list(world.files()) == ["_copr:h:bob:app.repo"]
+    warned = world.frontend.notices[0]
+    assert "Warning: h/alice/gone, needed by h/bob/app, is left out: it does not exist (any more)." in warned
+    assert "Warning: h/alice/other, needed by h/bob/app, is left out: it has no repository for fedora-44-x86_64." in warned
+
+
+def test_a_hub_that_fails_in_the_middle_of_a_chain_leaves_nothing_behind(world):
+    world.has("bob/app", "alice/libs")
+    world.answers["alice/libs"] = Unreachable("connection reset")
+    with pytest.raises(commands.CommandError, match="h/alice/libs, needed by h/bob/app, is left out: connection reset"):
+        world.enable()
+    assert world.files() == {}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"<html>", b"[]", b"{}", b"null", b"[" * 100_000, b'{"results_url": 5}', b"x" * (5 << 20), b"\xff\xfe"],
+)
+def test_an_answer_that_is_none_is_told_and_nothing_is_written(world, answer):
+    world.answers["bob/app"] = answer
+    with pytest.raises(commands.CommandError, match="the hub's answer"):
+        world.enable()
+    assert world.files() == {}
+
+
+@pytest.mark.parametrize("url", ["file:///etc", "http://u:p@x/", "http://x/\n[evil]", "http://x/ http://y/", ""])
+def test_an_external_repository_that_may_not_be_is_left_out_with_a_warning(world, url):
+    world.has("bob/app")
+    world.answers["bob/app"]["dependencies"] = [{"type": "external_baseurl", "opts": {}, "data": {"pattern": url}}]
+    world.enable()
+    assert list(world.files()) == ["_copr:h:bob:app.repo"]
+    assert "is left out" in world.frontend.notices[0]
+
+
+@pytest.mark.parametrize("owner", ["a]\n[b", "../..", "a/b", "@", ""])
+def test_a_dependency_with_a_hostile_name_never_reaches_a_file_or_a_url(world, owner):
+    world.has("bob/app")
+    data = {"owner": owner, "projectname": "x"}
+    world.answers["bob/app"]["dependencies"] = [{"type": "copr", "opts": {}, "data": data}]
+    world.enable()
+    assert list(world.files()) == ["_copr:h:bob:app.repo"]
+    assert len(world.asked) == 1
+
+
+def test_a_results_url_that_would_break_the_file_is_refused(world):
+    for url in ["file:///x", "http://x/\n[evil]\n", "http://u:p@x/results", 5]:
+        world.has("bob/app")
+        world.answers["bob/app"]["results_url"] = url
+        with pytest.raises(commands.CommandError):
+            world.enable()
+        assert world.files() == {}
+
+
+def test_projects_that_need_each_other_are_enabled_and_told(world):
+    world.has("bob/app", "alice/libs")
+    world.has("alice/libs", "bob/app")
+    world.enable()
+    assert len(world.files()) == 2
+    assert "Note: these projects need each other: h/alice/libs, h/bob/app." in world.frontend.notices[0]
+    assert "`-- h/alice/libs\n    `-- h/bob/app (see above)" in world.frontend.notices[0]
+
+
+def test_disable_and_remove_take_what_nothing_else_needs(world):
+    for name in ("bob/app", "bob/tool"):
+        world.has(name, "alice/libs")
+    world.has("alice/libs", "http://x.example/")
+    world.enable("bob/app")
+    world.enable("bob/tool")
+    world.copr.disable("bob", "app")
+    assert world.list() == [
+        "h/alice/libs (needed by h/bob/app, h/bob/tool)", "h/bob/app (disabled)", "h/bob/tool",
+    ]
+    world.copr.disable("bob", "tool")
+    assert world.list(only_enabled=True) == []
+    assert all("enabled=0" in text and "enabled=1\n" not in text for text in world.files().values())
+    world.copr.remove("bob", "app")
+    assert len(world.files()) == 3
+    world.copr.remove("bob", "tool")
+    assert world.files() == {}
+    assert "Nothing else needs h/alice/libs: it is removed as well." in world.frontend.notices
+
+
+def test_a_dependency_enabled_by_name_as_well_outlives_the_project(world):
+    world.has("bob/app", "alice/libs")
+    world.has("alice/libs")
+    world.enable("alice/libs")
+    world.enable("bob/app")
+    world.copr.remove("bob", "app")
+    assert list(world.files()) == ["_copr:h:alice:libs.repo"]
+
+
+def test_removing_what_another_project_needs_is_done_with_a_warning(world):
+    world.has("bob/app", "alice/libs")
+    world.has("alice/libs")
+    world.enable()
+    world.copr.remove("alice", "libs")
+    assert list(world.files()) == ["_copr:h:bob:app.repo"]
+    assert "Warning: h/bob/app needs this repository; its packages may fail to install." in world.frontend.notices
+
+
+def test_disable_enable_and_remove_of_what_is_not_here_fail(world):
+    for verb in ("disable", "remove"):
+        with pytest.raises(commands.CommandError, match=f"Failed to {verb} copr repo h/bob/app"):
+            getattr(world.copr, verb)("bob", "app")
+
+
+def test_a_disabled_project_is_enabled_again_with_its_chain(world):
+    world.has("bob/app", "alice/libs")
+    world.has("alice/libs")
+    world.enable()
+    before = world.files()
+    world.copr.disable("bob", "app")
+    world.enable()
+    assert world.files() == before
+
+
+def test_search_and_list_of_a_user_print_one_line_each(world):
+    world.fetch = lambda url: json.dumps({"items": [
+        {"name": "app", "full_name": "bob/app", "description": "first\nsecond"},
+        {"name": "x", "full_name": "bob/x", "description": None},
+    ]}).encode()
+    world.copr.search("a b")
+    world.copr.available_by_user("bob")
+    assert world.frontend.infos == ["bob/app : first", "bob/x : No description given."] * 2
