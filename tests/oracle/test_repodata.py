@@ -1,0 +1,292 @@
+"""Our metadata, judged by others: createrepo_c's parser and writer, dnf, and rpm itself.
+
+Environment:
+  COPR_REPO_BIN    the `copr-repo` program
+  COPR_MINIDISTRO  a folder of packages with a `repodata/` that `copr-repo create` wrote
+  COPR_RPM_SAMPLES optional: more folders of RPMs (separated by `:`), compared with createrepo_c as well
+
+Run with a Python that has createrepo_c (from PyPI) and pytest; `dnf` and `rpm` are called as programs.
+"""
+
+import gzip
+import json
+import os
+import subprocess
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import createrepo_c as cr
+import pytest
+
+# Fields and records of what dnf and rpm print are told apart by characters that no package has.
+FIELD, RECORD = "\x1f", "\x1e"
+FLAGS = {None: "", "": "", "LT": "<", "LE": "<=", "EQ": "=", "GE": ">=", "GT": ">"}
+
+
+def run(*command):
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, errors="surrogateescape")
+    assert done.returncode == 0, f"{command[0]} ended with {done.returncode}:\n{done.stderr}"
+    return done.stdout
+
+
+def from_environment(name):
+    if not os.environ.get(name):
+        pytest.fail(f"set the environment variable {name}; see the top of {Path(__file__).name}", pytrace=False)
+    return Path(os.environ[name]).resolve()
+
+
+@pytest.fixture(scope="session")
+def copr_repo():
+    return from_environment("COPR_REPO_BIN")
+
+
+@pytest.fixture(scope="session")
+def minidistro():
+    return from_environment("COPR_MINIDISTRO")
+
+
+def samples():
+    """The minidistro and, if there are any, other folders of RPMs."""
+    folders = [os.environ.get("COPR_MINIDISTRO", ""), *os.environ.get("COPR_RPM_SAMPLES", "").split(":")]
+    return [Path(f).resolve() for f in folders if f]
+
+
+def rpms(folder):
+    return sorted(Path(folder).rglob("*.rpm"))
+
+
+def normal_evr(evr):
+    """`1-2` and `0:1-2` are the same; dnf writes one, rpm the other."""
+    return evr.removeprefix("0:")
+
+
+def normal_dependency(text):
+    words = text.split(" ") if not text.startswith("(") else [text]
+    return " ".join([*words[:-1], normal_evr(words[-1])]) if len(words) == 3 else text
+
+
+def rpm_facts(folder):
+    """What `rpm -qp` says: file name -> nevra, requires, provides, files."""
+    arch = "%|SOURCEPACKAGE?{src}:{%{ARCH}}|"
+    scalar = "%{NAME}-%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}." + arch
+    query = FIELD.join(
+        [scalar, "[%{REQUIRENEVRS}\n]", "[%{PROVIDENEVRS}\n]", "[%{FILENAMES}\n]", "[%{REQUIREFLAGS}\n]"]
+    )
+    facts = {}
+    for path in rpms(folder):
+        nevra, requires, provides, files, flags = run("rpm", "-qp", "--nosignature", "--qf", query, path).split(FIELD)
+        # A requirement in the old style that may be missing is a recommendation in repodata.
+        strong = [r for r, f in zip(requires.splitlines(), flags.splitlines()) if not int(f) & (1 << 19)]
+        facts[path.relative_to(folder).as_posix()] = {
+            "nevra": nevra.replace("-0:", "-", 1),
+            "requires": Counter(map(normal_dependency, strong)),
+            "provides": Counter(map(normal_dependency, provides.splitlines())),
+            "files": Counter(files.splitlines()),
+        }
+    assert facts, f"no packages under {folder}"
+    return facts
+
+
+def expected_requires(fact):
+    """The requirements of a header as createrepo_c's documented filter leaves them, as a set: without rpmlib(), own
+    primary files and own provides, and with only the highest libc."""
+    kept = set()
+    libc = []
+    for requirement in fact["requires"]:
+        name = requirement.split(" ")[0]
+        primary = name.startswith("/etc/") or "bin/" in name or name == "/usr/lib/sendmail"
+        if name.startswith("rpmlib("):
+            continue
+        if name.startswith("/") and primary and name in fact["files"]:
+            continue
+        if requirement in fact["provides"]:
+            continue
+        if name.startswith("libc.so.6"):
+            libc.append(requirement)
+            continue
+        kept.add(requirement)
+
+    def version(name):
+        inside = name.partition("(")[2].partition(")")[0]
+        digits = inside.lstrip("".join(set(inside) - set("0123456789")))
+        return [int(part) for part in digits.split(".") if part.isdigit()]
+
+    return kept | ({max(libc, key=version)} if libc else set())
+
+
+def text_of(dependency):
+    name, flags, epoch, version, release, _pre = dependency
+    if not flags:
+        return name
+    evr = f"{epoch}:{version}" if epoch not in (None, "", "0") else version or ""
+    return f"{name} {FLAGS[flags]} {evr}{'-' + release if release else ''}"
+
+
+def parsed_by_createrepo_c(folder):
+    """href -> package, read from the metadata in a folder, with no warning allowed."""
+    warnings = []
+    repomd = cr.Repomd(str(folder / "repodata/repomd.xml"))
+    paths = {record.type: str(folder / record.location_href) for record in repomd.records}
+    packages = cr.PackageIterator(
+        primary_path=paths["primary"],
+        filelists_path=paths["filelists"],
+        other_path=paths["other"],
+        warningcb=lambda kind, message: warnings.append((kind, message)) or True,
+    )
+    by_href = {package.location_href: package for package in packages}
+    assert warnings == []
+    return by_href
+
+
+def test_createrepo_c_reads_what_rpm_says(minidistro):
+    facts, packages = rpm_facts(minidistro), parsed_by_createrepo_c(minidistro)
+    assert packages.keys() == facts.keys()
+    for href, fact in facts.items():
+        package = packages[href]
+        assert package.nevra().replace("-0:", "-", 1) == fact["nevra"], href
+        assert {text_of(d) for d in package.requires} == expected_requires(fact), href
+        assert Counter(text_of(d) for d in package.provides) == fact["provides"], href
+        assert Counter(directory + name for _, directory, name in (f[:3] for f in package.files)) == fact["files"], href
+
+
+@pytest.fixture(scope="session")
+def dnf(minidistro, tmp_path_factory):
+    """Asks dnf about the minidistro: query format -> lines."""
+    cache = tmp_path_factory.mktemp("dnf")
+    (cache / "log").mkdir()
+    configuration = cache / "dnf.conf"
+    configuration.write_text("[main]\n")
+
+    def query(form, *options):
+        return run(
+            "dnf",
+            "-q",
+            f"--config={configuration}",
+            f"--setopt=cachedir={cache}/cache",
+            f"--setopt=logdir={cache}/log",
+            f"--setopt=persistdir={cache}/persist",
+            "--setopt=reposdir=/nonexistent",
+            "--setopt=pluginpath=/nonexistent",
+            "--setopt=module_platform_id=platform:minidistro",
+            "--noplugins",
+            f"--installroot={cache}/root",
+            "--releasever=12",
+            "--forcearch=x86_64",
+            "--disablerepo=*",
+            f"--repofrompath=minidistro,file://{minidistro}",
+            "--enablerepo=minidistro",
+            "--setopt=minidistro.gpgcheck=0",
+            "repoquery",
+            "--showduplicates",
+            f"--qf={form}{RECORD}",
+            *options,
+        )
+
+    return query
+
+
+def dnf_lists(dnf, field):
+    """nevra -> Counter of what dnf lists under a field. It prints lists with a line a value."""
+    lists = defaultdict(Counter)
+    for record in dnf("%{name}-%{epoch}:%{version}-%{release}.%{arch}" + FIELD + "%{" + field + "}").split(RECORD):
+        if FIELD in record:
+            nevra, values = record.lstrip("\n").split(FIELD)
+            lists[nevra.replace("-0:", "-", 1)].update(v for v in values.split("\n") if v)
+    return lists
+
+
+def by_nevra(facts):
+    return {fact["nevra"]: fact for fact in facts.values()}
+
+
+def test_dnf_lists_the_packages_that_rpm_knows(dnf, minidistro):
+    printed = dnf("%{name}-%{epoch}:%{version}-%{release}.%{arch}")
+    names = {n.strip().replace("-0:", "-", 1) for n in printed.split(RECORD) if n.strip()}
+    assert names == by_nevra(rpm_facts(minidistro)).keys()
+
+
+def test_dnf_agrees_with_rpm_on_requires(dnf, minidistro):
+    lists = dnf_lists(dnf, "requires")
+    for nevra, fact in by_nevra(rpm_facts(minidistro)).items():
+        assert {normal_dependency(r) for r in lists[nevra]} == expected_requires(fact), nevra
+
+
+def test_dnf_agrees_with_rpm_on_provides(dnf, minidistro):
+    lists = dnf_lists(dnf, "provides")
+    for nevra, fact in by_nevra(rpm_facts(minidistro)).items():
+        assert {normal_dependency(p) for p in lists[nevra]} == set(fact["provides"]), nevra
+
+
+def test_dnf_agrees_with_rpm_on_files(dnf, minidistro):
+    lists = dnf_lists(dnf, "files")
+    for nevra, fact in by_nevra(rpm_facts(minidistro)).items():
+        # A source package's files have no folder: dnf lists them under `/`.
+        expected = {f if f.startswith("/") else f"/{f}" for f in fact["files"]}
+        assert {f if f.startswith("/") else f"/{f}" for f in lists[nevra]} == expected, nevra
+
+
+def fragments(folder):
+    """href -> the three XML texts of a package, as they stand in our metadata; the texts around them beside."""
+    repomd = cr.Repomd(str(folder / "repodata/repomd.xml"))
+    parts, around = [], []
+    for kind in ("primary", "filelists", "other"):
+        (record,) = [r for r in repomd.records if r.type == kind]
+        document = gzip.decompress((folder / record.location_href).read_bytes()).decode()
+        head, *packages = document.split("<package ")
+        foot = ""
+        if packages:
+            packages[-1], end, foot = packages[-1].partition("</package>\n")
+            packages[-1] += end
+        parts.append(["<package " + p for p in packages])
+        around.append((head, foot))
+    hrefs = [p.split('<location href="')[1].split('"')[0] for p in parts[0]]
+    return dict(zip(hrefs, zip(*parts))), around
+
+
+@pytest.mark.parametrize("folder", samples(), ids=lambda f: f.name)
+def test_every_package_is_rendered_as_createrepo_c_renders_it(folder, copr_repo, tmp_path):
+    made = json.loads(run(copr_repo, "create", "--json", "-o", tmp_path, folder))
+    assert made["skipped"] == []
+    ours, around = fragments(tmp_path)
+    assert len(ours) == len(rpms(folder)) == made["packages"]
+    for path in rpms(folder):
+        href = path.relative_to(folder).as_posix()
+        package = cr.package_from_rpm(str(path), location_href=href, changelog_limit=10)
+        theirs = cr.xml_dump(package)
+        mine = ours[href.replace("&", "&amp;")]
+        for kind, my_xml, their_xml in zip(("primary", "filelists", "other"), mine, theirs):
+            if path.read_bytes()[4] == 4 and package.size_archive == 0:
+                # Packages of format 6 keep the archive's size under a tag that older rpm libraries do not know.
+                my_xml, their_xml = (cut_archive_size(x) for x in (my_xml, their_xml))
+            assert my_xml == their_xml, f"{kind} of {href}"
+    for (head, foot), kind in zip(around, ("metadata", "filelists", "otherdata")):
+        assert f'packages="{len(ours)}">\n' in head
+        assert foot == f"</{kind}>"
+
+
+def cut_archive_size(xml):
+    return "".join(line.split(" archive=")[0] + "\n" for line in xml.splitlines())
+
+
+def test_the_order_of_packages_is_that_of_createrepo_c(minidistro):
+    hrefs = list(parsed_by_createrepo_c(minidistro))
+    assert hrefs == sorted(hrefs, key=lambda href: (os.path.basename(href), os.path.dirname(href)))
+
+
+@pytest.mark.parametrize("compression", ["gz", "zstd"])
+def test_createrepo_c_accepts_checksums_and_sizes(compression, copr_repo, minidistro, tmp_path):
+    run(copr_repo, "create", "-q", "--compress", compression, "-o", tmp_path, minidistro)
+    repomd = cr.Repomd(str(tmp_path / "repodata/repomd.xml"))
+    assert [r.type for r in repomd.records] == ["primary", "filelists", "other"]
+    for record in repomd.records:
+        path = tmp_path / record.location_href
+        theirs = cr.RepomdRecord(record.type, str(path))
+        theirs.fill(cr.SHA256)
+        for field in ("checksum", "checksum_open", "size", "size_open"):
+            assert getattr(record, field) == getattr(theirs, field), f"{field} of {record.type}"
+    assert len(parsed_by_createrepo_c(tmp_path)) == len(rpms(minidistro))
+
+
+def test_an_empty_repository_is_accepted(copr_repo, tmp_path):
+    run(copr_repo, "create", "-q", tmp_path)
+    assert parsed_by_createrepo_c(tmp_path) == {}

@@ -1,0 +1,10 @@
+//! What the stories and the demo share: the real programs, started, asked and stopped.
+//!
+//! Nothing here is faked: `coprd`, `copr` and `copr-repo` are the release binaries, builds run in QEMU, and the packages
+//! are installed by the machine's own dnf.
+
+pub mod dnf;
+pub mod journey;
+pub mod programs;
+pub mod report;
+pub mod server;

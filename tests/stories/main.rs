@@ -1,0 +1,11 @@
+//! End-to-end stories over the real programs: one test binary.
+//!
+//! They need what `make test` prepares: the release binaries, the minidistro, the plugin, QEMU, rpm and dnf.
+
+#![allow(clippy::unwrap_used, reason = "a story ends where something fails")]
+
+mod bad_input;
+mod journey;
+mod layering;
+mod restart;
+mod stock_client;
