@@ -1,0 +1,66 @@
+# The two commands of the README are `make demo` and `make test`; the others are their parts.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+CARGO ?= cargo
+export COPR_MINIDISTRO ?=
+MINIDISTRO = $$(tests/minidistro/make --copr-repo target/release/copr-repo | tail -n 1)
+
+.PHONY: help demo test soak build deps deps-test minidistro plugin lint unit stories python-tests bench clean
+help:
+	@echo "make demo [KEEP=1]   source packages to 'dnf install', once, on this machine; KEEP=1 leaves the server running"
+	@echo "make test            everything: format, lints, unit tests, stories in real machines, Python"
+	@echo "make build           the programs: target/release/{copr,copr-repo,coprd}"
+	@echo "make minidistro      a small RPM distribution out of Debian packages; the last line is its folder"
+	@echo "make plugin          the DNF plugin from this tree; the last line is the dnf options that load it"
+	@echo "make soak            the long versions of the property tests"
+	@echo "make bench           benchmarks beside the established tools"
+
+deps:
+	@tests/deps demo
+
+deps-test: deps
+	@tests/deps test
+	@tests/deps venv
+
+build:
+	$(CARGO) build --release
+
+minidistro: deps
+	@[ -x target/release/copr-repo ] || $(CARGO) build --release -p copr-cli
+	@tests/minidistro/make --copr-repo target/release/copr-repo
+
+plugin: deps
+	@tests/deps venv
+	@python/prepare-plugin
+
+demo: deps
+	@tests/deps venv
+	@$(CARGO) build --release
+	@$(CARGO) build --release -p copr-tests --bin copr-demo
+	@target/release/copr-demo $(if $(KEEP),--keep)
+
+test: deps-test lint build
+	@COPR_MINIDISTRO="$(MINIDISTRO)" $(MAKE) --no-print-directory unit stories python-tests
+	@echo "make test: all passed"
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+unit:
+	tests/with-postgres $(CARGO) test --release --workspace --exclude copr-tests --exclude copr-python --exclude copr-benches
+
+stories: plugin
+	$(CARGO) test --release -p copr-tests -- --test-threads=2
+
+python-tests: plugin
+	target/venv/bin/python -m pytest -q python/tests tests/oracle
+
+soak:
+	PROPTEST_CASES=20000 $(CARGO) test --release -p copr-rpm -p copr-repodata -p copr-resolve -p copr-vm
+
+bench: build
+	COPR_MINIDISTRO="$(MINIDISTRO)" $(CARGO) bench -p copr-benches
+
+clean:
+	$(CARGO) clean
