@@ -2,7 +2,6 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 CARGO ?= cargo
-export COPR_MINIDISTRO ?=
 MINIDISTRO = $$(tests/minidistro/make --copr-repo target/release/copr-repo | tail -n 1)
 
 .PHONY: help demo test soak build deps deps-test minidistro plugin lint unit stories python-tests bench clean
@@ -40,21 +39,26 @@ demo: deps
 	@target/release/copr-demo $(if $(KEEP),--keep)
 
 test: deps-test lint build
-	@COPR_MINIDISTRO="$(MINIDISTRO)" $(MAKE) --no-print-directory unit stories python-tests
+	@$(MAKE) --no-print-directory unit stories python-tests
 	@echo "make test: all passed"
 
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-unit:
-	tests/with-postgres $(CARGO) test --release --workspace --exclude copr-tests --exclude copr-python --exclude copr-benches
+# The library and the programs by themselves; the server's stories run on SQLite and on a PostgreSQL of their own.
+unit: build
+	COPR_MINIDISTRO="$(MINIDISTRO)" tests/with-postgres $(CARGO) test --release --workspace \
+		--exclude copr-tests --exclude copr-python --exclude copr-benches --exclude copr-guest
 
-stories: plugin
-	$(CARGO) test --release -p copr-tests -- --test-threads=2
+# The whole journey, restarts, bad input, the stock client: real programs, real machines, real dnf.
+stories: build plugin
+	COPR_MINIDISTRO="$(MINIDISTRO)" $(CARGO) test --release -p copr-tests -- --test-threads=2
 
-python-tests: plugin
-	target/venv/bin/python -m pytest -q python/tests tests/oracle
+# createrepo_c, rpm and dnf as judges of our repodata; the plugin under the system's own dnf.
+python-tests: build plugin
+	COPR_MINIDISTRO="$(MINIDISTRO)" COPR_REPO_BIN=target/release/copr-repo \
+		target/venv/bin/python -m pytest -q -p no:cacheprovider python/tests tests/oracle
 
 soak:
 	PROPTEST_CASES=20000 $(CARGO) test --release -p copr-rpm -p copr-repodata -p copr-resolve -p copr-vm
