@@ -71,7 +71,8 @@ impl Server {
     pub fn refused(options: &Options, change: impl FnOnce(&mut Command)) -> Result<Output> {
         let mut command = serve(options)?;
         change(&mut command);
-        let mut limited = Command::new("timeout");
+        // By its path: the change may be an empty PATH.
+        let mut limited = Command::new("/usr/bin/timeout");
         limited.arg("30").arg(command.get_program()).args(command.get_args());
         for (name, value) in command.get_envs() {
             if let Some(value) = value {
