@@ -1,6 +1,6 @@
 //! `coprd admin`: works on the data folder, whether a server runs on it or not.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use copr_api::names::OwnerName;
@@ -14,6 +14,10 @@ use crate::{
 
 /// The user whose token the first start prints.
 pub const ADMIN: &str = "admin";
+/// How long a server may take to start: it probes its host, and migrates its database.
+const STARTING: Duration = Duration::from_secs(60);
+/// Names whose projects would have no address: `/coprs/build/ID`, `/coprs/g/GROUP/PROJECT`.
+const RESERVED: [&str; 2] = ["build", "g"];
 
 /// The data folder, its configuration and its database.
 ///
@@ -53,6 +57,9 @@ pub async fn add_user(data: &Path, config: Option<&Path>, name: &str) -> Result<
             data.join("admin-token").display()
         );
     }
+    if RESERVED.contains(&name.as_str()) {
+        bail!("no user may be called {name}: the address /coprs/{name}/... has another meaning");
+    }
     let (folder, config, db) = open(data, config).await?;
     let user = match db::user::add(&db, name.as_str(), false, clock::now_ms()).await {
         Err(error) if error.is_duplicate() => {
@@ -76,12 +83,24 @@ pub async fn add_token(data: &Path, config: Option<&Path>, name: &str) -> Result
 async fn client_config(folder: &Folder, config: &Config, db: &Db, user: &User) -> Result<String> {
     let token = db::token::add(db, user.id, clock::now_ms()).await?;
     db.close().await;
-    let url = if config.public_url.is_empty() {
-        folder.address().unwrap_or_else(|| format!("http://{}", config.listen))
-    } else {
-        config.public_url.clone()
-    };
+    let url = if config.public_url.is_empty() { address(folder, config).await } else { config.public_url.clone() };
     Ok(render(&user.name, &token, &url))
+}
+
+/// Where the server is that runs on the folder, or did last. One that is just starting is waited for: it knows its port soon.
+async fn address(folder: &Folder, config: &Config) -> String {
+    let begin = tokio::time::Instant::now();
+    loop {
+        // In this order: a server that stops between the two leaves its address.
+        let served = folder.is_served();
+        if let Some(address) = folder.address() {
+            return address;
+        }
+        if !served || begin.elapsed() > STARTING {
+            return format!("http://{}", config.listen);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// A copr-cli configuration file (`~/.config/copr`).
@@ -132,9 +151,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_server_that_is_just_starting_is_waited_for() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = Folder::open(data.path()).unwrap();
+        let _lock = folder.lock().unwrap();
+        let starting = folder.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            starting.write_address("http://127.0.0.1:4712").unwrap();
+        });
+        let text = add_user(data.path(), None, "alice").await.unwrap();
+        assert!(text.contains("copr_url = http://127.0.0.1:4712\n"), "{text}");
+    }
+
+    #[tokio::test]
     async fn names_that_are_no_users_are_refused() {
         let data = tempfile::tempdir().unwrap();
-        for bad in ["", "@group", "../x", "a b", ADMIN] {
+        for bad in ["", "@group", "../x", "a b", ADMIN, "build", "g"] {
             assert!(add_user(data.path(), None, bad).await.is_err(), "{bad:?}");
         }
     }

@@ -46,6 +46,9 @@ enum Kind {
     Run,
 }
 
+/// The longest URL of a dependency.
+const URL_BYTES: usize = 2000;
+
 /// `copr://owner/name`, a URL, or nonsense.
 ///
 /// # Errors
@@ -57,11 +60,14 @@ pub fn parse(text: &str) -> Result<Dependency, String> {
             rest.split_once('/').ok_or_else(|| format!("{text}: it must have the form copr://owner/project"))?;
         return Ok(Dependency::Project { owner: owner.parse().map_err(wrong)?, name: name.parse().map_err(wrong)? });
     }
+    let shown: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
+    if text.len() > URL_BYTES || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(format!("{shown}: a URL has {URL_BYTES} bytes at most, none of them a blank"));
+    }
     match url::Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https" | "file" | "ftp") => {
-            Ok(Dependency::External(text.to_owned()))
-        }
-        _ => Err(format!("{text}: it is no copr://owner/project and no URL")),
+        // No file: users must not read from the disks of builders.
+        Ok(url) if matches!(url.scheme(), "http" | "https" | "ftp") => Ok(Dependency::External(text.to_owned())),
+        _ => Err(format!("{shown}: it is no copr://owner/project and no http, https or ftp URL")),
     }
 }
 
@@ -215,7 +221,7 @@ mod tests {
     fn a_dependency_is_a_project_or_a_url_and_nothing_else() {
         assert!(matches!(parse("copr://@g/p"), Ok(Dependency::Project { .. })));
         assert!(matches!(parse("https://example.org/$chroot/"), Ok(Dependency::External(_))));
-        for bad in ["copr://a", "copr://../p", "copr://a/b/c", "libs", "javascript:alert(1)"] {
+        for bad in ["copr://a", "copr://../p", "copr://a/b/c", "libs", "javascript:alert(1)", "file:///etc"] {
             assert!(parse(bad).unwrap_err().contains(bad), "{bad}");
         }
     }

@@ -4,7 +4,7 @@
 //! coprd.toml      the configuration, commented
 //! admin-token     login:token of the user `admin` (0600), written by the first start
 //! builder-token   what builders present (0600)
-//! address         base URL of the running server
+//! address         base URL of the server that runs here, or ran here last; not there while one starts
 //! lock            held by the running server
 //! coprd.sqlite    the database, unless the configuration names another
 //! store/          sources, logs, results
@@ -15,6 +15,7 @@ use std::{
     io::{self, Read as _, Seek as _, Write as _},
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use copr_api::names::Secret;
@@ -93,7 +94,14 @@ impl Folder {
     pub fn lock(&self) -> Result<Lock, Error> {
         let path = self.path.join("lock");
         let mut file = fs_err::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?;
-        if flock(file.file(), FlockOperation::NonBlockingLockExclusive).is_err() {
+        let mut tries = 0;
+        while flock(file.file(), FlockOperation::NonBlockingLockExclusive).is_err() {
+            // Someone who only looks, in `is_served`, lets go at once.
+            tries += 1;
+            if tries < 10 {
+                std::thread::sleep(Duration::from_millis(20));
+                continue;
+            }
             let mut holder = String::new();
             (&mut file).take(20).read_to_string(&mut holder).ok();
             return Err(Error::Busy { folder: self.path.clone(), holder: holder.trim().to_owned() });
@@ -102,6 +110,13 @@ impl Folder {
         file.rewind()?;
         writeln!(file, "{}", std::process::id())?;
         Ok(Lock { _file: file })
+    }
+
+    /// Whether a server runs here, or is about to.
+    #[must_use]
+    pub fn is_served(&self) -> bool {
+        fs_err::File::open(self.path.join("lock"))
+            .is_ok_and(|file| flock(file.file(), FlockOperation::NonBlockingLockShared).is_err())
     }
 
     /// The builder token; made when there is none.
@@ -142,6 +157,17 @@ impl Folder {
             .filter(|text| !text.is_empty())
     }
 
+    /// Takes the base URL of an earlier run away; none is fine.
+    ///
+    /// # Errors
+    /// The file can't be deleted.
+    pub fn remove_address(&self) -> Result<(), Error> {
+        match fs_err::remove_file(self.path.join("address")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Notes the base URL.
     ///
     /// # Errors
@@ -162,6 +188,7 @@ impl Folder {
         file.persist(&target).map_err(|error| {
             io::Error::new(error.error.kind(), format!("cannot write {}: {}", target.display(), error.error))
         })?;
+        fs_err::File::open(&self.path)?.sync_all()?;
         Ok(())
     }
 }
@@ -188,10 +215,12 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::open(temporary.path()).unwrap();
         let lock = folder.lock().unwrap();
+        assert!(folder.is_served());
         let text = folder.lock().unwrap_err().to_string();
         assert!(text.contains(&temporary.path().display().to_string()), "{text}");
         assert!(text.contains(&std::process::id().to_string()), "{text}");
         drop(lock);
+        assert!(!folder.is_served());
         folder.lock().unwrap();
     }
 

@@ -3,6 +3,7 @@
 use std::{
     io::{IsTerminal as _, Write as _},
     process::ExitCode,
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result};
@@ -35,7 +36,7 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Serve(options) => {
             log();
-            runtime()?.block_on(async {
+            until_stopped(async {
                 let stopping = CancellationToken::new();
                 serve::stop_at_signals(stopping.clone())?;
                 serve::serve(serve_options(options), stopping).await
@@ -107,12 +108,20 @@ fn build(options: &cli::Builder) -> Result<()> {
     builder.cpus = options.cpus;
     let checked = copr_builder::check(&builder).context("this host can't build")?;
     println!("{checked}");
-    runtime()?.block_on(async {
+    until_stopped(async {
         let stopping = CancellationToken::new();
         serve::stop_at_signals(stopping.clone())?;
         copr_builder::run(builder, stopping).await?;
         Ok(())
     })
+}
+
+/// Runs a service to its end; a thread that hangs after that (on a dead disk, say) does not keep the process.
+fn until_stopped(service: impl Future<Output = Result<()>>) -> Result<()> {
+    let runtime = runtime()?;
+    let ended = runtime.block_on(service);
+    runtime.shutdown_timeout(Duration::from_secs(10));
+    ended
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime> {

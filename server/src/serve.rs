@@ -2,6 +2,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    io::Write as _,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
@@ -28,6 +29,8 @@ use crate::{
 
 /// How long calls may go on after the server was asked to stop.
 const DRAIN: Duration = Duration::from_secs(10);
+/// The pause before a piece of the server that ended is started again.
+const RESTART: Duration = Duration::from_secs(5);
 
 /// What the command line says.
 #[derive(Debug, Clone)]
@@ -68,6 +71,8 @@ pub fn configure(folder: &Folder, options: &Options) -> Result<(Config, Definiti
 pub async fn serve(options: Options, stopping: CancellationToken) -> Result<()> {
     let folder = Folder::open(&options.data)?;
     let _lock = folder.lock()?;
+    // Whoever waits for it must not be sent to where an earlier run was.
+    folder.remove_address()?;
     let (config, chroots) = configure(&folder, &options)?;
     let options_path = options.path;
     let builder_token = folder.builder_token()?;
@@ -99,16 +104,22 @@ pub async fn serve(options: Options, stopping: CancellationToken) -> Result<()> 
     folder.write_address(&base_url)?;
 
     let mut loops = JoinSet::new();
-    loops.spawn(state.queue.clone().run(stopping.clone()));
-    loops.spawn(state.publishing.clone().run(stopping.clone()));
+    let (queue, publishing) = (state.queue.clone(), state.publishing.clone());
+    let stop = stopping.clone();
+    loops.spawn(keep_running("the queue", stopping.clone(), move || queue.clone().run(stop.clone())));
+    let stop = stopping.clone();
+    loops.spawn(keep_running("publishing", stopping.clone(), move || publishing.clone().run(stop.clone())));
     let builder_task = builder.take().map(|mut options| {
         options.server_url.clone_from(&local_url);
-        tokio::spawn(run_builder(options, stopping.clone()))
+        let stop = stopping.clone();
+        tokio::spawn(keep_running("the embedded builder", stopping.clone(), move || {
+            run_builder(options.clone(), stop.clone())
+        }))
     });
-    println!(
+    say(&format!(
         "listening on {base_url}{}",
         if base_url == local_url { String::new() } else { format!(" ({local_url})") }
-    );
+    ));
     tracing::info!(url = base_url, data = %folder.path().display(), "ready");
     let served = run_http(listener, state.clone(), stopping.clone()).await;
     stopping.cancel();
@@ -156,13 +167,15 @@ pub fn assemble(
     })
 }
 
-/// Takes up what a former run of this server left: its builder's leases and its publish tasks are free at once.
+/// Takes up what a former run of this server left: its builder's leases and its publish tasks are free at once, other builders
+/// get time to be heard again.
 ///
 /// # Errors
 /// The database or the store does not answer.
 pub async fn recover(state: &AppState, name: &str) -> Result<()> {
     db::task::release(&state.db, name).await?;
     state.queue.release_builder(name, false).await?;
+    state.queue.prolong(clock::now_ms()).await?;
     state.queue.sweep().await?;
     Ok(())
 }
@@ -179,15 +192,23 @@ async fn first_start(folder: &Folder, state: &AppState) -> Result<()> {
     };
     let token = db::token::add(&state.db, user.id, now).await?;
     folder.write_admin_token(&token.login, &token.token)?;
-    println!("First start: the configuration is {}", folder.config().display());
-    println!(
-        "The administrator's API login and token (shown once; kept in {}):",
-        folder.path().join("admin-token").display()
-    );
-    println!("  login = {}", token.login);
-    println!("  token = {}", token.token.expose());
-    println!("Add a user: coprd admin --data {} user add NAME > ~/.config/copr", folder.path().display());
+    say(&format!(
+        "First start: the configuration is {}\n\
+         The administrator's API login and token (shown once; kept in {}):\n  login = {}\n  token = {}\n\
+         Add a user: coprd admin --data {} user add NAME > ~/.config/copr",
+        folder.config().display(),
+        folder.path().join("admin-token").display(),
+        token.login,
+        token.token.expose(),
+        folder.path().display()
+    ));
     Ok(())
+}
+
+/// Prints lines for who started the server; when nobody listens any more, it serves all the same.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).ok();
 }
 
 /// Names this server in claims: the same at every start on the same folder.
@@ -238,17 +259,41 @@ pub fn accel(accel: Accel) -> copr_builder::Accel {
     }
 }
 
-/// Keeps the embedded builder running.
+/// The embedded builder, until it ends.
 async fn run_builder(options: BuilderOptions, stopping: CancellationToken) {
-    while !stopping.is_cancelled() {
-        match copr_builder::run(options.clone(), stopping.clone()).await {
-            Ok(()) if stopping.is_cancelled() => return,
-            Ok(()) => tracing::warn!("the embedded builder ended; it is started again"),
-            Err(error) => tracing::error!(%error, "the embedded builder ended; it is started again"),
+    if let Err(error) = copr_builder::run(options, stopping).await {
+        tracing::error!(%error, "the embedded builder failed");
+    }
+}
+
+/// Starts a piece of the server again whenever it ends or panics, until the server stops.
+async fn keep_running<F: Future<Output = ()> + Send + 'static>(
+    what: &'static str,
+    stopping: CancellationToken,
+    start: impl Fn() -> F + Send,
+) {
+    keep_running_after(RESTART, what, stopping, start).await;
+}
+
+/// The same with another pause.
+async fn keep_running_after<F: Future<Output = ()> + Send + 'static>(
+    pause: Duration,
+    what: &'static str,
+    stopping: CancellationToken,
+    start: impl Fn() -> F + Send,
+) {
+    loop {
+        let ended = tokio::spawn(start()).await;
+        if let Err(error) = &ended {
+            tracing::error!(%error, "{what} panicked");
         }
+        if stopping.is_cancelled() {
+            return;
+        }
+        tracing::warn!("{what} ended; it is started again");
         tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(5)) => {}
-            () = stopping.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
+            () = stopping.cancelled() => return,
         }
     }
 }
@@ -296,4 +341,29 @@ pub fn stop_at_signals(stopping: CancellationToken) -> Result<()> {
         stopping.cancel();
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_piece_of_the_server_that_panics_is_started_again_until_the_server_stops() {
+        let (stopping, started) = (CancellationToken::new(), Arc::new(AtomicUsize::new(0)));
+        let (stop, count) = (stopping.clone(), Arc::clone(&started));
+        keep_running_after(Duration::from_millis(1), "the piece", stopping, move || {
+            let (stop, number) = (stop.clone(), count.fetch_add(1, Ordering::Relaxed));
+            async move {
+                match number {
+                    0 => panic!("this panic belongs to the test"),
+                    1 => {}
+                    _ => stop.cancel(),
+                }
+            }
+        })
+        .await;
+        assert_eq!(started.load(Ordering::Relaxed), 3);
+    }
 }

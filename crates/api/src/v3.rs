@@ -403,7 +403,7 @@ pub enum RpmRepoTarget {
 /// A list, or one text with words between spaces (both occur), or null.
 fn list_or_words<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged)]
+    #[serde(untagged, expecting = "it must be a list of texts, or one text with words between blanks")]
     enum Form {
         List(Vec<String>),
         Words(String),
@@ -419,7 +419,7 @@ fn list_or_words<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::E
 /// A number, a number as text (copr-cli sends both), an empty text, or null.
 fn number_or_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged)]
+    #[serde(untagged, expecting = "it must be a whole number")]
     enum Form {
         Number(i64),
         Text(String),

@@ -62,15 +62,17 @@ pub async fn get(db: &Db, project_id: i64, chroot: &Chroot) -> Result<Option<Pro
         .transpose()
 }
 
-/// Every chroot of every project whose owner and query match `filter`'s: for lists, in one go; by project number.
+/// The chroots of all projects with numbers from `first` to `last`, of one owner or of everyone: for lists, in one go.
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn of_owner(db: &Db, owner: Option<&str>) -> Result<Vec<ProjectChroot>, Error> {
+pub async fn between(db: &Db, first: i64, last: i64, owner: Option<&str>) -> Result<Vec<ProjectChroot>, Error> {
     sqlx::query(
-        "SELECT c.* FROM project_chroots c JOIN projects p ON p.id = c.project_id WHERE ($1 = '' OR p.owner = $1) \
-         ORDER BY c.project_id, c.chroot",
+        "SELECT c.* FROM project_chroots c JOIN projects p ON p.id = c.project_id WHERE c.project_id BETWEEN $1 AND $2 \
+         AND ($3 = '' OR p.owner = $3) ORDER BY c.project_id, c.chroot",
     )
+    .bind(first)
+    .bind(last)
     .bind(owner.unwrap_or_default())
     .fetch_all(&db.pool)
     .await?

@@ -143,8 +143,27 @@ pub async fn heartbeat(db: &Db, lease_id: &str, stage: Stage, until_ms: i64) -> 
     row.map(|row| truth(&row, "canceled")).transpose()
 }
 
+/// What became of a lease that ended with results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// They wait to be published.
+    Yes,
+    /// Someone asked to stop the build meanwhile: the lease still stands, and nothing of it is to be published.
+    Canceled,
+    /// The lease was lost meanwhile.
+    Lost,
+}
+
+/// Makes everyone else wait who would cancel a build, or end it well, before this transaction ends; tells whether it is canceled.
+async fn lock_build(transaction: &mut Transaction<'_, Any>, build_id: i64) -> Result<bool, Error> {
+    let row = sqlx::query("UPDATE builds SET canceled = canceled WHERE id = $1 RETURNING canceled")
+        .bind(build_id)
+        .fetch_optional(&mut **transaction)
+        .await?;
+    row.map_or(Ok(false), |row| truth(&row, "canceled"))
+}
+
 /// Ends a lease whose build is to be published: notes the results and queues the publish, all or nothing.
-/// `false`: the lease was lost meanwhile.
 ///
 /// # Errors
 /// The database does not answer.
@@ -154,8 +173,11 @@ pub async fn finish_built(
     lease_id: &str,
     results: &[ResultFile],
     now_ms: i64,
-) -> Result<bool, Error> {
+) -> Result<Taken, Error> {
     let mut transaction = db.begin().await?;
+    if lock_build(&mut transaction, held.build_id).await? {
+        return Ok(Taken::Canceled);
+    }
     let ended = sqlx::query(
         "UPDATE build_chroots SET state = 'running', stage = 'publishing', lease_id = NULL, lease_until_ms = NULL, \
          finished_lease = $1, publishing = 1 WHERE lease_id = $1",
@@ -164,7 +186,7 @@ pub async fn finish_built(
     .execute(&mut *transaction)
     .await?;
     if ended.rows_affected() == 0 {
-        return Ok(false);
+        return Ok(Taken::Lost);
     }
     sqlx::query("DELETE FROM results WHERE build_chroot_id = $1").bind(held.id).execute(&mut *transaction).await?;
     for result in results {
@@ -186,7 +208,7 @@ pub async fn finish_built(
     }
     task::enqueue_publish(&mut transaction, &held.repository(), now_ms).await?;
     transaction.commit().await?;
-    Ok(true)
+    Ok(Taken::Yes)
 }
 
 /// Ends a lease for good without results. `false`: the lease was lost meanwhile.
@@ -226,7 +248,8 @@ pub enum Returned {
     Lost,
 }
 
-/// Gives a lease back: `pending` again, or failed after `max_attempts`, or canceled when someone asked for it.
+/// Gives a lease back: `pending` again, or failed after `max_attempts`, or canceled when someone asked for it. One that ended
+/// `in_good_order` was no attempt.
 ///
 /// # Errors
 /// The database does not answer.
@@ -234,32 +257,27 @@ pub async fn give_back(
     db: &Db,
     lease_id: &str,
     message: &str,
+    in_good_order: bool,
     max_attempts: i64,
     now_ms: i64,
 ) -> Result<Returned, Error> {
     // Kept as the finished one: a builder that did not hear the answer may say so again.
     let sql = "UPDATE build_chroots SET \
          state = CASE WHEN (SELECT canceled FROM builds WHERE builds.id = build_chroots.build_id) = 1 THEN 'canceled' \
-                      WHEN attempts >= $1 THEN 'failed' ELSE 'pending' END, \
-         ended_ms = CASE WHEN (SELECT canceled FROM builds WHERE builds.id = build_chroots.build_id) = 1 OR attempts >= $1 \
-                      THEN $2 ELSE ended_ms END, \
-         stage = NULL, message = $3, lease_until_ms = NULL, finished_lease = lease_id, lease_id = NULL \
-         WHERE lease_id = $4 RETURNING state";
-    let row =
-        sqlx::query(sql).bind(max_attempts).bind(now_ms).bind(message).bind(lease_id).fetch_optional(&db.pool).await?;
-    returned(row.as_ref())
-}
-
-/// Takes back the count of an attempt that ended for no fault at all.
-///
-/// # Errors
-/// The database does not answer.
-pub async fn uncount(db: &Db, lease_id: &str) -> Result<(), Error> {
-    sqlx::query("UPDATE build_chroots SET attempts = attempts - 1 WHERE lease_id = $1")
+                      WHEN attempts - $5 >= $1 THEN 'failed' ELSE 'pending' END, \
+         ended_ms = CASE WHEN (SELECT canceled FROM builds WHERE builds.id = build_chroots.build_id) = 1 \
+                      OR attempts - $5 >= $1 THEN $2 ELSE ended_ms END, \
+         stage = NULL, message = $3, lease_until_ms = NULL, finished_lease = lease_id, lease_id = NULL, \
+         attempts = attempts - $5 WHERE lease_id = $4 RETURNING state";
+    let row = sqlx::query(sql)
+        .bind(max_attempts)
+        .bind(now_ms)
+        .bind(message)
         .bind(lease_id)
-        .execute(&db.pool)
+        .bind(i64::from(in_good_order))
+        .fetch_optional(&db.pool)
         .await?;
-    Ok(())
+    returned(row.as_ref())
 }
 
 fn returned(row: Option<&sqlx::any::AnyRow>) -> Result<Returned, Error> {
@@ -308,6 +326,18 @@ pub async fn expire(db: &Db, max_attempts: i64, now_ms: i64) -> Result<Vec<(Stri
     Ok(ended)
 }
 
+/// Lets every lease last until then at least: after a time in which no builder could renew its own.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn prolong(db: &Db, until_ms: i64) -> Result<(), Error> {
+    sqlx::query("UPDATE build_chroots SET lease_until_ms = $1 WHERE lease_id IS NOT NULL AND lease_until_ms < $1")
+        .bind(until_ms)
+        .execute(&db.pool)
+        .await?;
+    Ok(())
+}
+
 /// Ids of the leases that a builder holds.
 ///
 /// # Errors
@@ -338,7 +368,9 @@ pub async fn with_incoming(db: &Db) -> Result<Vec<String>, Error> {
 /// # Errors
 /// The database does not answer.
 pub async fn cancel(db: &Db, build_id: i64, now_ms: i64) -> Result<bool, Error> {
-    let mut transaction: Transaction<'_, Any> = db.begin().await?;
+    let mut transaction = db.begin().await?;
+    // Whoever hands in its results at the same time comes either before, and they are seen below, or after, and sees this.
+    lock_build(&mut transaction, build_id).await?;
     let asked = sqlx::query(
         "UPDATE builds SET canceled = 1 WHERE id = $1 AND EXISTS (SELECT 1 FROM build_chroots c WHERE c.build_id = $1 \
          AND c.publishing = 0 AND c.state IN ('pending', 'starting', 'running'))",

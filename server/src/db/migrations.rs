@@ -3,19 +3,19 @@
 use super::{Db, Error};
 
 /// Number of a migration and its statements, in order; `{id}` stands for the engine's own numbered primary key.
-const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("0001_first.sql"))];
+const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("0001_first.sql")), (2, include_str!("0002_leases.sql"))];
 
 /// Brings the database to the newest schema; two programs that start together wait for one another.
 pub(super) async fn run(db: &Db) -> Result<(), Error> {
     let mut transaction = db.begin().await?;
+    if let Some(lock) = db.dialect.lock_schema() {
+        sqlx::query(lock).execute(&mut *transaction).await?;
+    }
     sqlx::query(
         "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL PRIMARY KEY, applied_ms BIGINT NOT NULL)",
     )
     .execute(&mut *transaction)
     .await?;
-    if let Some(lock) = db.dialect.lock_schema() {
-        sqlx::query(lock).execute(&mut *transaction).await?;
-    }
     let done: i64 =
         sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM schema_version").fetch_one(&mut *transaction).await?;
     let newest = MIGRATIONS.last().map_or(0, |(version, _)| *version);

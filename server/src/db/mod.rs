@@ -15,16 +15,16 @@ pub mod user;
 use std::{path::Path, str::FromStr, sync::Once, time::Duration};
 
 use sqlx::{
-    Any, AnyPool, Executor, Row, Transaction,
+    Any, AnyConnection, AnyPool, Connection as _, Executor, Row, Transaction,
     any::{AnyPoolOptions, AnyRow},
 };
 
 /// Why the database did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The engine refused or is gone.
+    /// The engine refused or is gone. Not given as a source, whose text would be said twice.
     #[error("database: {0}")]
-    Engine(#[from] sqlx::Error),
+    Engine(sqlx::Error),
     /// A value in a table is not what the program ever writes.
     #[error("database: column {column} holds {value:?}: {reason}")]
     Corrupt {
@@ -46,6 +46,12 @@ pub enum Error {
     /// The URL names neither engine.
     #[error("database URL {0:?}: it must begin with sqlite: or postgres:")]
     Url(String),
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Engine(error)
+    }
 }
 
 impl Error {
@@ -92,7 +98,8 @@ impl Dialect {
     fn lock_schema(self) -> Option<&'static str> {
         match self {
             Self::Sqlite => None,
-            Self::Postgres => Some("LOCK TABLE schema_version IN ACCESS EXCLUSIVE MODE"),
+            // Not a table's lock: two programs may even make the first table at the same time. The number is any.
+            Self::Postgres => Some("SELECT 1 FROM (SELECT pg_advisory_xact_lock(7210000001)) AS locked"),
         }
     }
 }
@@ -113,6 +120,8 @@ impl Db {
         static DRIVERS: Once = Once::new();
         DRIVERS.call_once(sqlx::any::install_default_drivers);
         let dialect = Dialect::of(url)?;
+        // A pool tries for half a minute and then does not say why: one connection does, at once.
+        AnyConnection::connect(url).await?.close().await?;
         let pool = AnyPoolOptions::new()
             .max_connections(8)
             .acquire_timeout(Duration::from_secs(30))

@@ -54,8 +54,10 @@ pub async fn lease(
             "a builder has a name of at most 200 bytes and 1 to 32 architectures".to_owned(),
         ));
     }
+    let deadline = tokio::time::Instant::now() + PATIENCE;
     loop {
-        let claimed = state.queue.lease(&request.builder, &request.arches, PATIENCE, &state.stopping).await?;
+        let patience = deadline.saturating_duration_since(tokio::time::Instant::now());
+        let claimed = state.queue.lease(&request.builder, &request.arches, patience, &state.stopping).await?;
         let Some(claimed) = claimed else { return Ok(StatusCode::NO_CONTENT.into_response()) };
         // One that can't be built for a reason of its project fails here, and the next one is looked for.
         if let Some(lease) = grant(&state, &claimed).await? {
@@ -247,14 +249,14 @@ pub async fn finish(
             queue.finish_without(&lease, BuildState::Failed, Some(&short(&message))).await?
         }
         Outcome::Cancelled if held.canceled => queue.finish_without(&lease, BuildState::Canceled, None).await?,
-        Outcome::Cancelled => given_back(queue, &lease, "The builder was stopped.").await?,
-        Outcome::MachineFault { message } => given_back(queue, &lease, &short(&message)).await?,
+        Outcome::Cancelled => given_back(queue, &lease, "The builder was stopped.", true).await?,
+        Outcome::MachineFault { message } => given_back(queue, &lease, &short(&message), false).await?,
     };
     if taken { Ok(Json(json!({}))) } else { Err(ApiError::lease_lost()) }
 }
 
-async fn given_back(queue: &Queue, lease: &str, message: &str) -> Result<bool, ApiError> {
-    Ok(queue.give_back(lease, message).await? != db::lease::Returned::Lost)
+async fn given_back(queue: &Queue, lease: &str, message: &str, in_good_order: bool) -> Result<bool, ApiError> {
+    Ok(queue.give_back(lease, message, in_good_order).await? != db::lease::Returned::Lost)
 }
 
 /// A message that fits into a row and a page.

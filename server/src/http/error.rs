@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    http::StatusCode,
+    http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
@@ -107,6 +107,23 @@ impl From<SpoolError> for ApiError {
             SpoolError::Disk(error) => error.into(),
         }
     }
+}
+
+/// The longest text of somebody else's error that is told.
+const TEXT_LIMIT: usize = 4096;
+
+/// Puts errors that are not ours into our form: what axum itself says of a path or a body that it can't read.
+pub(super) async fn in_json(response: Response) -> Response {
+    let status = response.status();
+    let json =
+        response.headers().get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
+    if json || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let text = axum::body::to_bytes(response.into_body(), TEXT_LIMIT).await.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text).trim().to_owned();
+    let error = if text.is_empty() { status.to_string() } else { text };
+    (status, Json(copr_api::v3::ErrorBody { error })).into_response()
 }
 
 /// What a panic in a handler becomes.

@@ -3,13 +3,14 @@
 pub mod auth;
 pub mod builder;
 pub mod error;
-mod params;
+pub mod params;
 pub mod public;
 pub mod user;
 
 use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
+    middleware,
     routing::{MethodRouter, any, delete, get, post, put},
 };
 use tower_http::{catch_panic::CatchPanicLayer, trace::TraceLayer};
@@ -19,7 +20,8 @@ use error::ApiError;
 
 /// Every address of the server. Copr's clients send paths with and without a slash at the end, old ones POST for PUT and DELETE.
 pub fn router(state: AppState) -> Router {
-    let unlimited = DefaultBodyLimit::disable;
+    // The file, and as much again as its options and the form around them may have.
+    let upload = usize::try_from(state.config.limits.upload_bytes).unwrap_or(usize::MAX).saturating_add(2 << 20);
     let api = Router::new()
         .both("/api_3", get(user::version))
         .both("/api_3/auth-check", get(user::auth_check))
@@ -34,22 +36,25 @@ pub fn router(state: AppState) -> Router {
         .both("/api_3/build/{id}", get(user::build::get))
         .both("/api_3/build/list", get(user::build::list))
         .both("/api_3/build/check-before-build", post(user::submit::check))
-        .both("/api_3/build/create/upload", post(user::submit::upload).layer(unlimited()))
+        .both("/api_3/build/create/upload", post(user::submit::upload).layer(DefaultBodyLimit::max(upload)))
         .both("/api_3/build/cancel/{id}", put(user::build::cancel).post(user::build::cancel))
         .both("/api_3/build/built-packages/{id}", get(user::build::built_packages))
         .both("/api_3/build/source-chroot/{id}", get(user::build::source_chroot))
         .both("/api_3/build-chroot", get(user::build::chroot))
         .both("/api_3/build-chroot/list", get(user::build::chroots))
         .both("/api_3/package/list", get(user::package::list))
-        .route("/api_3/{*rest}", any(no_endpoint));
+        .route("/api_3/{*rest}", any(no_endpoint))
+        .merge(public::plugin_routes())
+        .layer(middleware::map_response(error::in_json));
     let builder = Router::new()
         .route("/builder/v1/lease", post(builder::lease))
         .route("/builder/v1/lease/{id}/heartbeat", post(builder::heartbeat))
         .route("/builder/v1/lease/{id}/log/{name}", post(builder::log).layer(DefaultBodyLimit::max(builder::LOG_CHUNK)))
-        .route("/builder/v1/lease/{id}/result/{file}", put(builder::result).layer(unlimited()))
+        .route("/builder/v1/lease/{id}/result/{file}", put(builder::result))
         .route("/builder/v1/lease/{id}/finish", post(builder::finish))
         .route("/builder/v1/lease/{id}/source", get(builder::source))
-        .route("/builder/{*rest}", any(no_endpoint));
+        .route("/builder/{*rest}", any(no_endpoint))
+        .layer(middleware::map_response(error::in_json));
     Router::new()
         .route("/healthz", get(healthz))
         .merge(api)

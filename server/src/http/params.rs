@@ -1,14 +1,15 @@
 //! Query strings and JSON bodies, as lenient as Copr's clients need: `None` and empty mean "not sent".
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, FromRequestParts, Request},
-    http::request::Parts,
+    extract::{FromRequest, FromRequestParts, Query, Request},
+    http::{StatusCode, request::Parts},
 };
 use copr_api::{names::NameError, v3::PageMeta};
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
 
 use super::error::ApiError;
 use crate::db::Window;
@@ -70,6 +71,20 @@ impl Params {
     }
 }
 
+/// A query as a struct; one that can't be read is an empty one, for pages that do better than an error.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Lenient<T>(pub T);
+
+impl<S: Sync, T: DeserializeOwned + Default> FromRequestParts<S> for Lenient<T> {
+    type Rejection = std::convert::Infallible;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(Query::try_from_uri(&parts.uri).map(|Query(query)| query).unwrap_or_default()))
+    }
+}
+
+/// A JSON body that takes longer than this is not waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A JSON body, whatever content type it is said to have; an empty one is `{}`.
 #[derive(Debug, Clone)]
 pub struct JsonBody<T>(pub T);
@@ -77,26 +92,46 @@ pub struct JsonBody<T>(pub T);
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = ApiError;
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let bytes = Bytes::from_request(request, state)
+        let bytes = tokio::time::timeout(PATIENCE, Bytes::from_request(request, state))
             .await
-            .map_err(|error| ApiError::BadRequest(format!("request body: {error}")))?;
+            .map_err(|_| ApiError::BadRequest("The request body did not come in time".to_owned()))?
+            .map_err(|error| match error.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => ApiError::TooLarge("The request body is too long".to_owned()),
+                _ => ApiError::BadRequest(format!("The request body is broken: {}", error.body_text())),
+            })?;
         parse_json(&bytes).map(Self)
     }
 }
 
-/// Parses JSON.
+/// Parses a JSON object.
 ///
 /// # Errors
-/// 400 with what is wrong and where.
+/// 400 with what is wrong and where, a line a field.
 pub(super) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    let bytes = if bytes.is_empty() { b"{}" } else { bytes };
+    let bytes = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
+    let mut object = match serde_json::from_slice(bytes) {
+        Ok(Value::Object(object)) => object,
+        Ok(Value::Null) => Map::new(),
+        Ok(_) => return Err(ApiError::BadRequest("The request must be a JSON object".to_owned())),
+        Err(error) => return Err(ApiError::BadRequest(format!("The request is not JSON: {error}"))),
+    };
     // Null is "not sent" everywhere: such keys are dropped before anyone looks.
-    let mut value: serde_json::Value = serde_json::from_slice(bytes)
-        .map_err(|error| ApiError::BadRequest(format!("The request is not JSON: {error}")))?;
-    if let Some(object) = value.as_object_mut() {
-        object.retain(|_, value| !value.is_null());
-    }
-    serde_json::from_value(value).map_err(|error| ApiError::BadRequest(format!("Bad request parameters: {error}")))
+    object.retain(|_, value| !value.is_null());
+    serde_json::from_value(Value::Object(object.clone()))
+        .map_err(|error| ApiError::BadRequest(wrong_fields::<T>(object).unwrap_or_else(|| error.to_string())))
+}
+
+/// The fields that can't be what they should be: each is tried alone, as the parser itself names none.
+fn wrong_fields<T: DeserializeOwned>(object: Map<String, Value>) -> Option<String> {
+    let lines: Vec<String> = object
+        .into_iter()
+        .filter_map(|(key, value)| {
+            let error = serde_json::from_value::<T>(json!({ key.as_str(): value })).err()?.to_string();
+            // What is missing beside it is not this field's fault.
+            (!error.starts_with("missing field")).then(|| format!("{key}: {error}"))
+        })
+        .collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// A name from a path or query that leads to something: a malformed one leads nowhere.
@@ -105,6 +140,14 @@ pub(super) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiErro
 /// 404 with `otherwise`.
 pub(super) fn name<T: std::str::FromStr<Err = NameError>>(text: &str, otherwise: &str) -> Result<T, ApiError> {
     text.parse().map_err(|_| ApiError::NotFound(otherwise.to_owned()))
+}
+
+/// A number from a query.
+///
+/// # Errors
+/// 400: it is none.
+pub(super) fn number(field: &str, text: &str) -> Result<i64, ApiError> {
+    text.parse().map_err(|_| ApiError::BadRequest(format!("{field}: Not a valid integer value.")))
 }
 
 /// A number from a path.

@@ -101,6 +101,19 @@ impl Publishing {
         self.ensure_locked(repository).await
     }
 
+    /// Keeps everyone else from writing these repositories until the answer is dropped.
+    pub async fn hold(&self, repositories: &[RepositoryKey]) -> Vec<tokio::sync::OwnedMutexGuard<()>> {
+        // Always in the same order, so that two who hold several never wait for one another.
+        let mut sorted: Vec<&RepositoryKey> = repositories.iter().collect();
+        sorted.sort_by_key(ToString::to_string);
+        sorted.dedup();
+        let mut held = Vec::with_capacity(sorted.len());
+        for repository in sorted {
+            held.push(self.lock(repository).lock_owned().await);
+        }
+        held
+    }
+
     async fn ensure_locked(&self, repository: &RepositoryKey) -> Result<(), Error> {
         let folder = self.folder(repository);
         if folder.join("repodata/repomd.xml").is_file() {
@@ -148,14 +161,18 @@ impl Publishing {
         let mut done = Vec::with_capacity(waiting.len());
         for built in waiting {
             let results = db::build::packages_of_chroot(&self.db, built.id).await?;
-            let (store, folder, copy) = (self.store.clone(), folder.clone(), built.clone());
-            match blocking(move || prepare(&store, &folder, &copy, &results)).await? {
+            let results: Arc<[ResultFile]> = results.into();
+            let (store, folder_of, copy, claims) =
+                (self.store.clone(), folder.clone(), built.clone(), Arc::clone(&results));
+            match blocking(move || prepare(&store, &folder_of, &copy, &claims)).await? {
                 Prepared::Ready(records) => {
                     delta.add.extend(records);
                     done.push(built);
                 }
                 Prepared::Lost(why) => {
                     tracing::error!(build.id = built.build_id, why, "results are lost");
+                    let (store, folder, copy) = (self.store.clone(), folder.clone(), built.clone());
+                    blocking(move || discard(&store, &folder, &copy, &results)).await?;
                     db::lease::publish_failed(&self.db, built.id, &why, clock::now_ms()).await?;
                 }
             }
@@ -184,7 +201,12 @@ impl Publishing {
             loop {
                 tokio::select! {
                     result = &mut publish => break result,
-                    () = tokio::time::sleep(CLAIM / 3) => self.renew(&task).await?,
+                    () = tokio::time::sleep(CLAIM / 3) => {
+                        // The work itself goes on: it is safe to repeat, and so safe to be done twice.
+                        if let Err(error) = self.renew(&task).await {
+                            tracing::warn!(repository = %task.repository, %error, "cannot renew the claim on a publish");
+                        }
+                    }
                 }
             }
         };
@@ -204,7 +226,7 @@ impl Publishing {
         db::task::renew(&self.db, task, &self.server, clock::now_ms().saturating_add(ms(CLAIM))).await
     }
 
-    /// Runs tasks until the server stops; the task at hand is finished first.
+    /// Runs tasks until the server stops; the one at hand is finished first.
     pub async fn run(self, stopping: CancellationToken) {
         while !stopping.is_cancelled() {
             match self.run_one().await {
@@ -242,6 +264,14 @@ fn prepare(store: &Store, repository: &Path, built: &Built, results: &[ResultFil
         }
     }
     Ok(Prepared::Ready(records))
+}
+
+/// Takes away what is left of results that can't be published: none of them stays in the build's folder.
+fn discard(store: &Store, repository: &Path, built: &Built, results: &[ResultFile]) -> Result<(), Error> {
+    for result in results {
+        store.remove_result(&repository.join(built.folder()), &result.file)?;
+    }
+    Ok(store.remove_incoming(&built.lease_id)?)
 }
 
 fn ms(duration: Duration) -> i64 {

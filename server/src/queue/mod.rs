@@ -15,7 +15,7 @@ use crate::{
     db::{
         self, Db,
         build::BuildChroot,
-        lease::{Held, Returned},
+        lease::{Held, Returned, Taken},
     },
     publish::Publishing,
     store::Store,
@@ -23,6 +23,8 @@ use crate::{
 
 /// How often a waiting builder's call looks for work that another server took in.
 const POLL: Duration = Duration::from_secs(2);
+/// How often handed-in files without a lease are looked for.
+const SWEEP: Duration = Duration::from_secs(3600);
 
 /// The queue; clones share it.
 #[derive(Debug, Clone)]
@@ -132,17 +134,20 @@ impl Queue {
         Ok(db::lease::heartbeat(&self.db, lease_id, stage, self.until(clock::now_ms())).await?)
     }
 
-    /// Takes a build's results to be published; `false`: the lease was lost.
+    /// Takes a build's results to be published, unless someone has asked to stop it; `false`: the lease was lost.
     ///
     /// # Errors
     /// The database does not answer.
     pub async fn finish_built(&self, held: &Held, lease_id: &str, results: &[ResultFile]) -> Result<bool, Error> {
-        let taken = db::lease::finish_built(&self.db, held, lease_id, results, clock::now_ms()).await?;
-        if taken {
-            tracing::info!(build.id = held.build_id, chroot = %held.chroot, results = results.len(), "built");
-            self.publishing.wake();
+        match db::lease::finish_built(&self.db, held, lease_id, results, clock::now_ms()).await? {
+            Taken::Yes => {
+                tracing::info!(build.id = held.build_id, chroot = %held.chroot, results = results.len(), "built");
+                self.publishing.wake();
+                Ok(true)
+            }
+            Taken::Canceled => self.finish_without(lease_id, BuildState::Canceled, None).await,
+            Taken::Lost => Ok(false),
         }
-        Ok(taken)
     }
 
     /// Ends a build-chroot without results: failed or canceled; `false`: the lease was lost.
@@ -163,13 +168,14 @@ impl Queue {
         Ok(ended)
     }
 
-    /// Gives a lease back after a machine's fault.
+    /// Gives a lease back after a machine's fault, or because its builder stopped `in_good_order`, which does not count as an
+    /// attempt.
     ///
     /// # Errors
     /// The database does not answer, or what was handed in can't be deleted.
-    pub async fn give_back(&self, lease_id: &str, message: &str) -> Result<Returned, Error> {
-        let now = clock::now_ms();
-        let returned = db::lease::give_back(&self.db, lease_id, message, self.builds.attempts, now).await?;
+    pub async fn give_back(&self, lease_id: &str, message: &str, in_good_order: bool) -> Result<Returned, Error> {
+        let (attempts, now) = (self.builds.attempts, clock::now_ms());
+        let returned = db::lease::give_back(&self.db, lease_id, message, in_good_order, attempts, now).await?;
         self.returned(lease_id, returned, message).await?;
         Ok(returned)
     }
@@ -179,11 +185,10 @@ impl Queue {
             return Ok(());
         }
         tracing::warn!(lease = lease_id, ?returned, message, "lease given back");
-        self.remove_incoming(lease_id).await?;
         if returned == Returned::Pending {
             self.wake();
         }
-        Ok(())
+        self.remove_incoming(lease_id).await
     }
 
     async fn remove_incoming(&self, lease_id: &str) -> Result<(), Error> {
@@ -205,10 +210,14 @@ impl Queue {
     /// The database does not answer, or what was handed in can't be deleted.
     pub async fn expire(&self, now_ms: i64) -> Result<usize, Error> {
         let ended = db::lease::expire(&self.db, self.builds.attempts, now_ms).await?;
+        let mut result = Ok(ended.len());
         for (lease_id, returned) in &ended {
-            self.returned(lease_id, *returned, "the builder was not heard of any more").await?;
+            // One that can't be cleaned up must not keep the others from their next builder.
+            if let Err(error) = self.returned(lease_id, *returned, "the builder was not heard of any more").await {
+                result = Err(error);
+            }
         }
-        Ok(ended.len())
+        result
     }
 
     /// Takes back what a builder holds that is known to have ended: the embedded one, when its server starts or stops. A stop
@@ -218,20 +227,27 @@ impl Queue {
     /// The database does not answer, or what was handed in can't be deleted.
     pub async fn release_builder(&self, builder: &str, in_good_order: bool) -> Result<(), Error> {
         for lease_id in db::lease::of_builder(&self.db, builder).await? {
-            if in_good_order {
-                db::lease::uncount(&self.db, &lease_id).await?;
-            }
-            self.give_back(&lease_id, "The server was restarted while the package was built.").await?;
+            let message = "The server was restarted while the package was built.";
+            self.give_back(&lease_id, message, in_good_order).await?;
         }
         Ok(())
     }
 
-    /// Deletes handed-in files that belong to no lease any more: what a crash left.
+    /// Gives every builder the time of a whole lease from now on: while the server was down, none could be heard.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn prolong(&self, now_ms: i64) -> Result<(), Error> {
+        Ok(db::lease::prolong(&self.db, self.until(now_ms)).await?)
+    }
+
+    /// Deletes handed-in files that belong to no lease any more: what a crash left, and uploads that ended after their lease.
     ///
     /// # Errors
     /// The database does not answer, or a folder can't be read or deleted.
     pub async fn sweep(&self) -> Result<(), Error> {
         let store = self.store.clone();
+        // The folders first: one that appears after this look is not judged by it.
         let folders = blocking(move || store.incoming_leases()).await?;
         if folders.is_empty() {
             return Ok(());
@@ -243,12 +259,19 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes back leases that run out, until the server stops.
+    /// Takes back leases that run out and sweeps now and then, until the server stops.
     pub async fn run(self, stopping: CancellationToken) {
+        let mut swept = tokio::time::Instant::now();
         let pause = Duration::from_millis((self.builds.lease_seconds * 1000 / 6).clamp(250, 5000));
         loop {
             if let Err(error) = self.expire(clock::now_ms()).await {
-                tracing::error!(%error, "cannot look for leases that ran out");
+                tracing::error!(%error, "cannot take back leases that ran out");
+            }
+            if swept.elapsed() > SWEEP {
+                swept = tokio::time::Instant::now();
+                if let Err(error) = self.sweep().await {
+                    tracing::error!(%error, "cannot delete what belongs to no lease");
+                }
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}

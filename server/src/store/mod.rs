@@ -95,6 +95,14 @@ impl Store {
             .collect()
     }
 
+    /// Deletes one result from a build's folder; none is fine.
+    ///
+    /// # Errors
+    /// The file can't be deleted.
+    pub fn remove_result(&self, folder: &Path, name: &str) -> io::Result<()> {
+        remove(&folder.join(name))
+    }
+
     /// Moves a file to its final place: its bytes are synced before, its name after.
     ///
     /// # Errors

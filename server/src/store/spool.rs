@@ -1,6 +1,6 @@
 //! Bytes that come in over the network: straight to a file, counted and summed on their way, never held in memory.
 
-use std::{io, path::Path};
+use std::{io, path::Path, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
@@ -9,6 +9,9 @@ use tempfile::{NamedTempFile, TempPath};
 use tokio::io::AsyncWriteExt as _;
 
 use super::Store;
+
+/// A sender that is silent for so long is gone.
+const IDLE: Duration = Duration::from_secs(300);
 
 /// A whole upload, synced to disk under a temporary name; dropping it deletes it.
 #[derive(Debug)]
@@ -60,7 +63,8 @@ impl Store {
         let mut digest = Sha256::new();
         let mut size: u64 = 0;
         let mut stream = std::pin::pin!(stream);
-        while let Some(chunk) = stream.next().await {
+        let silent = |_| SpoolError::Sender(format!("nothing came for {} seconds", IDLE.as_secs()));
+        while let Some(chunk) = tokio::time::timeout(IDLE, stream.next()).await.map_err(silent)? {
             let chunk = chunk.map_err(|error| SpoolError::Sender(error.to_string()))?;
             size = size.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
             if size > limit {
@@ -72,6 +76,16 @@ impl Store {
         file.flush().await?;
         file.get_ref().sync_all().await?;
         Ok(Spooled { path, size, sha256: hex::encode(digest.finalize()) })
+    }
+
+    /// Moves a new build's source package to its final place: the only file there.
+    ///
+    /// # Errors
+    /// The folder can't be written.
+    pub fn keep_source(&self, spooled: Spooled, folder: &Path, name: &str) -> io::Result<()> {
+        // A crash before the build's row was committed may have left the source of one that never was.
+        super::remove(folder)?;
+        self.keep(spooled, folder, name)
     }
 
     /// Moves a whole upload to its final place.

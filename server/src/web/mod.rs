@@ -14,7 +14,7 @@ pub mod views;
 use askama::Template;
 use axum::{
     Router,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::{HeaderName, HeaderValue, StatusCode, Uri, header},
     middleware,
     response::{Html, IntoResponse, Redirect, Response},
@@ -25,6 +25,7 @@ use serde::Deserialize;
 use crate::{
     clock,
     db::{self, Window, build::Build},
+    http::params::Lenient,
     state::AppState,
 };
 use needs::project_url;
@@ -54,6 +55,12 @@ pub fn routes() -> Router<AppState> {
     router
         .route("/coprs", get(async || Redirect::permanent("/")))
         .route("/coprs/", get(async || Redirect::permanent("/")))
+        .route("/api", get(api))
+        .route("/api/", get(api))
+        .route("/coprs/{owner}", get(of_owner))
+        .route("/coprs/{owner}/", get(of_owner))
+        .route("/coprs/g/{group}", get(of_group))
+        .route("/coprs/g/{group}/", get(of_group))
         .route("/coprs/{owner}/{project}", get(with_slash))
         .route("/coprs/{owner}/{project}/", get(project_page::of_user))
         .route("/coprs/g/{owner}/{project}", get(with_slash))
@@ -143,6 +150,23 @@ async fn nothing_here(State(state): State<AppState>) -> Response {
     not_found(&state, "There is nothing at this address. It may have been deleted, or the address has a slip in it.")
 }
 
+/// Where a refused token sends its owner.
+async fn api(State(state): State<AppState>) -> Result<Response, PageError> {
+    let text = "Programs such as copr and copr-cli show who you are with a login and a token, which stand in ~/.config/copr. \
+                The administrator of this server makes that file with “coprd admin user add NAME”, and a new one for you with \
+                “coprd admin user token NAME” when your token has expired.";
+    show(&MessagePage { site: site(&state), heading: "API token".to_owned(), text: text.to_owned() })
+}
+
+/// All projects of an owner: the search shows them.
+async fn of_owner(Path(owner): Path<String>) -> Redirect {
+    Redirect::to(&format!("/?q={}", encode(&format!("{owner}/"))))
+}
+
+async fn of_group(Path(group): Path<String>) -> Redirect {
+    of_owner(Path(format!("@{group}"))).await
+}
+
 async fn with_slash(uri: Uri) -> Redirect {
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     // Two slashes at the beginning would lead to another host.
@@ -177,7 +201,7 @@ struct Search {
     from: String,
 }
 
-async fn projects(State(state): State<AppState>, Query(search): Query<Search>) -> Result<Response, PageError> {
+async fn projects(State(state): State<AppState>, Lenient(search): Lenient<Search>) -> Result<Response, PageError> {
     let query: String = search.q.trim().chars().take(QUERY).collect();
     let from: u64 = search.from.parse().unwrap_or(0);
     let filter = db::project::Filter {

@@ -1,7 +1,7 @@
 //! `/coprs/OWNER/PROJECT/`: what it is, how to enable it, what it needs, what was built.
 
 use axum::{
-    extract::{Path, Query, State},
+    extract::{Path, State},
     response::Response,
 };
 use copr_api::names::{Chroot, OwnerName, ProjectName};
@@ -17,6 +17,7 @@ use super::{
 use crate::{
     clock,
     db::{self, Window, project::Project},
+    http::params::Lenient,
     state::AppState,
 };
 
@@ -38,7 +39,7 @@ pub(super) struct From {
 pub(super) async fn of_user(
     State(state): State<AppState>,
     Path((owner, name)): Path<(String, String)>,
-    Query(query): Query<From>,
+    Lenient(query): Lenient<From>,
 ) -> Result<Response, PageError> {
     page(&state, &owner, &name, &query).await
 }
@@ -50,7 +51,7 @@ pub(super) async fn of_user(
 pub(super) async fn of_group(
     State(state): State<AppState>,
     Path((group, name)): Path<(String, String)>,
-    Query(query): Query<From>,
+    Lenient(query): Lenient<From>,
 ) -> Result<Response, PageError> {
     page(&state, &format!("@{group}"), &name, &query).await
 }

@@ -163,7 +163,10 @@ impl Town {
                 arch: "x86_64".to_owned(),
             })
             .collect();
-        assert!(db::lease::finish_built(&self.state.db, &held, lease, &results, now).await.unwrap());
+        assert_eq!(
+            db::lease::finish_built(&self.state.db, &held, lease, &results, now).await.unwrap(),
+            db::lease::Taken::Yes
+        );
         db::lease::published(&self.state.db, held.id, now).await.unwrap();
     }
 

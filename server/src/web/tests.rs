@@ -218,7 +218,6 @@ async fn addresses_where_nothing_is_get_a_page_that_says_so() {
     let town = Town::with_a_chain().await;
     for path in [
         "/nope",
-        "/coprs/bob/",
         "/coprs/bob/nope/",
         "/coprs/..%2f..%2fetc/passwd/",
         "/coprs/%3Cscript%3E/x/",

@@ -35,6 +35,26 @@ async fn many_builders_at_once_get_each_build_once() {
 }
 
 #[tokio::test]
+async fn programs_that_open_a_new_database_at_the_same_time_all_find_it_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut urls = vec![db::Db::sqlite_url(&folder.path().join("new.sqlite"))];
+    if let Some(server) = std::env::var("TEST_DATABASE_URL").ok().filter(|server| !server.is_empty()) {
+        urls.push(crate::support::new_database(&server).await);
+    }
+    for url in urls {
+        let opened: Vec<_> = (0..6)
+            .map(|_| {
+                let url = url.clone();
+                tokio::spawn(async move { db::Db::open(&url).await })
+            })
+            .collect();
+        for opened in opened {
+            assert!(db::user::list(&opened.await.unwrap().unwrap()).await.unwrap().is_empty());
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_token_works_until_it_expires_and_only_its_digest_is_kept() {
     for hub in Hub::on_every_engine().await {
         let now = clock::now_ms();

@@ -9,4 +9,5 @@ mod building;
 mod database;
 mod packages;
 mod recovery;
+mod refusals;
 mod support;

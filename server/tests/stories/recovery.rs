@@ -79,6 +79,21 @@ async fn after_kill_9_the_embedded_builders_build_is_free_at_once_and_anothers_s
 }
 
 #[tokio::test]
+async fn a_builder_elsewhere_keeps_its_lease_when_the_server_was_down_for_longer_than_that_lasts() {
+    for hub in Hub::on_every_engine().await {
+        let alice = hub.user("alice").await;
+        hub.create(&alice, "libs").await;
+        let id = hub.submit(&alice, "libs").await;
+        let now = clock::now_ms();
+        db::lease::claim(&hub.state.db, "old", "far-away", "x86_64", now - 200_000, now - 100_000).await.unwrap();
+        let hub = hub.restart().await;
+        assert_eq!(hub.state.queue.expire(clock::now_ms()).await.unwrap(), 0);
+        hub.beat("old", "building").await.ok();
+        assert_eq!(hub.state_of(id).await, "running");
+    }
+}
+
+#[tokio::test]
 async fn a_publish_that_was_cut_off_anywhere_is_finished_after_the_restart() {
     for hub in Hub::on_every_engine().await {
         let alice = hub.user("alice").await;

@@ -290,7 +290,7 @@ impl Hub {
 }
 
 /// A fresh database on a PostgreSQL server.
-async fn new_database(server: &str) -> String {
+pub(crate) async fn new_database(server: &str) -> String {
     sqlx::any::install_default_drivers();
     let name = format!("coprd_{}", ulid::Ulid::generate().to_string().to_lowercase());
     let pool = sqlx::AnyPool::connect(server).await.unwrap();

@@ -57,7 +57,7 @@ fn parse(text: &str, path: &Path) -> Result<Config, Failure> {
         Some(word) => boolean(&word).ok_or_else(|| bad(format!("encrypted: {word:?} is neither True nor False")))?,
     };
     let copr_url = value("copr_url").ok_or_else(|| bad("it has no copr_url".to_owned()))?;
-    if encrypted && copr_url.starts_with("http://") {
+    if encrypted && copr_url.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("http://")) {
         return Err(Failure::Config(
             "The `copr_url` should not be http, please obtain an up-to-date configuration from the Copr website \
              (or set `encrypted = False` for a server of your own)"
@@ -109,6 +109,7 @@ mod tests {
             ),
             "{error}"
         );
+        assert!(parsed("[copr-cli]\ncopr_url = HTTP://h\n").is_err());
         for (word, taken) in [("off", true), ("NO", true), ("0", true), ("True", false), ("", false)] {
             assert_eq!(
                 parsed(&format!("[copr-cli]\ncopr_url = http://h\nencrypted = {word}\n")).is_ok(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::{HeaderName, HeaderValue, StatusCode, header::CACHE_CONTROL, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
@@ -20,7 +20,10 @@ use super::files::{self, Found};
 use crate::{
     chain::{self, Dependency},
     db::{self, project::Project},
-    http::error::{ApiError, blocking},
+    http::{
+        error::{ApiError, blocking},
+        params::Lenient,
+    },
     state::AppState,
 };
 
@@ -257,7 +260,7 @@ fn side_directories(
 pub(super) async fn named(
     State(state): State<AppState>,
     Path((owner, dirname, name_release, file)): Path<(String, String, String, String)>,
-    Query(query): Query<Arch>,
+    Lenient(query): Lenient<Arch>,
 ) -> Result<Response, ApiError> {
     if !file.ends_with(".repo") {
         return Err(ApiError::NotFound("A repository file's name ends with .repo".to_owned()));
@@ -272,7 +275,7 @@ pub(super) async fn named(
 pub(super) async fn unnamed(
     State(state): State<AppState>,
     Path((owner, dirname, name_release)): Path<(String, String, String)>,
-    Query(query): Query<Arch>,
+    Lenient(query): Lenient<Arch>,
 ) -> Result<Response, ApiError> {
     repo_file(&state, &owner, &dirname, &name_release, query.arch.as_deref()).await
 }
@@ -284,7 +287,7 @@ pub(super) async fn unnamed(
 pub(super) async fn of_group(
     state: State<AppState>,
     Path((group, dirname, name_release, file)): Path<(String, String, String, String)>,
-    query: Query<Arch>,
+    query: Lenient<Arch>,
 ) -> Result<Response, ApiError> {
     named(state, Path((format!("@{group}"), dirname, name_release, file)), query).await
 }

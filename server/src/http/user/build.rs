@@ -73,7 +73,15 @@ fn chroot_view(state: &AppState, build: &Build, chroot: &BuildChroot) -> ChrootV
 /// # Errors
 /// 404: there is none.
 pub(super) async fn find(state: &AppState, id: &str) -> Result<Build, ApiError> {
-    let id = params::id(id)?;
+    by_number(state, params::id(id)?).await
+}
+
+/// The build that a query names by `build_id`.
+async fn asked(state: &AppState, query: &Params) -> Result<Build, ApiError> {
+    by_number(state, params::number("build_id", query.required("build_id")?)?).await
+}
+
+async fn by_number(state: &AppState, id: i64) -> Result<Build, ApiError> {
     let found = db::build::get(&state.db, id).await?;
     found.ok_or_else(|| ApiError::NotFound(format!("Build {id} does not exist.")))
 }
@@ -144,7 +152,7 @@ pub async fn cancel(
 /// # Errors
 /// 404: no such build, or it is not built for that chroot.
 pub async fn chroot(State(state): State<AppState>, query: Params) -> Result<Json<ChrootView>, ApiError> {
-    let build = find(&state, query.required("build_id")?).await?;
+    let build = asked(&state, &query).await?;
     let name = query.required("chrootname")?;
     let chroot = build.chroots.iter().find(|chroot| chroot.chroot.as_str() == name);
     let chroot =
@@ -157,7 +165,7 @@ pub async fn chroot(State(state): State<AppState>, query: Params) -> Result<Json
 /// # Errors
 /// 404.
 pub async fn chroots(State(state): State<AppState>, query: Params) -> Result<Json<Page<ChrootView>>, ApiError> {
-    let build = find(&state, query.required("build_id")?).await?;
+    let build = asked(&state, &query).await?;
     let (window, meta) = query.page()?;
     let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     let items = build

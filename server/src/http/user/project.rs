@@ -84,8 +84,11 @@ async fn page(state: &AppState, filter: Filter, query: &Params) -> Result<Json<P
     let (window, meta) = query.page()?;
     let projects = db::project::list(&state.db, &filter, window).await?;
     let mut chroots: HashMap<i64, Vec<ProjectChroot>> = HashMap::new();
-    for chroot in db::chroot::of_owner(&state.db, filter.owner.as_deref()).await? {
-        chroots.entry(chroot.project_id).or_default().push(chroot);
+    let ids = projects.iter().map(|project| project.id);
+    if let (Some(first), Some(last)) = (ids.clone().min(), ids.max()) {
+        for chroot in db::chroot::between(&state.db, first, last, filter.owner.as_deref()).await? {
+            chroots.entry(chroot.project_id).or_default().push(chroot);
+        }
     }
     let items = projects
         .into_iter()
@@ -102,7 +105,8 @@ async fn page(state: &AppState, filter: Filter, query: &Params) -> Result<Json<P
 /// # Errors
 /// 400: the pagination makes no sense.
 pub async fn list(State(state): State<AppState>, query: Params) -> Result<Json<Page<View>>, ApiError> {
-    let filter = Filter { owner: query.get("ownername").map(str::to_owned), ..Filter::default() };
+    let newest_first = query.get("order_type").is_some_and(|text| text.eq_ignore_ascii_case("desc"));
+    let filter = Filter { owner: query.get("ownername").map(str::to_owned), newest_first, ..Filter::default() };
     page(&state, filter, &query).await
 }
 
@@ -164,11 +168,23 @@ fn duplicate(project: &Project) -> ApiError {
     ApiError::BadRequest(format!("name: You already have a project named '{}'.", project.name))
 }
 
+/// Most entries of a list in the form.
+const ENTRIES: usize = 200;
+
 /// The form's rules; every broken one is a line of the answer.
 fn check(state: &AppState, owner: OwnerName, body: ProjectAdd) -> Result<(Project, Vec<Chroot>), ApiError> {
     let mut wrong = Vec::new();
-    let name = body.name.parse().map_err(|error: copr_api::names::NameError| wrong.push(format!("name: {error}"))).ok();
+    let name =
+        body.name.parse().map_err(|error: copr_api::names::NameError| wrong.push(format!("name: {}", error.rule))).ok();
     let mut chroots: Vec<Chroot> = Vec::new();
+    let lists = [
+        ("chroots", &body.chroots),
+        ("additional_repos", &body.additional_repos),
+        ("runtime_dependencies", &body.runtime_dependencies),
+    ];
+    if let Some((field, _)) = lists.into_iter().find(|(_, list)| list.len() > ENTRIES) {
+        return Err(ApiError::BadRequest(format!("{field}: A list may have {ENTRIES} entries.")));
+    }
     for text in &body.chroots {
         match text.parse::<Chroot>() {
             Ok(chroot) if state.chroots.get(&chroot).is_some() => {
@@ -190,9 +206,14 @@ fn check(state: &AppState, owner: OwnerName, body: ProjectAdd) -> Result<(Projec
     if body.repo_priority.is_some_and(|priority| !(1..=99).contains(&priority)) {
         wrong.push("repo_priority: Number must be between 1 and 99.".to_owned());
     }
-    for (field, text) in [("description", &body.description), ("instructions", &body.instructions)] {
-        if text.as_ref().is_some_and(|text| text.len() > 100_000) {
-            wrong.push(format!("{field}: Field cannot be longer than 100000 characters."));
+    for (field, text, longest) in [
+        ("description", &body.description, 100_000),
+        ("instructions", &body.instructions, 100_000),
+        ("homepage", &body.homepage, 1000),
+        ("contact", &body.contact, 1000),
+    ] {
+        if text.as_ref().is_some_and(|text| text.len() > longest) {
+            wrong.push(format!("{field}: Field cannot be longer than {longest} characters."));
         }
     }
     match name {
@@ -246,6 +267,14 @@ pub async fn delete(
         return Err(ApiError::BadRequest("verify: Please confirm the deletion".to_owned()));
     }
     let chroots = db::chroot::of_project(&state.db, project.id).await?;
+    // Neither a publish that is at work nor a new project of that name may write between the two steps.
+    let dirname: DirName = params::name(project.name.as_str(), "")?;
+    let key = |of: &ProjectChroot| RepositoryKey {
+        owner: project.owner.clone(),
+        dirname: dirname.clone(),
+        chroot: of.chroot.clone(),
+    };
+    let _held = state.publishing.hold(&chroots.iter().map(key).collect::<Vec<_>>()).await;
     if !db::project::delete(&state.db, project.id).await? {
         return Err(ApiError::Conflict(
             "Project can't be deleted, some of its builds are still in progress.".to_owned(),

@@ -1,11 +1,14 @@
 //! Submitting a source package: nothing is kept of one that is refused.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     extract::{
         Multipart, State,
         multipart::{Field, MultipartError, MultipartRejection},
     },
+    http::StatusCode,
 };
 use copr_api::{
     names::{Chroot, DirName},
@@ -30,6 +33,10 @@ use crate::{
 
 /// The longest `json` part of an upload.
 const OPTIONS_BYTES: usize = 1 << 20;
+/// A part of a form that has not begun after this time is not waited for.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// Most chroots or patterns in one list, and the longest of them.
+const PATTERNS: (usize, usize) = (1000, 200);
 
 /// Where a build is to go, checked.
 struct Target {
@@ -64,7 +71,7 @@ pub async fn upload(
     let mut body = body.map_err(|error| ApiError::BadRequest(format!("The upload is no multipart form: {error}")))?;
     let mut package: Option<(String, Spooled)> = None;
     let mut options: Option<BuildOptions> = None;
-    while let Some(field) = body.next_field().await.map_err(|error| sender(&error))? {
+    while let Some(field) = next(&mut body).await? {
         match field.name() {
             Some("pkgs") if package.is_none() => {
                 let name = file_name(field.file_name());
@@ -87,6 +94,12 @@ pub async fn upload(
     tracing::info!(build.id = id, by = caller.0.name, "build submitted");
     let build = build::find(&state, &id.to_string()).await?;
     Ok(Json(build::view(&state, build)))
+}
+
+/// The next part of the form; what was not read of the one before is skipped, but not for ever.
+async fn next(body: &mut Multipart) -> Result<Option<Field<'_>>, ApiError> {
+    let silent = |_| ApiError::BadRequest("The upload did not come in time".to_owned());
+    tokio::time::timeout(PATIENCE, body.next_field()).await.map_err(silent)?.map_err(|error| sender(&error))
 }
 
 /// Makes the build: its row becomes visible after its source lies where builders fetch it.
@@ -122,7 +135,7 @@ async fn take(
     let pending = db::build::add(&state.db, &new, clock::now_ms()).await?;
     let id = pending.id;
     let (store, folder) = (state.store.clone(), state.store.source_folder(&owner, &target.dirname, id));
-    blocking(move || store.keep(spooled, &folder, &source.file_name)).await?;
+    blocking(move || store.keep_source(spooled, &folder, &source.file_name)).await?;
     pending.commit().await?;
     Ok(id)
 }
@@ -163,6 +176,12 @@ async fn target(state: &AppState, caller: &Caller, options: &BuildOptions) -> Re
 /// The enabled chroots that are named or match a pattern (none: all), without the excluded ones.
 fn choose(enabled: &[Chroot], wanted: &[String], excluded: &[String]) -> Result<Vec<Chroot>, ApiError> {
     let matchers = |patterns: &[String]| -> Result<Vec<GlobMatcher>, ApiError> {
+        if patterns.len() > PATTERNS.0 {
+            return Err(ApiError::BadRequest(format!("chroots: A list may have {} entries", PATTERNS.0)));
+        }
+        if let Some(long) = patterns.iter().find(|pattern| pattern.len() > PATTERNS.1) {
+            return Err(no_choice(long));
+        }
         patterns
             .iter()
             .map(|pattern| {
@@ -212,6 +231,9 @@ async fn short(mut field: Field<'_>) -> Result<Vec<u8>, ApiError> {
 }
 
 fn sender(error: &MultipartError) -> ApiError {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return ApiError::TooLarge("The upload is larger than this server takes".to_owned());
+    }
     ApiError::BadRequest(format!("The upload ended early or is malformed: {}", error.body_text()))
 }
 
