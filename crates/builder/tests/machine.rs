@@ -16,7 +16,7 @@ use copr_builder::GUEST;
 use copr_vm::{
     Accelerator, Exit, Fault, Initramfs, Input, Job, Kernel, KernelOptions, Limits, LogStream, MachineSpec, Observer,
     Report, Stage, find_qemu,
-    proto::{ErrorKind, FromGuest, GuestExit, read_frame},
+    proto::{ErrorKind, FromGuest, GuestExit, ToGuest, read_frame, write_frame},
     qemu::QemuCommand,
     run,
 };
@@ -34,11 +34,16 @@ struct Seen {
     build_log: String,
     installed: String,
     beats: usize,
+    /// How long to look away when rpmbuild has ended, as a busy host does.
+    pause_when_built: Duration,
 }
 
 impl Observer for Seen {
     fn stage(&mut self, stage: Stage, _uptime: f64) {
         self.stages.push(stage);
+        if stage == Stage::Built {
+            std::thread::sleep(self.pause_when_built);
+        }
     }
     fn log(&mut self, stream: LogStream, bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes);
@@ -166,6 +171,11 @@ fn kernel() -> Kernel {
 
 /// Builds `spec` in a machine of its own, with `more` packages besides the base.
 fn build(home: &Path, spec: &str, more: &[PathBuf], limits: Limits) -> (Report, Seen) {
+    build_seen_by(Seen::default(), home, spec, more, limits)
+}
+
+/// As [`build`], with an observer of the caller's.
+fn build_seen_by(mut seen: Seen, home: &Path, spec: &str, more: &[PathBuf], limits: Limits) -> (Report, Seen) {
     let distribution = distribution();
     let spec = format!(
         "%global debug_package %{{nil}}\n%global __os_install_post %{{nil}}\nName: story\nVersion: 1\nRelease: 1\n\
@@ -197,7 +207,6 @@ fn build(home: &Path, spec: &str, more: &[PathBuf], limits: Limits) -> (Report, 
         work_dir,
         limits,
     };
-    let mut seen = Seen::default();
     let report = run(&spec, &mut seen, &AtomicBool::new(false)).unwrap();
     assert_eq!(fs_err::read_dir(&spec.work_dir).unwrap().count(), 0, "the machine left something behind");
     if report.exit != Exit::Built(0) {
@@ -232,6 +241,20 @@ fn a_machine_builds_a_package_as_an_ordinary_user_and_hands_it_back() {
         assert!(seen.build_log.contains(line), "no {line:?} in {}", seen.build_log);
     }
     assert!(!seen.build_log.contains("\nvda\n"), "the build sees the machine's disks: {}", seen.build_log);
+}
+
+/// The port's queue in the guest holds 4 MiB that the machine would take with it when it powered off.
+#[test]
+fn a_host_that_is_slow_to_read_loses_nothing_of_what_the_guest_sent() {
+    let home = tempfile::tempdir().unwrap();
+    let spec = "%global _binary_payload w0.gzdio\n%description\nIt is long.\n%install\nmkdir -p %{buildroot}/usr/share\n\
+        head -c 10000000 /dev/zero > %{buildroot}/usr/share/story\n%files\n/usr/share/story\n";
+    let seen = Seen { pause_when_built: Duration::from_secs(6), ..Seen::default() };
+    let (report, seen) = build_seen_by(seen, home.path(), spec, &[], Limits::default());
+    assert_eq!(report.exit, Exit::Built(0), "{}\n{}\n{}", seen.root_log, seen.build_log, report.console_tail);
+    assert_eq!(report.results.len(), 3);
+    assert!(report.results[0].size > 10_000_000, "{:?}", report.results);
+    assert_eq!(seen.stages.last(), Some(&Stage::End));
 }
 
 #[test]
@@ -316,9 +339,18 @@ fn a_guest_that_finds_no_disks_says_so_and_powers_off() {
     let mut qemu = command.start().unwrap();
     let mut frames = Vec::new();
     while let Some((kind, payload)) = read_frame(&mut qemu.port).unwrap() {
-        frames.push(FromGuest::decode(kind, payload).unwrap());
+        let frame = FromGuest::decode(kind, payload).unwrap();
+        if matches!(frame, FromGuest::Stage { stage: Stage::End, .. }) {
+            std::thread::sleep(Duration::from_millis(300));
+            assert!(!qemu.has_ended().unwrap(), "it powered off before it was told that all is received");
+            let (kind, payload) = ToGuest::Received.encode();
+            write_frame(&mut qemu.port, kind, &payload).unwrap();
+            frames.push(frame);
+            break;
+        }
+        frames.push(frame);
     }
-    assert!(qemu.wait(Duration::from_secs(5)).unwrap(), "it did not power off");
+    assert!(qemu.wait(Duration::from_secs(20)).unwrap(), "it did not power off");
     assert_eq!(qemu.shutdown_reason().as_deref(), Some("guest-shutdown"));
     let [FromGuest::Hello { nonce, .. }, FromGuest::Exit(GuestExit::Error(kind, text)), end] = &frames[..] else {
         panic!("{frames:?}")

@@ -8,13 +8,16 @@ use std::{
 };
 
 use copr_vm::proto::{
-    self, FromGuest, HEARTBEAT_SECONDS, Heartbeat, LogStream, MAX_FRAME, PORT, Stage, ToGuest, VERSION, read_frame,
-    write_frame,
+    self, FromGuest, GuestExit, HEARTBEAT_SECONDS, Heartbeat, LogStream, MAX_FRAME, PORT, Stage, ToGuest, VERSION,
+    read_frame, write_frame,
 };
 use fs_err as fs;
 use nix::sys::statvfs::statvfs;
 
 use crate::system::{self, TARGET};
+
+/// How long the host may take to read what is left; its own deadline comes first.
+const PARTING: Duration = Duration::from_secs(3600);
 
 /// The port, shared by the job, the log readers and the heartbeat.
 #[derive(Debug, Clone)]
@@ -60,7 +63,7 @@ impl Channel {
         self.send(&FromGuest::Diagnostic(text.into()));
     }
 
-    /// Powers off when the host says cancel, and when it goes away.
+    /// Powers off when the host says that it has received all or that the job is cancelled, and when it goes away.
     pub(crate) fn listen_to_host(&self) {
         let port = self.0.lock().unwrap_or_else(PoisonError::into_inner).try_clone();
         let Ok(mut port) = port else { return };
@@ -69,12 +72,20 @@ impl Channel {
                 match read_frame(&mut port) {
                     Ok(Some((kind, payload))) => match ToGuest::decode(kind, &payload) {
                         Ok(ToGuest::Go(_) | ToGuest::Nothing) => {}
-                        Ok(ToGuest::Cancel) | Err(_) => system::power_off(),
+                        Ok(ToGuest::Cancel | ToGuest::Received) | Err(_) => system::power_off(),
                     },
                     Ok(None) | Err(_) => system::power_off(),
                 }
             }
         });
+    }
+
+    /// The last words, and then the wait for the host to have read them: a machine that goes off takes with it what lies
+    /// in the port's queue. Returns only when the host keeps silent for very long; it normally powers off.
+    pub(crate) fn end(&self, exit: GuestExit) {
+        self.send(&FromGuest::Exit(exit));
+        self.stage(Stage::End);
+        std::thread::sleep(PARTING);
     }
 
     /// Says every few seconds that the machine is alive.

@@ -69,6 +69,7 @@ pub(crate) fn run(job: &Job, channel: &Channel) -> Result<i32, JobError> {
         captured(command).map_err(setup("asking rpm what is installed"))?.lines().map(str::to_owned).collect();
     packages.sort();
     channel.send(&FromGuest::Installed(packages.join("\n") + "\n"));
+    check_programs(Path::new(TARGET), packages.len())?;
     make_home(job).map_err(setup("the build's home"))?;
     channel.stage(Stage::Installed);
     build(job, channel, &budget)
@@ -118,6 +119,27 @@ fn check_budget(job: &Job, budget: &LogBudget) -> Result<(), JobError> {
     if budget.is_passed() {
         let text = format!("the build was stopped: its logs passed {} bytes", job.log_bytes);
         return Err(JobError { kind: ErrorKind::Limit, text });
+    }
+    Ok(())
+}
+
+/// What is run in the target, and the usual package of it.
+const PROGRAMS: [(&str, &str); 3] = [("bash", "bash"), ("rpm", "rpm"), ("rpmbuild", "rpm-build")];
+
+/// Says which program the buildroot lacks, before the attempt to run it says "no such file or directory".
+fn check_programs(target: &Path, packages: usize) -> Result<(), JobError> {
+    // Of the entry itself: an absolute link leads elsewhere when it is seen from outside the target.
+    let has = |program: &str| {
+        ["usr/bin", "bin"].iter().any(|folder| fs::symlink_metadata(target.join(folder).join(program)).is_ok())
+    };
+    for (program, package) in PROGRAMS {
+        if !has(program) {
+            let text = format!(
+                "after {packages} packages it has no {program}, which every build needs; the chroot's buildroot list \
+                 must name a package that brings it, usually {package}"
+            );
+            return Err(JobError { kind: ErrorKind::Transaction, text });
+        }
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ mod results;
 mod run;
 mod system;
 
-use copr_vm::proto::{ErrorKind, FromGuest, GuestExit, Stage};
+use copr_vm::proto::{ErrorKind, GuestExit};
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
@@ -45,6 +45,7 @@ fn work() {
     let exit = match job::prepare() {
         Err(error) => {
             channel.hello("-");
+            channel.listen_to_host();
             GuestExit::Error(error.kind, error.text)
         }
         Ok(job) => {
@@ -58,6 +59,5 @@ fn work() {
             }
         }
     };
-    channel.send(&FromGuest::Exit(exit));
-    channel.stage(Stage::End);
+    channel.end(exit);
 }

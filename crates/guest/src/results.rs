@@ -60,7 +60,8 @@ fn collect(folder: &Path, depth: u32, found: &mut Vec<PathBuf>) {
 
 fn send(channel: &Channel, job: &Job, path: &Path, total: &mut u64) -> Result<(), JobError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let io = |error: std::io::Error| fault(ErrorKind::Results, format!("the result {name}: {error}"));
+    // Nothing of the build runs any more, so a file that cannot be read is a disk that fails: ours.
+    let io = |error: std::io::Error| fault(ErrorKind::Setup, format!("reading the result {name}: {error}"));
     if !valid_result_name(&name) {
         return Err(fault(ErrorKind::Results, format!("a result may not have the file name {name:?}")));
     }

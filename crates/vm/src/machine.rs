@@ -152,8 +152,15 @@ pub enum Exit {
     },
     /// Cancelled.
     Cancelled,
-    /// The machine died, panicked, reset, or spoke nonsense.
+    /// The machine powered off early, panicked, reset, or spoke nonsense.
     Died {
+        /// The last stage that was reached.
+        after: Option<Stage>,
+        /// What happened.
+        message: String,
+    },
+    /// QEMU itself ended, by no doing of the guest's: it was killed, or it crashed.
+    Lost {
         /// The last stage that was reached.
         after: Option<Stage>,
         /// What happened.
@@ -178,11 +185,12 @@ impl Exit {
         match self {
             Self::Built(0) | Self::Cancelled => None,
             Self::Built(_) | Self::Refused(_) | Self::InstallFailed(_) => Some(Fault::User),
-            Self::Setup(_) => Some(Fault::Machine),
-            // What happens once the packager's code runs is the packager's.
-            Self::TimedOut { after, .. } | Self::Died { after, .. } => {
-                Some(if *after >= Some(Stage::Installed) { Fault::User } else { Fault::Machine })
-            }
+            Self::Setup(_) | Self::Lost { .. } => Some(Fault::Machine),
+            // What happens while the packager's code runs is the packager's; before and behind it, only we are there.
+            Self::TimedOut { after, .. } | Self::Died { after, .. } => Some(match after {
+                Some(Stage::Installed | Stage::Unpacked) => Fault::User,
+                None | Some(Stage::Hello | Stage::Mounted | Stage::Built | Stage::End) => Fault::Machine,
+            }),
         }
     }
 
@@ -200,7 +208,7 @@ impl std::fmt::Display for Exit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let place = |after: &Option<Stage>| match after {
             None => "while it booted".to_owned(),
-            Some(stage) => format!("after the stage {stage:?}"),
+            Some(stage) => format!("after the stage {stage}"),
         };
         match self {
             Self::Built(0) => write!(f, "rpmbuild succeeded"),
@@ -212,6 +220,7 @@ impl std::fmt::Display for Exit {
             }
             Self::Cancelled => write!(f, "cancelled"),
             Self::Died { after, message } => write!(f, "the machine died {}: {message}", place(after)),
+            Self::Lost { after, message } => write!(f, "the machine was lost {}: {message}", place(after)),
             Self::Setup(text) => write!(f, "the machine could not be set up: {text}"),
         }
     }
@@ -280,4 +289,21 @@ pub enum MachineError {
 /// When the machine could not be run at all. What goes wrong inside is in [`Report::exit`].
 pub fn run(spec: &MachineSpec, observer: &mut dyn Observer, cancel: &AtomicBool) -> Result<Report, MachineError> {
     crate::session::run(spec, observer, cancel)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_happens_while_the_packagers_code_runs_is_the_packagers_fault() {
+        let stages = [Stage::Hello, Stage::Mounted, Stage::Installed, Stage::Unpacked, Stage::Built, Stage::End];
+        for after in stages.into_iter().map(Some).chain([None]) {
+            let theirs = matches!(after, Some(Stage::Installed | Stage::Unpacked));
+            let expected = Some(if theirs { Fault::User } else { Fault::Machine });
+            assert_eq!(Exit::Died { after, message: String::new() }.fault(), expected, "{after:?}");
+            assert_eq!(Exit::TimedOut { after, seconds: 1 }.fault(), expected, "{after:?}");
+            assert_eq!(Exit::Lost { after, message: String::new() }.fault(), Some(Fault::Machine), "{after:?}");
+        }
+    }
 }

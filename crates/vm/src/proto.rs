@@ -15,15 +15,18 @@
 //! | `X` | the job's end, once, last but for the `S end` | `exit N` or `error KIND TEXT` |
 //! | `E` | a remark for the log of the builder | text |
 //!
-//! From host to guest: `G` (spare disk N, one byte, is ready), `N` (nothing to add), `C` (cancel). The host never sends
-//! anything that the guest chose.
+//! From host to guest: `G` (spare disk N, one byte, is ready), `N` (nothing to add), `C` (cancel), `R` (the `S end` is
+//! received, and so is all before it). The host never sends anything that the guest chose.
+//!
+//! A guest powers off only behind the `R`: what it has written lies in the port's queue, up to 4 MiB of it, until the host
+//! reads, and a machine that goes off takes its queues with it.
 
 use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
 /// Version of this protocol; both sides must name the same.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Longest payload of a frame, in bytes.
 pub const MAX_FRAME: usize = 2 << 20;
 /// Name of the virtio-serial port.
@@ -83,7 +86,7 @@ pub enum Stage {
     Unpacked,
     /// rpmbuild has ended, well or not.
     Built,
-    /// All is sent; the guest powers off.
+    /// All is sent; the guest powers off as soon as the host has received it.
     End,
 }
 
@@ -234,6 +237,8 @@ pub enum ToGuest {
     Nothing,
     /// Stop and power off.
     Cancel,
+    /// All is received, the `S end` too: power off.
+    Received,
 }
 
 /// Reads one frame: its kind and payload. `None` at the end of the channel.
@@ -401,6 +406,7 @@ impl ToGuest {
             Self::Go(disk) => (b'G', vec![disk]),
             Self::Nothing => (b'N', Vec::new()),
             Self::Cancel => (b'C', Vec::new()),
+            Self::Received => (b'R', Vec::new()),
         }
     }
 
@@ -413,7 +419,8 @@ impl ToGuest {
             (b'G', [disk]) => Ok(Self::Go(*disk)),
             (b'N', []) => Ok(Self::Nothing),
             (b'C', []) => Ok(Self::Cancel),
-            (b'G' | b'N' | b'C', _) => {
+            (b'R', []) => Ok(Self::Received),
+            (b'G' | b'N' | b'C' | b'R', _) => {
                 Err(ProtoError::Malformed { kind: char::from(kind), what: "its length is wrong" })
             }
             (other, _) => Err(ProtoError::UnknownKind(other)),

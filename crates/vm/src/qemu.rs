@@ -25,6 +25,8 @@ use crate::{
 
 /// Most that is kept of what QEMU says on standard error, and of one line of its monitor, in bytes.
 const MOST_TEXT: u64 = 64 << 10;
+/// Runs the program behind the first argument only while the process of that number is the parent.
+const GUARD: &str = r#"[ "$PPID" = "$1" ] || exit 3; shift; exec "$@""#;
 /// How long QEMU may take to obey `quit` before it is killed; it takes 50 ms.
 const QUIT_GRACE: Duration = Duration::from_millis(500);
 
@@ -154,7 +156,9 @@ impl QemuCommand {
         let (port, port_of_qemu) = UnixStream::pair()?;
         let (monitor, monitor_of_qemu) = UnixStream::pair()?;
         let mut command = Command::new(setpriv);
-        command.args(["--pdeathsig", "KILL", "--no-new-privs", "--"]).arg(&self.qemu).args(self.args());
+        // The shell looks whether we still live: had we died before `setpriv` asked for the signal, none would come.
+        command.args(["--pdeathsig", "KILL", "--no-new-privs", "--", "/bin/sh", "-c", GUARD, "sh"]);
+        command.arg(std::process::id().to_string()).arg(&self.qemu).args(self.args());
         command.env_clear().env("PATH", "/usr/bin:/bin").env("LANG", "C");
         command.stdin(OwnedFd::from(port_of_qemu)).stdout(OwnedFd::from(monitor_of_qemu)).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| not_started(&self.qemu, &error))?;

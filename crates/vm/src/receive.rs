@@ -12,6 +12,9 @@ use crate::{
 /// Most remarks and heartbeats that are taken from one guest: a year of heartbeats.
 const MOST_REMARKS: u64 = 10_000_000;
 
+/// Most bytes of all remarks together; they end in logs of ours.
+const MOST_REMARKED: u64 = 8 << 20;
+
 /// Why the machine is to be stopped.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Violation {
@@ -54,6 +57,9 @@ pub(crate) struct Receiver<'a> {
     logged: u64,
     total: u64,
     remarks: u64,
+    texts: u64,
+    installed: bool,
+    asked: bool,
     kept: bool,
 }
 
@@ -70,6 +76,9 @@ impl<'a> Receiver<'a> {
             logged: 0,
             total: 0,
             remarks: 0,
+            texts: 0,
+            installed: false,
+            asked: false,
             kept: false,
         }
     }
@@ -136,13 +145,24 @@ impl<'a> Receiver<'a> {
                 Ok(())
             }
             FromGuest::Installed(text) => {
-                self.remark()?;
+                if std::mem::replace(&mut self.installed, true) {
+                    return broken("it said twice what is installed");
+                }
                 observer.installed(&text);
                 Ok(())
             }
-            FromGuest::BuildRequires(_) => self.remark(),
+            FromGuest::BuildRequires(_) => {
+                if std::mem::replace(&mut self.asked, true) {
+                    return broken("it asked twice for requirements");
+                }
+                Ok(())
+            }
             FromGuest::Diagnostic(text) => {
                 self.remark()?;
+                self.texts = self.texts.saturating_add(text.len() as u64);
+                if self.texts > MOST_REMARKED {
+                    return broken("it talks too much");
+                }
                 observer.note(&format!("guest: {text}"));
                 Ok(())
             }
@@ -315,6 +335,12 @@ mod tests {
         let data = |bytes: &[u8]| FromGuest::Data(bytes.to_vec());
         let cases: Vec<(&str, Vec<FromGuest>)> = vec![
             ("no hello", vec![stage(Stage::Mounted)]),
+            ("twice what", vec![hello(), FromGuest::Installed(String::new()), FromGuest::Installed(String::new())]),
+            ("asked twice", vec![hello(), FromGuest::BuildRequires(vec![]), FromGuest::BuildRequires(vec![])]),
+            ("too much", {
+                let remarks = vec![FromGuest::Diagnostic("x".repeat(16 << 10)); 513];
+                [hello()].into_iter().chain(remarks).collect()
+            }),
             ("twice", vec![hello(), hello()]),
             ("version", vec![FromGuest::Hello { version: VERSION + 1, nonce: "n".into(), uptime: 0.0 }]),
             ("nonce", vec![FromGuest::Hello { version: VERSION, nonce: "m".into(), uptime: 0.0 }]),

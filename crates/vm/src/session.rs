@@ -1,7 +1,7 @@
 //! One machine's life, driven: disks, start, frames, deadlines, end.
 
 use std::{
-    io::{Read, Seek, SeekFrom, Write},
+    io::{ErrorKind, Read, Seek, SeekFrom, Write},
     os::unix::net::UnixStream,
     path::Path,
     sync::{
@@ -16,7 +16,7 @@ use crate::{
     disk,
     initramfs::Initramfs,
     machine::{Exit, Limits, MachineError, MachineSpec, Observer, Report, TCG_BOOT_FACTOR, TCG_FACTOR},
-    proto::{self, FromGuest, GuestExit, JOB_FILE, ProtoError, Stage},
+    proto::{self, FromGuest, GuestExit, JOB_FILE, ProtoError, Stage, ToGuest},
     qemu::{Qemu, QemuCommand},
     receive::{Receiver, Violation},
 };
@@ -31,8 +31,12 @@ const CONSOLE_LIMIT: u64 = 16 << 20;
 const CONSOLE_TAIL: u64 = 16 << 10;
 /// Room that must be left on the work folder's disk besides the inputs.
 const ROOM: u64 = 512 << 20;
-/// How long QEMU may take to go once its port is closed.
-const EXIT_GRACE: Duration = Duration::from_secs(5);
+/// How long QEMU may take to go once its port is closed; on a busy host with a large machine that is seconds.
+const EXIT_GRACE: Duration = Duration::from_secs(30);
+/// How long a guest may take to power off once it was told to; multiplied by [`TCG_FACTOR`] under TCG.
+const OFF: Duration = Duration::from_secs(10);
+/// How long the guest's port may be too full for a word of ours. It has room for thousands, so such a guest listens not.
+const SAY_LIMIT: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(
     spec: &MachineSpec,
@@ -41,7 +45,10 @@ pub(crate) fn run(
 ) -> Result<Report, MachineError> {
     check(spec)?;
     let report = attempt(spec, spec.accelerator, observer, cancel)?;
-    let silent = matches!(report.exit, Exit::TimedOut { after: None, .. } | Exit::Died { after: None, .. });
+    let silent = matches!(
+        report.exit,
+        Exit::TimedOut { after: None, .. } | Exit::Died { after: None, .. } | Exit::Lost { after: None, .. }
+    );
     if silent && report.accelerator == Accelerator::Kvm {
         observer.note(&format!("with KVM: {}; trying again with TCG", report.exit));
         return attempt(spec, Accelerator::Tcg, observer, cancel);
@@ -193,7 +200,9 @@ fn talk(
     cancel: &AtomicBool,
 ) -> Result<Option<Exit>, MachineError> {
     let incoming = start_reader(qemu.port.try_clone()?);
+    qemu.port.set_write_timeout(Some(SAY_LIMIT))?;
     let mut deadline = Deadline::new(&spec.limits, accelerator);
+    let mut console_seen = Instant::now();
     loop {
         if cancel.load(Ordering::Relaxed) {
             return Ok(Some(Exit::Cancelled));
@@ -202,6 +211,13 @@ fn talk(
             return Ok(Some(Exit::TimedOut { after: receiver.stage(), seconds }));
         }
         let died = |receiver: &Receiver<'_>, message: String| Some(Exit::Died { after: receiver.stage(), message });
+        // By the clock, and not when there is nothing else to do: a guest that floods both would never be found out.
+        if console_seen.elapsed() >= TICK {
+            console_seen = Instant::now();
+            if fs_err::metadata(console).is_ok_and(|meta| meta.len() > CONSOLE_LIMIT) {
+                return Ok(died(receiver, "it flooded its console".to_owned()));
+            }
+        }
         let frame = match incoming.recv_timeout(TICK) {
             Ok(Ok(frame)) => frame,
             Ok(Err(ProtoError::Io(error))) if error.kind() != std::io::ErrorKind::ConnectionReset => {
@@ -211,14 +227,13 @@ fn talk(
                 return Ok(None);
             }
             Ok(Err(error)) => return Ok(died(receiver, format!("the guest broke the protocol: {error}"))),
-            Err(RecvTimeoutError::Timeout) => {
-                if fs_err::metadata(console).is_ok_and(|meta| meta.len() > CONSOLE_LIMIT) {
-                    return Ok(died(receiver, "it flooded its console".to_owned()));
-                }
-                continue;
-            }
+            Err(RecvTimeoutError::Timeout) => continue,
         };
-        let asks = matches!(frame, FromGuest::BuildRequires(_));
+        let answer = match &frame {
+            FromGuest::BuildRequires(_) => Some(ToGuest::Nothing),
+            FromGuest::Stage { stage: Stage::End, .. } => Some(ToGuest::Received),
+            _ => None,
+        };
         match receiver.take(frame, observer) {
             Ok(()) => {}
             Err(Violation::Protocol(what)) => {
@@ -227,12 +242,19 @@ fn talk(
             Err(Violation::Limit(what)) => return Ok(Some(Exit::Refused(what))),
             Err(Violation::Host(error)) => return Err(error.into()),
         }
-        if asks {
-            let (kind, payload) = proto::ToGuest::Nothing.encode();
-            qemu.port.set_write_timeout(Some(Duration::from_secs(1)))?;
-            proto::write_frame(&mut qemu.port, kind, &payload)?;
+        if let Some(answer) = answer
+            && let Err(ProtoError::Io(error)) = say(&mut qemu.port, answer)
+            && matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+        {
+            return Ok(died(receiver, "the guest asks and does not listen".to_owned()));
         }
     }
+}
+
+/// Says one word to the guest. That it is gone by now is no error of the caller's: the reader finds the end.
+fn say(port: &mut UnixStream, word: ToGuest) -> Result<(), ProtoError> {
+    let (kind, payload) = word.encode();
+    proto::write_frame(port, kind, &payload)
 }
 
 fn start_reader(mut port: UnixStream) -> Incoming<Result<FromGuest, ProtoError>> {
@@ -269,6 +291,7 @@ enum Part {
     Install,
     Build,
     Results,
+    Off,
 }
 
 impl<'a> Deadline<'a> {
@@ -284,6 +307,7 @@ impl<'a> Deadline<'a> {
             Part::Install => (self.limits.install, TCG_FACTOR),
             Part::Build => (self.limits.build, TCG_FACTOR),
             Part::Results => (self.limits.results, TCG_FACTOR),
+            Part::Off => (OFF, TCG_FACTOR),
         };
         let factor = if self.accelerator == Accelerator::Tcg { factor } else { 1 };
         self.part = part;
@@ -298,7 +322,8 @@ impl<'a> Deadline<'a> {
             None => Part::Boot,
             Some(Stage::Hello | Stage::Mounted) => Part::Install,
             Some(Stage::Installed | Stage::Unpacked) => Part::Build,
-            Some(Stage::Built | Stage::End) => Part::Results,
+            Some(Stage::Built) => Part::Results,
+            Some(Stage::End) => Part::Off,
         };
         if part != self.part {
             self.enter(part);
@@ -311,29 +336,31 @@ impl<'a> Deadline<'a> {
 fn verdict(receiver: &Receiver<'_>, qemu: &mut Qemu, console: &str) -> Result<Exit, MachineError> {
     let reason = qemu.shutdown_reason();
     let complaints = qemu.complaints();
-    let died = |message: String| Exit::Died { after: receiver.stage(), message };
     let orderly = reason.as_deref() == Some("guest-shutdown");
+    let whole = receiver.is_whole() && receiver.stage() == Some(Stage::End);
     Ok(match receiver.exit() {
-        Some(GuestExit::Exit(0)) if !receiver.is_whole() => died("the last result is cut".to_owned()),
-        Some(GuestExit::Exit(_)) if !orderly => died(how_it_ended(reason.as_deref(), console, &complaints)),
-        Some(GuestExit::Exit(code)) => Exit::Built(*code),
+        Some(GuestExit::Exit(code)) if orderly && whole => Exit::Built(*code),
         Some(GuestExit::Error(kind, text)) => Exit::from_guest(*kind, text.clone()),
         None if reason.is_none() && receiver.stage().is_none() && !complaints.is_empty() => {
             return Err(MachineError::Qemu(complaints));
         }
-        None => died(how_it_ended(reason.as_deref(), console, &complaints)),
+        Some(GuestExit::Exit(_)) | None => how_it_ended(receiver.stage(), reason.as_deref(), console, &complaints),
     })
 }
 
-fn how_it_ended(reason: Option<&str>, console: &str, complaints: &str) -> String {
+/// What an end means that no job has: `reason` is QEMU's, in which `guest-` begins what the guest did by itself.
+fn how_it_ended(after: Option<Stage>, reason: Option<&str>, console: &str, complaints: &str) -> Exit {
     let panic = console.lines().find_map(|line| line.find("Kernel panic").and_then(|at| line.get(at..)));
-    match (panic, reason) {
-        (Some(panic), _) => panic.trim().to_owned(),
-        (None, Some("guest-shutdown")) => "it powered off before the job ended".to_owned(),
-        (None, Some("guest-reset")) => "it reset itself".to_owned(),
-        (None, Some(reason)) => format!("QEMU ended: {reason}"),
-        (None, None) if complaints.is_empty() => "QEMU went away without a word; was it killed?".to_owned(),
-        (None, None) => format!("QEMU went away: {complaints}"),
+    let died = |message: String| Exit::Died { after, message };
+    let lost = |message: String| Exit::Lost { after, message };
+    match (reason, panic) {
+        (Some(reason), Some(panic)) if reason.starts_with("guest-") => died(panic.trim().to_owned()),
+        (Some("guest-shutdown"), None) => died("it powered off before the job ended".to_owned()),
+        (Some("guest-reset"), None) => died("it reset itself".to_owned()),
+        (Some(reason), None) if reason.starts_with("guest-") => died(format!("QEMU says: {reason}")),
+        (Some(reason), _) => lost(format!("QEMU was ended from outside ({reason})")),
+        (None, _) if complaints.is_empty() => lost("QEMU went away without a word; was it killed?".to_owned()),
+        (None, _) => lost(format!("QEMU went away: {complaints}")),
     }
 }
 
@@ -346,4 +373,46 @@ fn tail(console: &Path) -> std::io::Result<String> {
     file.take(CONSOLE_TAIL).read_to_end(&mut bytes)?;
     let printable = |c: &char| matches!(c, '\n' | '\t') || !c.is_control();
     Ok(String::from_utf8_lossy(&bytes).chars().filter(printable).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Fault;
+
+    #[test]
+    fn a_qemu_that_is_killed_is_never_the_packages_fault_and_a_guest_that_resets_itself_is() {
+        let after = Some(Stage::Unpacked);
+        let ended = |reason, console| how_it_ended(after, reason, console, "");
+        for reason in [None, Some("host-signal"), Some("host-error"), Some("host-qmp-quit")] {
+            // A panic that the build merely prints must not turn our fault into its own.
+            for console in ["", "[ 1.0] Kernel panic - not syncing"] {
+                let exit = ended(reason, console);
+                assert!(matches!(exit, Exit::Lost { .. }), "{reason:?}: {exit:?}");
+                assert_eq!(exit.fault(), Some(Fault::Machine));
+            }
+        }
+        assert_eq!(ended(Some("guest-reset"), "").fault(), Some(Fault::User));
+        let Exit::Died { message, .. } = ended(Some("guest-reset"), "[ 1.0] Kernel panic - oops\n") else {
+            panic!("it is lost")
+        };
+        assert_eq!(message, "Kernel panic - oops");
+    }
+
+    #[test]
+    fn each_part_of_a_life_has_a_deadline_of_its_own_that_emulation_stretches() {
+        let second = Duration::from_secs(1);
+        let limits = Limits { boot: second, install: second, build: 2 * second, results: second, ..Limits::default() };
+        let allowed = |stage, accelerator| {
+            let mut deadline = Deadline::new(&limits, accelerator);
+            assert_eq!(deadline.passed(stage), None);
+            deadline.allowed
+        };
+        assert_eq!(allowed(None, Accelerator::Tcg), TCG_BOOT_FACTOR * second);
+        assert_eq!(allowed(Some(Stage::Hello), Accelerator::Tcg), TCG_FACTOR * second);
+        assert_eq!(allowed(Some(Stage::Unpacked), Accelerator::Tcg), TCG_FACTOR * 2 * second);
+        assert_eq!(allowed(Some(Stage::Unpacked), Accelerator::Kvm), 2 * second);
+        assert_eq!(allowed(Some(Stage::Built), Accelerator::Kvm), second);
+        assert_eq!(allowed(Some(Stage::End), Accelerator::Kvm), OFF);
+    }
 }

@@ -34,7 +34,7 @@ fn every_frame_of_the_guest_comes_back() {
 
 #[test]
 fn every_frame_of_the_host_comes_back() {
-    for frame in [ToGuest::Go(3), ToGuest::Nothing, ToGuest::Cancel] {
+    for frame in [ToGuest::Go(3), ToGuest::Nothing, ToGuest::Cancel, ToGuest::Received] {
         let (kind, payload) = frame.encode();
         assert_eq!(ToGuest::decode(kind, &payload).unwrap(), frame);
     }
