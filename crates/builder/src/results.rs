@@ -40,7 +40,8 @@ pub(crate) fn check(
             return Err(refused(format!("its architecture is {}, this build is for {arch}", nevra.arch)));
         }
         let made_from = package.header.str(tag::SOURCERPM).unwrap_or_default();
-        if !made_from.strip_prefix(&source.name).is_some_and(|rest| rest.starts_with('-')) {
+        // NAME-VERSION-RELEASE.src.rpm: the name is what stands before the last two dashes, and may have dashes itself.
+        if made_from.rsplitn(3, '-').nth(2) != Some(source.name.as_str()) {
             return Err(refused(format!("it says that it is made from {made_from}, not from {}", source.name)));
         }
     }
