@@ -52,10 +52,11 @@ impl Cache {
         // What is not hex of the right length must not become a path; what proves nothing must not become a name.
         let checksum = Checksum::new(checksum.kind, &checksum.hex)
             .map_err(|error| Error::UnusableChecksum { url: url.to_owned(), reason: error.to_string() })?;
-        let hasher = checksum
-            .kind
-            .hasher()
-            .map_err(|error| Error::UnusableChecksum { url: url.to_owned(), reason: error.to_string() })?;
+        if !checksum.kind.is_strong() {
+            let reason = format!("{} checksums can be forged; sha256 or better is needed", checksum.kind);
+            return Err(Error::UnusableChecksum { url: url.to_owned(), reason });
+        }
+        let hasher = checksum.kind.hasher();
         let file = tempfile::Builder::new().prefix("download-").tempfile_in(self.dir.join("tmp"))?;
         let target = self.path(&checksum);
         Ok(Incoming { url: url.to_owned(), file, hasher, checksum, size, limit, got: 0, target })

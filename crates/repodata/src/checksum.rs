@@ -4,6 +4,8 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::str::FromStr;
 
+use md5::Md5;
+use sha1::Sha1;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 
 use crate::Error;
@@ -11,9 +13,11 @@ use crate::Error;
 /// The algorithm of a checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum ChecksumKind {
-    /// MD5: read in old metadata, never computed.
+    /// MD5: only for the oldest clients and metadata.
     Md5,
-    /// SHA-1 (also spelt `sha`): read in old metadata, never computed.
+    /// SHA-1 under the name that yum's first metadata gave it, `sha`.
+    Sha,
+    /// SHA-1.
     Sha1,
     /// SHA-224.
     Sha224,
@@ -31,6 +35,7 @@ impl ChecksumKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Md5 => "md5",
+            Self::Sha => "sha",
             Self::Sha1 => "sha1",
             Self::Sha224 => "sha224",
             Self::Sha256 => "sha256",
@@ -43,7 +48,7 @@ impl ChecksumKind {
     pub fn hex_len(self) -> usize {
         match self {
             Self::Md5 => 32,
-            Self::Sha1 => 40,
+            Self::Sha | Self::Sha1 => 40,
             Self::Sha224 => 56,
             Self::Sha256 => 64,
             Self::Sha384 => 96,
@@ -51,19 +56,22 @@ impl ChecksumKind {
         }
     }
 
+    /// Whether nobody can make other content with the same sum: false for MD5 and SHA-1.
+    pub fn is_strong(self) -> bool {
+        !matches!(self, Self::Md5 | Self::Sha | Self::Sha1)
+    }
+
     /// A running sum of this kind.
-    ///
-    /// # Errors
-    /// MD5 and SHA-1 are not computed.
-    pub fn hasher(self) -> Result<Hasher, Error> {
+    pub fn hasher(self) -> Hasher {
         let state = match self {
-            Self::Md5 | Self::Sha1 => return Err(Error::UnsupportedChecksum(self.name())),
+            Self::Md5 => State::Md5(Md5::new()),
+            Self::Sha | Self::Sha1 => State::Sha1(Sha1::new()),
             Self::Sha224 => State::Sha224(Sha224::new()),
             Self::Sha256 => State::Sha256(Sha256::new()),
             Self::Sha384 => State::Sha384(Sha384::new()),
             Self::Sha512 => State::Sha512(Sha512::new()),
         };
-        Ok(Hasher { state, size: 0 })
+        Hasher { kind: self, state, size: 0 }
     }
 }
 
@@ -79,7 +87,8 @@ impl FromStr for ChecksumKind {
     fn from_str(name: &str) -> Result<Self, Error> {
         match name.to_ascii_lowercase().as_str() {
             "md5" => Ok(Self::Md5),
-            "sha" | "sha1" => Ok(Self::Sha1),
+            "sha" => Ok(Self::Sha),
+            "sha1" => Ok(Self::Sha1),
             "sha224" => Ok(Self::Sha224),
             "sha256" => Ok(Self::Sha256),
             "sha384" => Ok(Self::Sha384),
@@ -115,9 +124,9 @@ impl Checksum {
     /// Reads everything and returns its checksum and size in bytes.
     ///
     /// # Errors
-    /// Reading fails, or the kind is not computed.
+    /// Reading fails.
     pub fn of(kind: ChecksumKind, mut from: impl Read) -> Result<(Self, u64), Error> {
-        let mut hasher = kind.hasher()?;
+        let mut hasher = kind.hasher();
         let mut buffer = vec![0; 128 << 10];
         loop {
             match from.read(&mut buffer) {
@@ -140,12 +149,15 @@ impl fmt::Display for Checksum {
 /// A running checksum that also counts bytes. As a [`Write`] it swallows what it is given.
 #[derive(Debug, Clone)]
 pub struct Hasher {
+    kind: ChecksumKind,
     state: State,
     size: u64,
 }
 
 #[derive(Debug, Clone)]
 enum State {
+    Md5(Md5),
+    Sha1(Sha1),
     Sha224(Sha224),
     Sha256(Sha256),
     Sha384(Sha384),
@@ -157,6 +169,8 @@ impl Hasher {
     pub fn update(&mut self, bytes: &[u8]) {
         self.size += bytes.len() as u64;
         match &mut self.state {
+            State::Md5(sum) => sum.update(bytes),
+            State::Sha1(sum) => sum.update(bytes),
             State::Sha224(sum) => sum.update(bytes),
             State::Sha256(sum) => sum.update(bytes),
             State::Sha384(sum) => sum.update(bytes),
@@ -166,13 +180,15 @@ impl Hasher {
 
     /// The checksum of all bytes, and how many they were.
     pub fn finish(self) -> (Checksum, u64) {
-        let (kind, hex) = match self.state {
-            State::Sha224(sum) => (ChecksumKind::Sha224, hex::encode(sum.finalize())),
-            State::Sha256(sum) => (ChecksumKind::Sha256, hex::encode(sum.finalize())),
-            State::Sha384(sum) => (ChecksumKind::Sha384, hex::encode(sum.finalize())),
-            State::Sha512(sum) => (ChecksumKind::Sha512, hex::encode(sum.finalize())),
+        let hex = match self.state {
+            State::Md5(sum) => hex::encode(sum.finalize()),
+            State::Sha1(sum) => hex::encode(sum.finalize()),
+            State::Sha224(sum) => hex::encode(sum.finalize()),
+            State::Sha256(sum) => hex::encode(sum.finalize()),
+            State::Sha384(sum) => hex::encode(sum.finalize()),
+            State::Sha512(sum) => hex::encode(sum.finalize()),
         };
-        (Checksum { kind, hex }, self.size)
+        (Checksum { kind: self.kind, hex }, self.size)
     }
 }
 

@@ -41,9 +41,6 @@ pub enum Error {
         /// The limit in bytes.
         limit: u64,
     },
-    /// A checksum of a kind that we cannot compute.
-    #[error("cannot compute {0} checksums; use sha256, sha384 or sha512")]
-    UnsupportedChecksum(&'static str),
     /// A file name inside metadata that leads out of the repository.
     #[error("unsafe path `{0}` in metadata: it must be relative and without `..`")]
     UnsafePath(String),

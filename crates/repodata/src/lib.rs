@@ -7,15 +7,20 @@
 
 pub mod checksum;
 pub mod compression;
+pub mod comps;
 pub mod create;
 pub mod error;
+pub mod modules;
 pub mod publish;
 pub mod read;
 pub mod record;
 mod render;
 pub mod repomd;
 mod requires;
+pub mod sqlite;
+pub mod updateinfo;
 mod xml;
+pub mod zchunk;
 
 pub use checksum::{Checksum, ChecksumKind};
 pub use compression::Compression;

@@ -23,12 +23,14 @@ pub enum FileKind {
 }
 
 /// One file of a package, as filelists name it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct File {
     /// The whole path.
     pub path: String,
     /// Its type.
     pub kind: FileKind,
+    /// Digest of its content in hexadecimal, of the kind that [`Record::file_digest`] says. Only filelists-ext has it.
+    pub digest: Option<Box<str>>,
 }
 
 impl File {
@@ -107,6 +109,8 @@ pub struct Record {
     pub supplements: Vec<Dependency>,
     /// Files, in the order of the package.
     pub files: Vec<File>,
+    /// Algorithm of the files' digests; `None` where none is known.
+    pub file_digest: Option<ChecksumKind>,
     /// Changes, oldest first, times strictly increasing.
     pub changelogs: Vec<Changelog>,
 }
@@ -120,12 +124,14 @@ pub struct RecordOptions {
     pub changelog_limit: Option<usize>,
     /// The record's `location_base`.
     pub location_base: Option<String>,
+    /// Whether to keep the digests of files, for filelists-ext.
+    pub file_digests: bool,
 }
 
 impl Default for RecordOptions {
-    /// SHA-256, ten changes, no base.
+    /// SHA-256, ten changes, no base, no digests of files.
     fn default() -> Self {
-        Self { checksum: ChecksumKind::Sha256, changelog_limit: Some(10), location_base: None }
+        Self { checksum: ChecksumKind::Sha256, changelog_limit: Some(10), location_base: None, file_digests: false }
     }
 }
 
@@ -151,7 +157,7 @@ impl Record {
         let file = fs_err::File::open(path)?;
         let about = file.metadata()?;
         let failed = |source| Error::Package { path: path.to_owned(), source };
-        let hashing = Hashing { from: file, hasher: options.checksum.hasher()? };
+        let hashing = Hashing { from: file, hasher: options.checksum.hasher() };
         let mut reader = BufReader::with_capacity(128 << 10, hashing);
         let package = Package::read(&mut reader).map_err(failed)?;
         io::copy(&mut reader, &mut io::sink())?;
@@ -242,7 +248,7 @@ impl From<FileEntry> for File {
             (_, true) => FileKind::Ghost,
             _ => FileKind::Plain,
         };
-        Self { path: file.path, kind }
+        Self { path: file.path, kind, digest: None }
     }
 }
 

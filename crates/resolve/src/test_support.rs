@@ -17,7 +17,7 @@ pub(crate) fn package(line: &str) -> Record {
         let words = list.split(',').map(str::trim);
         if kind == "files" {
             record.files.extend(
-                words.map(|path| copr_repodata::File { path: path.to_owned(), kind: copr_repodata::FileKind::Plain }),
+                words.map(|path| copr_repodata::File { path: path.to_owned(), ..copr_repodata::File::default() }),
             );
             continue;
         }

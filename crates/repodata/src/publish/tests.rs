@@ -19,7 +19,7 @@ fn record(name: &str) -> Record {
     let mut record = Record { checksum: sum, location_href: format!("Packages/{name}.rpm"), ..Record::default() };
     record.nevra = format!("{name}-1-1.noarch").parse().unwrap();
     record.summary = format!("Žluťoučký & <{name}>");
-    record.files.push(File { path: format!("/usr/share/{name}"), kind: FileKind::Dir });
+    record.files.push(File { path: format!("/usr/share/{name}"), kind: FileKind::Dir, digest: None });
     record.provides.push(format!("{name} = 0:1-1").parse().unwrap());
     record
 }

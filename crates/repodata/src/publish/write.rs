@@ -72,9 +72,9 @@ impl MetadataFile {
         parts: impl Iterator<Item = &'a str>,
     ) -> Result<Self, Error> {
         let (temporary, file) = TemporaryFile::create(repodata, &format!("{kind}.xml"))?;
-        let to = Summing { to: BufWriter::with_capacity(128 << 10, file), sum: options.checksum.hasher()? };
+        let to = Summing { to: BufWriter::with_capacity(128 << 10, file), sum: options.checksum.hasher() };
         let mut encoder: Encoder<_> = options.compression.encoder(to)?;
-        let mut open_sum = options.checksum.hasher()?;
+        let mut open_sum = options.checksum.hasher();
         for part in parts {
             open_sum.update(part.as_bytes());
             encoder.write_all(part.as_bytes())?;

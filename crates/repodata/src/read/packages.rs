@@ -124,7 +124,7 @@ pub(super) fn record<R: BufRead>(elements: &mut Elements<R>, _: &Attributes) -> 
             }
             "file" => {
                 let path = elements.text()?;
-                record.files.push(File { path, kind: file_kind(&attributes) });
+                record.files.push(File { path, kind: file_kind(&attributes), digest: None });
             }
             "name" => record.nevra.name = elements.text()?,
             "arch" => record.nevra.arch = elements.text()?,
@@ -163,7 +163,7 @@ pub(super) fn files<R: BufRead>(elements: &mut Elements<R>, package: &Attributes
     each_child(elements, &mut nevra, |elements, name, attributes| match name {
         "file" => {
             let path = elements.text()?;
-            files.push(File { path, kind: file_kind(attributes) });
+            files.push(File { path, kind: file_kind(attributes), digest: None });
             Ok(true)
         }
         _ => Ok(false),

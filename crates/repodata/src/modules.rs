@@ -1,0 +1,1 @@
+//! Modules: modules.yaml.

@@ -1,0 +1,1 @@
+//! Databases for old clients: primary, filelists and other as SQLite files.

@@ -1,0 +1,1 @@
+//! The zchunk format: compressed files that clients fetch in parts.
