@@ -279,6 +279,7 @@ fn a_large_file_goes_through_the_spool_folder() {
     let missing = WriterOptions { spool: Some(spool.path().join("missing")), level: 1, ..WriterOptions::default() };
     let mut writer = Writer::new(Vec::new(), missing).unwrap();
     assert!(chunks.iter().try_for_each(|chunk| writer.chunk(chunk)).is_err());
+    assert!(writer.finish().unwrap_err().to_string().contains("an earlier chunk could not be written"));
 }
 
 /// A mebibyte that does not compress.

@@ -31,10 +31,10 @@ const MAX: u64 = 512 << 10;
 /// Why 64 KiB: a client fetches the whole header, about 22 bytes for each chunk, and each chunk with a change in it. A
 /// repository of 65,500 packages has 138 MB of primary, 704 MB of filelists and 172 MB of other; compressed about 21, 48
 /// and 50 MB. At 64 KiB the headers are 46, 236 and 58 KB, that is 0.2, 0.5 and 0.1 % of the file, and one changed package
-/// costs one chunk of 5 to 20 KB. One chunk for each of 30,000 sources, as createrepo_c does it, makes headers of
-/// 660 KB, 3 % of primary. Larger chunks would shrink the header, but a usual publish touches dozens of packages in as
-/// many chunks: for n of them the optimum is about `sqrt(22 * open size * ratio / 2n)` open bytes, 90 KiB for ten changes
-/// in filelists and 30 KiB in primary.
+/// costs a chunk, or two, of about 20 KB: as chunks differ in size, a package lies in one of twice the average. One chunk
+/// for each of 30,000 sources, as createrepo_c does it, makes headers of 660 KB, 3 % of primary. Larger chunks would
+/// shrink the header, but a usual publish touches dozens of packages in as many chunks: for n of them the optimum is
+/// `sqrt(22 * open size * ratio / 2n)` open bytes, for ten 105 KB in filelists and 31 KB in primary.
 #[derive(Debug, Clone, Default)]
 pub struct Borders {
     key: String,

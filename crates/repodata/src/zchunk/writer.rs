@@ -59,7 +59,7 @@ pub struct HeaderInfo {
 
 /// Writes a zchunk file: zstd, SHA-256 over all, SHA-512/128 for each chunk. Chunks are compressed on the threads of the
 /// rayon pool that it is called in. The same chunks and options always give the same bytes. Nothing reaches `to` before
-/// [`Writer::finish`].
+/// [`Writer::finish`], which fails if the spool did before.
 pub struct Writer<W> {
     to: W,
     level: i32,
@@ -75,6 +75,8 @@ pub struct Writer<W> {
     count: u64,
     data: Hasher,
     open: Hasher,
+    /// Set while chunks are moved to the spool, and for good if that fails.
+    broken: bool,
 }
 
 /// A compressed chunk, its checksum, and its open size.
@@ -106,6 +108,7 @@ impl<W: Write> Writer<W> {
             count: 0,
             data: ChecksumKind::Sha256.hasher(),
             open: options.open_checksum.hasher(),
+            broken: false,
         };
         let size = writer.dictionary.len();
         check_size(size)?;
@@ -174,6 +177,9 @@ impl<W: Write> Writer<W> {
     }
 
     fn compress_pending(&mut self) -> Result<(), Error> {
+        if std::mem::replace(&mut self.broken, true) {
+            return Err(bad("an earlier chunk could not be written".to_owned()));
+        }
         let mut rest = self.pending.as_slice();
         let mut begin = 0;
         let mut chunks = Vec::with_capacity(self.ends.len());
@@ -191,6 +197,7 @@ impl<W: Write> Writer<W> {
             self.push(packed?)?;
         }
         self.pending.clear();
+        self.broken = false;
         Ok(())
     }
 
