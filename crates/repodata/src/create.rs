@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::{Error, PublishOptions, Published, Publisher, Record, RecordOptions};
+use crate::{Error, Output, Published, Publisher, Record, RecordOptions};
 
 /// How [`create`] works.
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ pub struct CreateOptions {
     /// How records are made.
     pub record: RecordOptions,
     /// How they are published.
-    pub publish: PublishOptions,
+    pub publish: Output,
 }
 
 /// What [`create`] tells while it works.

@@ -41,6 +41,23 @@ pub enum Error {
         /// The limit in bytes.
         limit: u64,
     },
+    /// A package that primary has is not in another document.
+    #[error("{what} has nothing about the package {package}; make the metadata anew from the packages")]
+    Missing {
+        /// The document.
+        what: String,
+        /// The package's full name.
+        package: String,
+    },
+    /// Another writer is at work on the repository.
+    #[error(
+        "another process is writing this repository ({} is taken); wait for it to end, or remove that if it has crashed",
+        path.display()
+    )]
+    Locked {
+        /// The lock.
+        path: PathBuf,
+    },
     /// A file name inside metadata that leads out of the repository.
     #[error("unsafe path `{0}` in metadata: it must be relative and without `..`")]
     UnsafePath(String),

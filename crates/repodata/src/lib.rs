@@ -5,27 +5,37 @@
 //! [`publish::Publisher`] applies a delta of records to a repository, atomically; [`create()`](create::create) makes
 //! the metadata of a folder of packages. Nothing here reads the clock, the environment or the network.
 
+mod assemble;
 pub mod checksum;
 pub mod compression;
 pub mod comps;
 pub mod create;
+mod document;
 pub mod error;
+mod metadata_file;
 pub mod modules;
+pub mod output;
 pub mod publish;
 pub mod read;
 pub mod record;
 mod render;
 pub mod repomd;
 mod requires;
+mod source;
 pub mod sqlite;
 pub mod updateinfo;
+mod workspace;
 mod xml;
 pub mod zchunk;
 
 pub use checksum::{Checksum, ChecksumKind};
 pub use compression::Compression;
 pub use copr_rpm::Changelog;
+pub use document::Document;
 pub use error::Error;
-pub use publish::{Delta, PublishOptions, Published, Publisher};
+pub use output::{Output, Retain};
+pub use publish::{Delta, Published, Publisher};
 pub use record::{File, FileKind, Fragments, Record, RecordOptions};
+pub use render::RenderOptions;
 pub use repomd::{Repomd, RepomdRecord};
+pub use workspace::Locking;

@@ -1,46 +1,17 @@
 //! Applying a delta to a repository, atomically.
 //!
-//! A publish writes new files under names of their own (their checksums), then renames a new repomd.xml over the old
-//! one: whoever reads sees the old generation or the new one, complete. Whatever a crash leaves behind is removed by
-//! the next publish; the lock is one that the system releases with its process.
+//! The text of packages that stay is taken over as it is; new records are rendered. What is written comes into force
+//! with one rename ([`crate::workspace`]); a crash leaves the repository as it was, and the next publish clears up.
 
-mod cleanup;
-mod generation;
-mod write;
-
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::mpsc::channel;
 
-use crate::{ChecksumKind, Compression, Error, Record, Repomd, RepomdRecord};
-use generation::{Generation, Package};
-
-/// How a repository is published.
-#[derive(Debug, Clone)]
-pub struct PublishOptions {
-    /// Compression of the metadata files.
-    pub compression: Compression,
-    /// Kind of the checksums in repomd.xml.
-    pub checksum: ChecksumKind,
-    /// How many of the newest changes of an added record to keep; `None` for all.
-    pub changelog_limit: Option<usize>,
-    /// How long the files of a replaced generation stay, for clients that still read by the old repomd.xml.
-    pub retain: Duration,
-    /// The time of the publish: revision and timestamps.
-    pub now: SystemTime,
-}
-
-impl PublishOptions {
-    /// gzip, SHA-256, ten changes, old files kept for an hour.
-    pub fn new(now: SystemTime) -> Self {
-        Self {
-            compression: Compression::Gzip,
-            checksum: ChecksumKind::Sha256,
-            changelog_limit: Some(10),
-            retain: Duration::from_secs(3600),
-            now,
-        }
-    }
-}
+use crate::assemble::{Fresh, Item, pool};
+use crate::output::Output;
+use crate::source::{Entry, Source, file_order};
+use crate::workspace::{Hook, Locking, Workspace};
+use crate::{Document, Error, Fragments, Record, Repomd};
 
 /// Packages to add and to remove. A package that is added under a `location_href` that exists replaces it.
 #[derive(Debug, Clone, Default)]
@@ -72,26 +43,13 @@ pub struct Published {
 #[derive(Debug, Clone)]
 pub struct Publisher {
     dir: PathBuf,
-    options: PublishOptions,
+    output: Output,
 }
-
-/// The points of a publish between which a crash may happen; tests stop at each of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
-    FilesWritten,
-    FilesNamed,
-    OldFilesMarked,
-    IndexWritten,
-    IndexNamed,
-}
-
-/// Called at every [`Step`]; an error stops the publish there, as a crash would.
-type Hook<'a> = &'a mut dyn FnMut(Step) -> Result<(), Error>;
 
 impl Publisher {
     /// For the repository in `dir` (its metadata are in `dir/repodata`), which need not exist yet.
-    pub fn new(dir: &Path, options: PublishOptions) -> Self {
-        Self { dir: dir.to_owned(), options }
+    pub fn new(dir: &Path, output: Output) -> Self {
+        Self { dir: dir.to_owned(), output }
     }
 
     /// Applies a delta. Waits for another publisher of the same repository to finish. Without metadata it starts from
@@ -101,15 +59,8 @@ impl Publisher {
     /// The metadata that are there cannot be read, or the new ones cannot be written; the repository then stays as it
     /// was.
     pub fn publish(&self, delta: &Delta) -> Result<Published, Error> {
-        self.locked(|| {
-            let old = self.repomd()?;
-            let mut generation = match &old {
-                Some(repomd) => Generation::load(&self.dir, repomd)?,
-                None => Generation::default(),
-            };
-            let counts = generation.apply(delta, self.options.changelog_limit);
-            self.write(old.as_ref(), &generation, &counts, &mut |_| Ok(()))
-        })
+        let workspace = Workspace::open(&self.dir, Locking::Wait)?;
+        self.apply(&workspace, delta, &mut |_| Ok(()))
     }
 
     /// Makes the repository hold exactly these records, whatever it held. Metadata of other kinds (comps, updateinfo,
@@ -118,119 +69,114 @@ impl Publisher {
     /// # Errors
     /// The new metadata cannot be written; the repository then stays as it was.
     pub fn replace(&self, records: &[Record]) -> Result<Published, Error> {
-        self.locked(|| {
-            // What cannot be read is going to be replaced anyway.
-            let old = self.repomd().unwrap_or(None);
-            let before = old.as_ref().and_then(|repomd| Generation::load(&self.dir, repomd).ok()).unwrap_or_default();
-            let generation = Generation::new(
-                records.iter().map(|record| Package::new(record, self.options.changelog_limit)).collect(),
-            );
-            let counts = generation.compare(&before);
-            self.write(old.as_ref(), &generation, &counts, &mut |_| Ok(()))
-        })
-    }
-
-    fn repodata(&self) -> PathBuf {
-        self.dir.join("repodata")
-    }
-
-    /// Runs `work` under the repository's lock, and removes its temporary files if it fails.
-    fn locked(&self, work: impl FnOnce() -> Result<Published, Error>) -> Result<Published, Error> {
-        let repodata = self.repodata();
-        fs_err::create_dir_all(&repodata)?;
-        let _lock = write::lock(&repodata)?;
-        let result = work();
-        if result.is_err() {
-            // The first error is the one to tell.
-            let _ = cleanup::temporary_files(&repodata);
+        let workspace = Workspace::open(&self.dir, Locking::Wait)?;
+        // What cannot be read is going to be replaced anyway.
+        let old = workspace.repomd().unwrap_or(None);
+        let before = old.as_ref().and_then(|old| Source::of(&self.dir, "repository", old.clone()).ok());
+        let records = last_of_each(records);
+        let mut counts = Published::default();
+        {
+            let entries = before.as_ref().map(|source| source.entries.as_slice()).unwrap_or_default();
+            let old: HashMap<&str, &Entry> = entries.iter().map(|entry| (entry.href.as_str(), entry)).collect();
+            for record in &records {
+                match old.get(record.location_href.as_str()) {
+                    None => counts.added += 1,
+                    Some(entry) => counts.replaced += usize::from(**entry != Entry::of_record(record)),
+                }
+            }
+            let new: HashSet<&str> = records.iter().map(|record| record.location_href.as_str()).collect();
+            counts.removed = old.keys().filter(|href| !new.contains(*href)).count();
         }
-        result
+        let items = vec![Item::New; records.len()];
+        self.write(&workspace, old.as_ref(), &[], &items, &records, counts, &mut |_| Ok(()))
     }
 
-    /// The repomd.xml in force, if there is one.
-    fn repomd(&self) -> Result<Option<Repomd>, Error> {
-        match fs_err::read(self.repodata().join("repomd.xml")) {
-            Ok(bytes) => Repomd::read(&bytes).map(Some),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
+    fn apply(&self, workspace: &Workspace, delta: &Delta, hook: Hook<'_>) -> Result<Published, Error> {
+        let old = workspace.repomd()?;
+        let source =
+            old.as_ref().map(|old| Source::of(&self.dir, &self.dir.display().to_string(), old.clone())).transpose()?;
+        let entries = source.as_ref().map(|source| source.entries.as_slice()).unwrap_or_default();
+        let removed: HashSet<&str> = delta.remove.iter().map(String::as_str).collect();
+        let added = last_of_each(&delta.add);
+        let replacing: HashSet<&str> = added.iter().map(|record| record.location_href.as_str()).collect();
+        let mut counts = Published::default();
+        let mut order: Vec<((&str, &str), Item)> = Vec::with_capacity(entries.len() + added.len());
+        let mut replaced = HashSet::new();
+        for (index, entry) in entries.iter().enumerate() {
+            if removed.contains(entry.href.as_str()) {
+                counts.removed += 1;
+            } else if replacing.contains(entry.href.as_str()) {
+                replaced.insert(entry.href.as_str());
+            } else {
+                order.push((entry.order(), Item::Old { source: 0, index, location: None }));
+            }
         }
+        counts.replaced = replaced.len();
+        counts.added = added.len() - replaced.len();
+        order.extend(added.iter().map(|record| (file_order(&record.location_href), Item::New)));
+        // Stable, and `added` is in the same order: the new ones come as their channel gives them.
+        order.sort_by(|a, b| a.0.cmp(&b.0));
+        let items: Vec<Item> = order.into_iter().map(|(_, item)| item).collect();
+        let sources: Vec<Source> = source.into_iter().collect();
+        self.write(workspace, old.as_ref(), &sources, &items, &added, counts, hook)
     }
 
-    /// Writes a generation and puts it in force.
+    #[expect(clippy::too_many_arguments, reason = "one call, the steps of one publish")]
     fn write(
         &self,
+        workspace: &Workspace,
         old: Option<&Repomd>,
-        generation: &Generation,
-        counts: &Published,
+        sources: &[Source],
+        items: &[Item],
+        records: &[&Record],
+        counts: Published,
         hook: Hook<'_>,
     ) -> Result<Published, Error> {
-        let repodata = self.repodata();
-        cleanup::temporary_files(&repodata)?;
-        let now = self.options.now.duration_since(UNIX_EPOCH).map_or(0, |t| t.as_secs());
-        let files = generation.write(&repodata, &self.options, now)?;
-        hook(Step::FilesWritten)?;
-        let packages = generation.len();
-        if let Some(old) = old.filter(|old| self.in_force(old, &files)) {
-            cleanup::temporary_files(&repodata)?;
-            cleanup::old_files(&repodata, old, &self.options)?;
-            return Ok(Published { packages, revision: old.revision.clone(), changed: false, ..counts.clone() });
-        }
-        let mut repomd = Repomd { revision: revision(old, now), ..Repomd::default() };
-        for file in files {
-            repomd.records.push(file.put_in_place(&repodata)?);
-        }
-        write::sync_folder(&repodata)?;
-        hook(Step::FilesNamed)?;
-        if let Some(old) = old {
-            repomd.records.extend(old.records.iter().filter(|r| self.is_carried_over(r)).cloned());
-            repomd.content_tags.clone_from(&old.content_tags);
-            repomd.repo_tags.clone_from(&old.repo_tags);
-            repomd.distro_tags.clone_from(&old.distro_tags);
-            cleanup::mark_superseded(&repodata, old, &repomd, self.options.now)?;
-        }
-        hook(Step::OldFilesMarked)?;
-        let index = write::TemporaryFile::with(&repodata, "repomd.xml", repomd.write().as_bytes())?;
-        hook(Step::IndexWritten)?;
-        index.rename_to(&repodata.join("repomd.xml"))?;
-        write::sync_folder(&repodata)?;
-        hook(Step::IndexNamed)?;
-        cleanup::old_files(&repodata, &repomd, &self.options)?;
-        Ok(Published { packages, revision: repomd.revision, changed: true, ..counts.clone() })
-    }
-
-    /// Whether the files just written are those that repomd.xml names already, and these are still there.
-    fn in_force(&self, old: &Repomd, files: &[write::MetadataFile]) -> bool {
-        files.iter().all(|file| {
-            old.record(file.kind()).is_some_and(|record| {
-                record.checksum == *file.checksum()
-                    && crate::read::inside(&self.dir, &record.location_href)
-                        .is_ok_and(|path| path.metadata().is_ok_and(|m| Some(m.len()) == record.size))
+        let pool = pool(self.output.workers)?;
+        let files = self.output.assemble(sources, items, workspace.folder(), &pool, self.fresh(records))?;
+        let kept = workspace.carried_over(old);
+        let packages = items.len();
+        if let Some(old) = old
+            && old.records.len() == files.len() + kept.len()
+            && files.iter().all(|file| {
+                old.record(file.kind()).is_some_and(|r| r.checksum == file.record().checksum && workspace.has(r))
             })
-        }) && old.records.iter().all(|r| is_packages(&r.kind) || self.is_carried_over(r))
+        {
+            workspace.sweep(old, &self.output)?;
+            return Ok(Published { packages, revision: old.revision.clone(), changed: false, ..counts });
+        }
+        let repomd = workspace.commit(&self.output, old, files, kept, hook)?;
+        Ok(Published { packages, revision: repomd.revision, changed: true, ..counts })
     }
 
-    /// Whether a record of the old repomd.xml is about something else than packages, and its file is there.
-    fn is_carried_over(&self, record: &RepomdRecord) -> bool {
-        !is_derived(&record.kind)
-            && (record.location_base.is_some()
-                || crate::read::inside(&self.dir, &record.location_href).is_ok_and(|path| path.is_file()))
+    /// Channels that give the parts of records, in order.
+    fn fresh(&self, records: &[&Record]) -> Fresh {
+        let channels: Vec<_> = self.output.documents().into_iter().map(|document| (document, channel())).collect();
+        for record in records {
+            let mut fragments = Fragments::default();
+            match self.output.changelog_limit.filter(|limit| record.changelogs.len() > *limit) {
+                None => record.render_into(self.output.render(), &mut fragments),
+                limit => {
+                    let mut record = (*record).clone();
+                    record.limit_changelogs(limit);
+                    record.render_into(self.output.render(), &mut fragments);
+                }
+            }
+            for (document, (sender, _)) in &channels {
+                // The receiver is in the same list.
+                let _ = sender.send(Some(document.part(&fragments).to_owned()));
+            }
+        }
+        channels.into_iter().map(|(document, (_, receiver)): (Document, _)| (document, receiver)).collect()
     }
 }
 
-/// The three kinds that we write.
-fn is_packages(kind: &str) -> bool {
-    matches!(kind, "primary" | "filelists" | "other")
-}
-
-/// Kinds that repeat the packages in another form, and are stale once the packages change.
-fn is_derived(kind: &str) -> bool {
-    is_packages(kind.trim_end_matches("_db").trim_end_matches("_zck")) || kind.starts_with("filelists-ext")
-}
-
-/// A revision that is the time, and higher than the last one.
-fn revision(old: Option<&Repomd>, now: u64) -> String {
-    let last = old.and_then(|old| old.revision.parse::<u64>().ok());
-    last.map_or(now, |last| now.max(last.saturating_add(1))).to_string()
+/// Of records under the same name the last one, in the order in which packages are written.
+fn last_of_each(records: &[Record]) -> Vec<&Record> {
+    let last: HashMap<&str, &Record> = records.iter().map(|record| (record.location_href.as_str(), record)).collect();
+    let mut records: Vec<&Record> = last.into_values().collect();
+    records.sort_by(|a, b| file_order(&a.location_href).cmp(&file_order(&b.location_href)));
+    records
 }
 
 #[cfg(test)]

@@ -7,17 +7,29 @@
 mod elements;
 mod open;
 mod packages;
+mod scan;
+mod stream;
+mod tokens;
+mod view;
 
 use std::collections::HashMap;
-use std::io::BufRead;
+use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use copr_rpm::{Changelog, Nevra};
 
-use crate::{Checksum, Error, File, Record, Repomd, RepomdRecord};
+use crate::{Checksum, ChecksumKind, Document, Error, File, Record, Repomd, RepomdRecord};
 
 pub(crate) use elements::{Elements, Token, attribute};
 pub use open::{DEFAULT_SIZE_LIMIT, open, open_bounded};
+pub(crate) use stream::{Package, PackageStream, Parsed, parse};
+pub use tokens::Raw;
+pub(crate) use tokens::Unusual;
+pub use view::{ChangeView, EntryView, FileView, FilelistsView, NevraView, OtherView, PrimaryView};
+pub(crate) use view::{package_name, pkgid};
+
+/// Elements that may stand inside one another.
+pub(crate) const MAX_DEPTH: u32 = 64;
 
 /// What filelists say about one package.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,6 +38,8 @@ pub struct PackageFiles {
     pub pkgid: String,
     /// Its full name.
     pub nevra: Nevra,
+    /// Kind of the files' digests, if the document has them (filelists-ext).
+    pub digest: Option<ChecksumKind>,
     /// All its files.
     pub files: Vec<File>,
 }
@@ -42,18 +56,80 @@ pub struct PackageChangelogs {
 }
 
 /// The packages of primary.xml: records with primary files only and without changes. Ends after the first error.
-pub fn primary<R: BufRead>(from: R) -> impl Iterator<Item = Result<Record, Error>> {
-    packages::Packages::new(from, "primary", "metadata", packages::record)
+pub fn primary<'r>(from: impl Read + Send + 'r) -> impl Iterator<Item = Result<Record, Error>> {
+    owned(
+        from,
+        Document::Primary,
+        |text| PrimaryView::parse(text)?.to_record(),
+        |parsed| match parsed {
+            Parsed::Primary(record) => Some(record),
+            _ => None,
+        },
+    )
 }
 
 /// The packages of filelists.xml. Ends after the first error.
-pub fn filelists<R: BufRead>(from: R) -> impl Iterator<Item = Result<PackageFiles, Error>> {
-    packages::Packages::new(from, "filelists", "filelists", packages::files)
+pub fn filelists<'r>(from: impl Read + Send + 'r) -> impl Iterator<Item = Result<PackageFiles, Error>> {
+    files_of(from, Document::Filelists)
+}
+
+/// The packages of filelists-ext.xml. Ends after the first error.
+pub fn filelists_ext<'r>(from: impl Read + Send + 'r) -> impl Iterator<Item = Result<PackageFiles, Error>> {
+    files_of(from, Document::FilelistsExt)
+}
+
+fn files_of<'r>(from: impl Read + Send + 'r, document: Document) -> impl Iterator<Item = Result<PackageFiles, Error>> {
+    owned(
+        from,
+        document,
+        |text| FilelistsView::parse(text)?.to_files(),
+        |parsed| match parsed {
+            Parsed::Files(files) => Some(files),
+            _ => None,
+        },
+    )
 }
 
 /// The packages of other.xml. Ends after the first error.
-pub fn other<R: BufRead>(from: R) -> impl Iterator<Item = Result<PackageChangelogs, Error>> {
-    packages::Packages::new(from, "other", "otherdata", packages::changelogs)
+pub fn other<'r>(from: impl Read + Send + 'r) -> impl Iterator<Item = Result<PackageChangelogs, Error>> {
+    owned(
+        from,
+        Document::Other,
+        |text| OtherView::parse(text).map(|view| view.to_changelogs()),
+        |parsed| match parsed {
+            Parsed::Changelogs(changelogs) => Some(changelogs),
+            _ => None,
+        },
+    )
+}
+
+/// The packages of a document, by the fast reader where it can.
+fn owned<'r, T>(
+    from: impl Read + Send + 'r,
+    document: Document,
+    fast: fn(&str) -> Result<T, Unusual>,
+    general: fn(Parsed) -> Option<T>,
+) -> impl Iterator<Item = Result<T, Error>> {
+    let mut stream = PackageStream::new(Box::new(from), document);
+    let mut done = false;
+    std::iter::from_fn(move || {
+        if done {
+            return None;
+        }
+        let item = (|| {
+            let parsed = match stream.next()? {
+                None => return Ok(None),
+                Some(Package::Parsed(parsed)) => *parsed,
+                Some(Package::Text(text)) => match fast(text) {
+                    Ok(item) => return Ok(Some(item)),
+                    Err(Unusual) => parse(document, text)?,
+                },
+            };
+            Ok(general(parsed))
+        })();
+        done = !matches!(item, Ok(Some(_)));
+        item.transpose()
+    })
 }
 
 /// All records of a repository on disk, primary, filelists and other together, in the order of primary. A repository

@@ -8,7 +8,7 @@ use std::time::UNIX_EPOCH;
 use copr_rpm::{Changelog, Dependency, DependencyFlags, DependencyKind, FileEntry, Nevra, Package, tag};
 
 use crate::checksum::Hasher;
-use crate::{Checksum, ChecksumKind, Error, render, requires};
+use crate::{Checksum, ChecksumKind, Error, RenderOptions, render, requires};
 
 /// The type of a file in filelists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -142,6 +142,8 @@ pub struct Fragments {
     pub primary: String,
     /// For filelists.xml.
     pub filelists: String,
+    /// For filelists-ext.xml; empty where it is not wanted.
+    pub filelists_ext: String,
     /// For other.xml.
     pub other: String,
 }
@@ -237,7 +239,14 @@ impl Record {
 
     /// The XML of this package, as `createrepo_c` writes it. Characters that XML cannot hold become U+FFFD.
     pub fn render(&self) -> Fragments {
-        render::fragments(self)
+        let mut fragments = Fragments::default();
+        self.render_into(RenderOptions::default(), &mut fragments);
+        fragments
+    }
+
+    /// Appends the XML of this package to that of others.
+    pub fn render_into(&self, options: RenderOptions, to: &mut Fragments) {
+        render::append(self, options, to);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::BufRead;
 
 use crate::read::{Elements, Token, attribute};
-use crate::xml::{push_attribute, push_element, push_fmt, push_text};
+use crate::xml::{Layout, push_attribute, push_decimal, push_text};
 use crate::{Checksum, Error};
 
 /// repomd.xml.
@@ -11,6 +11,14 @@ use crate::{Checksum, Error};
 pub struct Repomd {
     /// The revision, usually seconds since 1970.
     pub revision: String,
+    /// Identifier of the repository (of the product network), and its type.
+    pub repoid: Option<String>,
+    /// `type` of `repoid`.
+    pub repoid_type: Option<String>,
+    /// Hash over the content as its maker defines it.
+    pub contenthash: Option<String>,
+    /// `type` of `contenthash`.
+    pub contenthash_type: Option<String>,
     /// `content` tags.
     pub content_tags: Vec<String>,
     /// `repo` tags.
@@ -64,12 +72,20 @@ impl Repomd {
             match elements.next()? {
                 Token::Start(name, attributes) => match name.as_str() {
                     "revision" => elements.text()?.trim().clone_into(&mut repomd.revision),
+                    "repoid" => {
+                        repomd.repoid_type = optional(attribute(&attributes, "type"));
+                        repomd.repoid = Some(elements.text()?);
+                    }
+                    "contenthash" => {
+                        repomd.contenthash_type = optional(attribute(&attributes, "type"));
+                        repomd.contenthash = Some(elements.text()?);
+                    }
                     "tags" => {} // its children come in this loop
                     "content" => repomd.content_tags.push(elements.text()?),
                     "repo" => repomd.repo_tags.push(elements.text()?),
                     "distro" => {
-                        let cpeid = Some(attribute(&attributes, "cpeid")).filter(|c| !c.is_empty());
-                        repomd.distro_tags.push((cpeid.map(str::to_owned), elements.text()?));
+                        let cpeid = optional(attribute(&attributes, "cpeid"));
+                        repomd.distro_tags.push((cpeid, elements.text()?));
                     }
                     "data" => {
                         let record = data(&mut elements, attribute(&attributes, "type"))?;
@@ -86,30 +102,53 @@ impl Repomd {
 
     /// The XML of repomd.xml. Files are in the order of `createrepo_c`: primary, filelists, other, then by type.
     pub fn write(&self) -> String {
+        self.render(true)
+    }
+
+    /// The XML of repomd.xml, with elements on lines of their own or all in a row.
+    pub fn render(&self, pretty: bool) -> String {
+        let layout = Layout { pretty };
         let mut out = String::with_capacity(512 * (self.records.len() + 1));
         out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
         out.push_str("<repomd xmlns=\"http://linux.duke.edu/metadata/repo\"");
-        out.push_str(" xmlns:rpm=\"http://linux.duke.edu/metadata/rpm\">\n");
-        push_element(&mut out, 2, "revision", &self.revision);
+        out.push_str(" xmlns:rpm=\"http://linux.duke.edu/metadata/rpm\">");
+        layout.newline(&mut out);
+        layout.element(&mut out, 2, "revision", &self.revision);
+        if let Some(id) = &self.repoid {
+            layout.indent(&mut out, 2);
+            out.push_str("<repoid");
+            if let Some(kind) = &self.repoid_type {
+                push_attribute(&mut out, "type", kind);
+            }
+            push_closing(&mut out, layout, "repoid", id);
+        }
+        if let Some(hash) = &self.contenthash {
+            layout.indent(&mut out, 2);
+            out.push_str("<contenthash");
+            if let Some(kind) = &self.contenthash_type {
+                push_attribute(&mut out, "type", kind);
+            }
+            push_closing(&mut out, layout, "contenthash", hash);
+        }
         if !(self.content_tags.is_empty() && self.repo_tags.is_empty() && self.distro_tags.is_empty()) {
-            out.push_str("  <tags>\n");
-            self.content_tags.iter().for_each(|tag| push_element(&mut out, 4, "content", tag));
-            self.repo_tags.iter().for_each(|tag| push_element(&mut out, 4, "repo", tag));
+            layout.line(&mut out, 2, "<tags>");
+            self.content_tags.iter().for_each(|tag| layout.element(&mut out, 4, "content", tag));
+            self.repo_tags.iter().for_each(|tag| layout.element(&mut out, 4, "repo", tag));
             for (cpeid, text) in &self.distro_tags {
-                out.push_str("    <distro");
+                layout.indent(&mut out, 4);
+                out.push_str("<distro");
                 if let Some(cpeid) = cpeid {
                     push_attribute(&mut out, "cpeid", cpeid);
                 }
-                out.push('>');
-                push_text(&mut out, text);
-                out.push_str("</distro>\n");
+                push_closing(&mut out, layout, "distro", text);
             }
-            out.push_str("  </tags>\n");
+            layout.line(&mut out, 2, "</tags>");
         }
         let mut records: Vec<&RepomdRecord> = self.records.iter().collect();
         records.sort_by_key(|record| (rank(&record.kind), &record.kind, &record.location_href));
-        records.into_iter().for_each(|record| push_data(&mut out, record));
-        out.push_str("</repomd>\n");
+        records.into_iter().for_each(|record| push_data(&mut out, layout, record));
+        out.push_str("</repomd>");
+        layout.newline(&mut out);
         out
     }
 
@@ -117,6 +156,10 @@ impl Repomd {
     pub fn record(&self, kind: &str) -> Option<&RepomdRecord> {
         self.records.iter().find(|r| r.kind == kind)
     }
+}
+
+fn optional(text: &str) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 fn rank(kind: &str) -> usize {
@@ -163,31 +206,57 @@ fn data<R: BufRead>(elements: &mut Elements<R>, kind: &str) -> Result<RepomdReco
     Ok(record)
 }
 
-fn push_data(out: &mut String, record: &RepomdRecord) {
-    fn push_sum(out: &mut String, name: &str, sum: &Checksum) {
-        push_fmt(out, format_args!("    <{name} type=\"{}\">{}</{name}>\n", sum.kind, sum.hex));
-    }
-    fn push_number(out: &mut String, name: &str, value: Option<u64>) {
+/// Ends a start tag and appends text and end of its element.
+fn push_closing(out: &mut String, layout: Layout, name: &str, text: &str) {
+    out.push('>');
+    push_text(out, text);
+    out.push_str("</");
+    out.push_str(name);
+    out.push('>');
+    layout.newline(out);
+}
+
+fn push_data(out: &mut String, layout: Layout, record: &RepomdRecord) {
+    let push_sum = |out: &mut String, name: &str, sum: &Checksum| {
+        layout.indent(out, 4);
+        out.push('<');
+        out.push_str(name);
+        push_attribute(out, "type", sum.kind.name());
+        push_closing(out, layout, name, &sum.hex);
+    };
+    let push_number = |out: &mut String, name: &str, value: Option<u64>| {
         if let Some(value) = value {
-            push_fmt(out, format_args!("    <{name}>{value}</{name}>\n"));
+            layout.indent(out, 4);
+            out.push('<');
+            out.push_str(name);
+            out.push('>');
+            push_decimal(out, value);
+            out.push_str("</");
+            out.push_str(name);
+            out.push('>');
+            layout.newline(out);
         }
-    }
-    out.push_str("  <data");
+    };
+    layout.indent(out, 2);
+    out.push_str("<data");
     push_attribute(out, "type", &record.kind);
-    out.push_str(">\n");
+    out.push('>');
+    layout.newline(out);
     push_sum(out, "checksum", &record.checksum);
     record.open_checksum.iter().for_each(|sum| push_sum(out, "open-checksum", sum));
     record.header_checksum.iter().for_each(|sum| push_sum(out, "header-checksum", sum));
-    out.push_str("    <location");
+    layout.indent(out, 4);
+    out.push_str("<location");
     push_attribute(out, "href", &record.location_href);
     if let Some(base) = &record.location_base {
         push_attribute(out, "xml:base", base);
     }
-    out.push_str("/>\n");
+    out.push_str("/>");
+    layout.newline(out);
     push_number(out, "timestamp", record.timestamp);
     push_number(out, "size", record.size);
     push_number(out, "open-size", record.open_size);
     push_number(out, "header-size", record.header_size);
     push_number(out, "database_version", record.database_version.map(u64::from));
-    out.push_str("  </data>\n");
+    layout.line(out, 2, "</data>");
 }

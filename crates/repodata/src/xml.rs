@@ -10,8 +10,46 @@ fn is_xml_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{FFFD}' | '\u{10000}'..)
 }
 
+/// Bytes that text content may have to escape or replace: markup, CR, other control characters, and the first byte of
+/// U+FFFE and U+FFFF.
+const ODD_IN_TEXT: [bool; 256] = {
+    let mut odd = [false; 256];
+    let mut byte = 0;
+    while byte < 32 {
+        odd[byte] = byte != b'\t' as usize && byte != b'\n' as usize;
+        byte += 1;
+    }
+    odd[b'&' as usize] = true;
+    odd[b'<' as usize] = true;
+    odd[b'>' as usize] = true;
+    odd[0xEF] = true;
+    odd
+};
+
+/// Bytes that attribute values may have to escape: the same, quotes, white space and everything outside ASCII.
+const ODD_IN_ATTRIBUTE: [bool; 256] = {
+    let mut odd = ODD_IN_TEXT;
+    odd[b'"' as usize] = true;
+    odd[b'\t' as usize] = true;
+    odd[b'\n' as usize] = true;
+    let mut byte = 128;
+    while byte < 256 {
+        odd[byte] = true;
+        byte += 1;
+    }
+    odd
+};
+
+/// Whether none of the bytes is marked in the table. Nearly all texts are plain, and are copied as they are.
+fn is_plain(text: &str, odd: &[bool; 256]) -> bool {
+    !text.bytes().any(|byte| odd.get(usize::from(byte)).copied().unwrap_or(true))
+}
+
 /// Appends text content.
 pub(crate) fn push_text(out: &mut String, text: &str) {
+    if is_plain(text, &ODD_IN_TEXT) {
+        return out.push_str(text);
+    }
     for c in text.chars() {
         match c {
             '&' => out.push_str("&amp;"),
@@ -24,11 +62,11 @@ pub(crate) fn push_text(out: &mut String, text: &str) {
     }
 }
 
-/// Appends ` name="value"`.
-pub(crate) fn push_attribute(out: &mut String, name: &str, value: &str) {
-    out.push(' ');
-    out.push_str(name);
-    out.push_str("=\"");
+/// Appends an attribute's value, without its quotes.
+fn push_value(out: &mut String, value: &str) {
+    if is_plain(value, &ODD_IN_ATTRIBUTE) {
+        return out.push_str(value);
+    }
     for c in value.chars() {
         match c {
             '&' => out.push_str("&amp;"),
@@ -45,19 +83,77 @@ pub(crate) fn push_attribute(out: &mut String, name: &str, value: &str) {
             }
         }
     }
+}
+
+/// Appends ` name="value"`.
+pub(crate) fn push_attribute(out: &mut String, name: &str, value: &str) {
+    out.push(' ');
+    out.push_str(name);
+    out.push_str("=\"");
+    push_value(out, value);
     out.push('"');
 }
 
-/// Appends `  <name>text</name>` and a newline, indented by `indent` blanks.
-pub(crate) fn push_element(out: &mut String, indent: usize, name: &str, text: &str) {
-    push_fmt(out, format_args!("{:indent$}<{name}>", ""));
-    push_text(out, text);
-    push_fmt(out, format_args!("</{name}>\n"));
+/// Appends ` name="number"`.
+pub(crate) fn push_number(out: &mut String, name: &str, number: u64) {
+    out.push(' ');
+    out.push_str(name);
+    out.push_str("=\"");
+    push_decimal(out, number);
+    out.push('"');
+}
+
+/// Appends a number in decimal.
+pub(crate) fn push_decimal(out: &mut String, number: u64) {
+    push_fmt(out, format_args!("{number}"));
 }
 
 /// Appends formatted text; writing to a `String` cannot fail.
 pub(crate) fn push_fmt(out: &mut String, arguments: std::fmt::Arguments<'_>) {
     let _ = out.write_fmt(arguments);
+}
+
+/// Whether elements stand on lines of their own, indented, or all in a row (`--no-pretty`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Layout {
+    pub(crate) pretty: bool,
+}
+
+impl Layout {
+    /// Starts a line: `indent` blanks.
+    pub(crate) fn indent(self, out: &mut String, indent: usize) {
+        const BLANKS: &str = "        ";
+        if self.pretty {
+            out.push_str(BLANKS.get(..indent).unwrap_or(BLANKS));
+        }
+    }
+
+    /// Ends a line.
+    pub(crate) fn newline(self, out: &mut String) {
+        if self.pretty {
+            out.push('\n');
+        }
+    }
+
+    /// Appends a line that is `text` as it is.
+    pub(crate) fn line(self, out: &mut String, indent: usize, text: &str) {
+        self.indent(out, indent);
+        out.push_str(text);
+        self.newline(out);
+    }
+
+    /// Appends the line `<name>text</name>`.
+    pub(crate) fn element(self, out: &mut String, indent: usize, name: &str, text: &str) {
+        self.indent(out, indent);
+        out.push('<');
+        out.push_str(name);
+        out.push('>');
+        push_text(out, text);
+        out.push_str("</");
+        out.push_str(name);
+        out.push('>');
+        self.newline(out);
+    }
 }
 
 #[cfg(test)]

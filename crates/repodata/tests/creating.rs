@@ -5,7 +5,7 @@
 mod small_rpm;
 
 use copr_repodata::create::{CreateOptions, Created, Progress, create};
-use copr_repodata::{Error, PublishOptions, RecordOptions, read};
+use copr_repodata::{Error, Output, RecordOptions, read};
 use small_rpm::{archive, entries, rpm, text};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ fn options() -> CreateOptions {
         output: None,
         workers: 2,
         record: RecordOptions::default(),
-        publish: PublishOptions::new(UNIX_EPOCH + Duration::from_secs(1_700_000_000)),
+        publish: Output::new(UNIX_EPOCH + Duration::from_secs(1_700_000_000)),
     }
 }
 

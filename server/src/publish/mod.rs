@@ -12,7 +12,7 @@ use std::{
 };
 
 use copr_api::builder::ResultFile;
-use copr_repodata::{Delta, PublishOptions, Publisher, Record, RecordOptions};
+use copr_repodata::{Delta, Output, Publisher, Record, RecordOptions, Retain};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -129,8 +129,8 @@ impl Publishing {
     }
 
     async fn apply(&self, folder: PathBuf, delta: Delta) -> Result<(), Error> {
-        let mut options = PublishOptions::new(SystemTime::now());
-        options.retain = self.retain;
+        let mut options = Output::new(SystemTime::now());
+        options.retain = Retain::For(self.retain);
         blocking(move || {
             fs_err::create_dir_all(&folder)?;
             let published = Publisher::new(&folder, options)

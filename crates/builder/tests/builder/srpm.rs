@@ -6,7 +6,7 @@ use std::{
     time::SystemTime,
 };
 
-use copr_repodata::{Delta, PublishOptions, Publisher};
+use copr_repodata::{Delta, Output, Publisher};
 
 /// Makes a source package with rpmbuild from a spec file's text, with no sources.
 pub(crate) fn from_spec(dir: &Path, name: &str, spec: &str) -> PathBuf {
@@ -44,6 +44,6 @@ pub(crate) fn spec(requires: &str) -> String {
 
 /// A repository without packages.
 pub(crate) fn empty_repository(dir: &Path) {
-    let publisher = Publisher::new(dir, PublishOptions::new(SystemTime::now()));
+    let publisher = Publisher::new(dir, Output::new(SystemTime::now()));
     publisher.publish(&Delta::default()).unwrap();
 }

@@ -8,7 +8,7 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 use crate::Error;
 
 /// Bytes of XML that one package may take. rpm allows headers of 256 MiB, and file paths grow in XML.
-const MAX_PACKAGE: u64 = 1 << 30;
+pub(crate) const MAX_PACKAGE: u64 = 1 << 30;
 
 /// An element's start or end. Names are without namespace prefix; an empty element is a start and an end.
 #[derive(Debug)]
@@ -36,6 +36,13 @@ impl<R: BufRead> Elements<R> {
         let mut reader = Reader::from_reader(Metered { from, left: MAX_PACKAGE });
         reader.config_mut().expand_empty_elements = true;
         Self { reader, buffer: Vec::new(), what }
+    }
+
+    /// For a document whose root's start has been read by somebody else.
+    pub(crate) fn inside(from: R, what: &'static str) -> Self {
+        let mut elements = Self::new(from, what);
+        elements.reader.config_mut().allow_unmatched_ends = true;
+        elements
     }
 
     /// An error that names the document and the place.

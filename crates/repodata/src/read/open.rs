@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use crate::Error;
+use crate::{Compression, Error, zchunk};
 
 /// Decompressed bytes that one metadata file may have, unless a caller says otherwise: 8 GiB.
 pub const DEFAULT_SIZE_LIMIT: u64 = 8 << 30;
@@ -11,7 +11,7 @@ pub const DEFAULT_SIZE_LIMIT: u64 = 8 << 30;
 const ZSTD_WINDOW_LOG: u32 = 27;
 const XZ_MEMORY: u64 = 256 << 20;
 
-/// Opens a metadata file and decompresses it by its magic number (gzip, zstd, xz, bzip2; else plain).
+/// Opens a metadata file and decompresses it by its magic number (gzip, zstd, xz, bzip2, zchunk; else plain).
 /// Reading over [`DEFAULT_SIZE_LIMIT`] decompressed bytes is an I/O error.
 ///
 /// # Errors
@@ -27,21 +27,22 @@ pub fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, Error> {
 pub fn open_bounded(path: &Path, limit: u64) -> Result<Box<dyn BufRead + Send>, Error> {
     let mut file = BufReader::with_capacity(128 << 10, fs_err::File::open(path)?);
     let start: Vec<u8> = file.fill_buf()?.iter().copied().take(6).collect();
-    let plain: Box<dyn Read + Send> = match start.as_slice() {
-        [0x1F, 0x8B, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
-        [0x28, 0xB5, 0x2F, 0xFD, ..] => {
+    let plain: Box<dyn Read + Send> = match Compression::of_magic(&start) {
+        Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
+        Compression::Zstd => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(file)?;
             decoder.window_log_max(ZSTD_WINDOW_LOG)?;
             Box::new(decoder)
         }
-        [0xFD, b'7', b'z', b'X', b'Z', 0] => {
+        Compression::Xz => {
             let concatenated = liblzma::stream::CONCATENATED;
             let stream = liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY, concatenated)
                 .map_err(|e| Error::metadata(path.display().to_string(), e.to_string()))?;
             Box::new(liblzma::bufread::XzDecoder::new_stream(file, stream))
         }
-        [b'B', b'Z', b'h', ..] => Box::new(bzip2::bufread::MultiBzDecoder::new(file)),
-        _ => Box::new(file),
+        Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(file)),
+        Compression::Zchunk => Box::new(zchunk::Reader::new(file, &path.display().to_string())?),
+        Compression::None => Box::new(file),
     };
     let bounded = Bounded { from: plain, left: limit, limit, path: path.display().to_string() };
     Ok(Box::new(BufReader::with_capacity(128 << 10, bounded)))

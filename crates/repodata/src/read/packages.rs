@@ -4,54 +4,67 @@ use std::io::BufRead;
 
 use copr_rpm::{Changelog, Comparison, Dependency, DependencyFlags, Evr, Nevra};
 
+use super::stream::Parsed;
 use super::{Elements, PackageChangelogs, PackageFiles, Token, attribute};
-use crate::{Checksum, Error, File, FileKind, Record};
+use crate::{Checksum, Document, Error, File, FileKind, Record};
 
 type Attributes = [(String, String)];
 
-/// Iterates over the packages of a document, parsing each with `parse`, which is called behind the package's start.
-pub(super) struct Packages<R: BufRead, T> {
+/// Iterates over the packages of a document.
+pub(super) struct Packages<R: BufRead> {
     elements: Elements<R>,
-    root: &'static str,
+    document: Document,
     inside: bool,
     done: bool,
-    parse: fn(&mut Elements<R>, &Attributes) -> Result<T, Error>,
 }
 
-impl<R: BufRead, T> Packages<R, T> {
-    pub(super) fn new(
-        from: R,
-        what: &'static str,
-        root: &'static str,
-        parse: fn(&mut Elements<R>, &Attributes) -> Result<T, Error>,
-    ) -> Self {
-        Self { elements: Elements::new(from, what), root, inside: false, done: false, parse }
+impl<R: BufRead> Packages<R> {
+    /// `inside` says that the root's start has been passed already.
+    pub(super) fn new(from: R, document: Document, inside: bool) -> Self {
+        let elements = match inside {
+            true => Elements::inside(from, document.kind()),
+            false => Elements::new(from, document.kind()),
+        };
+        Self { elements, document, inside, done: false }
     }
 
-    fn advance(&mut self) -> Result<Option<T>, Error> {
-        loop {
-            self.elements.start_package();
+    fn advance(&mut self) -> Result<Option<Parsed>, Error> {
+        if !self.inside {
             match self.elements.next()? {
-                Token::Start(name, _) if !self.inside => {
-                    if name != self.root {
-                        let shown: String = name.chars().take(40).collect();
-                        return Err(self.elements.error(format!("it starts with <{shown}>, not <{}>", self.root)));
-                    }
-                    self.inside = true;
+                Token::Start(name, _) if name == self.document.root() => self.inside = true,
+                Token::Start(name, _) => {
+                    let shown: String = name.chars().take(40).collect();
+                    let root = self.document.root();
+                    return Err(self.elements.error(format!("it starts with <{shown}>, not <{root}>")));
                 }
-                Token::Start(name, attributes) if name == "package" => {
-                    return (self.parse)(&mut self.elements, &attributes).map(Some);
-                }
-                Token::Start(..) => self.elements.skip()?,
-                Token::End(_) => return Ok(None),
-                Token::Eof => return Err(self.elements.error("the file is truncated")),
+                _ => return Err(self.elements.error("the file is truncated")),
             }
+        }
+        package(&mut self.elements, self.document)
+    }
+}
+
+/// The next package, or `None` at the end of the element around it.
+pub(super) fn package<R: BufRead>(elements: &mut Elements<R>, document: Document) -> Result<Option<Parsed>, Error> {
+    loop {
+        elements.start_package();
+        match elements.next()? {
+            Token::Start(name, attributes) if name == "package" => {
+                return Ok(Some(match document {
+                    Document::Primary => Parsed::Primary(record(elements)?),
+                    Document::Filelists | Document::FilelistsExt => Parsed::Files(files(elements, &attributes)?),
+                    Document::Other => Parsed::Changelogs(changelogs(elements, &attributes)?),
+                }));
+            }
+            Token::Start(..) => elements.skip()?,
+            Token::End(_) => return Ok(None),
+            Token::Eof => return Err(elements.error("the file is truncated")),
         }
     }
 }
 
-impl<R: BufRead, T> Iterator for Packages<R, T> {
-    type Item = Result<T, Error>;
+impl<R: BufRead> Iterator for Packages<R> {
+    type Item = Result<Parsed, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.done {
@@ -64,7 +77,7 @@ impl<R: BufRead, T> Iterator for Packages<R, T> {
 }
 
 /// A package of primary.xml.
-pub(super) fn record<R: BufRead>(elements: &mut Elements<R>, _: &Attributes) -> Result<Record, Error> {
+fn record<R: BufRead>(elements: &mut Elements<R>) -> Result<Record, Error> {
     let mut record = Record::default();
     let mut list: Option<fn(&mut Record) -> &mut Vec<Dependency>> = None;
     loop {
@@ -157,25 +170,27 @@ pub(super) fn record<R: BufRead>(elements: &mut Elements<R>, _: &Attributes) -> 
 }
 
 /// A package of filelists.xml.
-pub(super) fn files<R: BufRead>(elements: &mut Elements<R>, package: &Attributes) -> Result<PackageFiles, Error> {
+fn files<R: BufRead>(elements: &mut Elements<R>, package: &Attributes) -> Result<PackageFiles, Error> {
     let (pkgid, mut nevra) = identity(elements, package)?;
-    let mut files = Vec::new();
+    let (mut files, mut digest) = (Vec::new(), None);
     each_child(elements, &mut nevra, |elements, name, attributes| match name {
         "file" => {
+            let hash = Some(attribute(attributes, "hash")).filter(|hash| !hash.is_empty()).map(Box::from);
             let path = elements.text()?;
-            files.push(File { path, kind: file_kind(attributes), digest: None });
+            files.push(File { path, kind: file_kind(attributes), digest: hash });
             Ok(true)
+        }
+        "checksum" => {
+            digest = Some(attribute(attributes, "type")).filter(|kind| !kind.is_empty()).map(str::parse).transpose()?;
+            Ok(false)
         }
         _ => Ok(false),
     })?;
-    Ok(PackageFiles { pkgid, nevra, files })
+    Ok(PackageFiles { pkgid, nevra, digest, files })
 }
 
 /// A package of other.xml.
-pub(super) fn changelogs<R: BufRead>(
-    elements: &mut Elements<R>,
-    package: &Attributes,
-) -> Result<PackageChangelogs, Error> {
+fn changelogs<R: BufRead>(elements: &mut Elements<R>, package: &Attributes) -> Result<PackageChangelogs, Error> {
     let (pkgid, mut nevra) = identity(elements, package)?;
     let mut changelogs = Vec::new();
     each_child(elements, &mut nevra, |elements, name, attributes| match name {

@@ -1,0 +1,346 @@
+//! The documents that hold packages: primary, filelists, filelists-ext and other.
+
+use std::collections::VecDeque;
+use std::io::{BufWriter, Read, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use fs_err::File;
+
+use crate::checksum::Hasher;
+use crate::compression::{self, Compression};
+use crate::metadata_file::{MetadataFile, Summing};
+use crate::{ChecksumKind, Error, Fragments, read};
+
+/// One of the documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Document {
+    /// What packages are and depend on.
+    Primary,
+    /// Their files.
+    Filelists,
+    /// Their files with digests.
+    FilelistsExt,
+    /// Their changes.
+    Other,
+}
+
+impl Document {
+    /// The three that every repository has.
+    pub const BASIC: [Self; 3] = [Self::Primary, Self::Filelists, Self::Other];
+    /// All four.
+    pub const ALL: [Self; 4] = [Self::Primary, Self::Filelists, Self::FilelistsExt, Self::Other];
+
+    /// The type in repomd.xml, which is also the beginning of the file's name.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Filelists => "filelists",
+            Self::FilelistsExt => "filelists-ext",
+            Self::Other => "other",
+        }
+    }
+
+    /// The type in repomd.xml of the database that repeats the document.
+    pub fn database_kind(self) -> &'static str {
+        match self {
+            Self::Primary => "primary_db",
+            Self::Filelists => "filelists_db",
+            Self::FilelistsExt => "filelists-ext_db",
+            Self::Other => "other_db",
+        }
+    }
+
+    /// The type in repomd.xml of the document's zchunk copy.
+    pub fn zchunk_kind(self) -> &'static str {
+        match self {
+            Self::Primary => "primary_zck",
+            Self::Filelists => "filelists_zck",
+            Self::FilelistsExt => "filelists-ext_zck",
+            Self::Other => "other_zck",
+        }
+    }
+
+    /// The document of a type in repomd.xml.
+    pub fn of_kind(kind: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|document| document.kind() == kind)
+    }
+
+    /// The name of the root element.
+    pub fn root(self) -> &'static str {
+        match self {
+            Self::Primary => "metadata",
+            Self::Filelists => "filelists",
+            Self::FilelistsExt => "filelists-ext",
+            Self::Other => "otherdata",
+        }
+    }
+
+    /// Everything before the first package.
+    pub fn head(self, packages: usize) -> String {
+        const BASE: &str = "http://linux.duke.edu/metadata";
+        let root = self.root();
+        let namespaces = match self {
+            Self::Primary => format!("\"{BASE}/common\" xmlns:rpm=\"{BASE}/rpm\""),
+            Self::Filelists => format!("\"{BASE}/filelists\""),
+            Self::FilelistsExt => format!("\"{BASE}/filelists-ext\""),
+            Self::Other => format!("\"{BASE}/other\""),
+        };
+        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{root} xmlns={namespaces} packages=\"{packages}\">\n")
+    }
+
+    /// Everything behind the last package. `createrepo_c` writes no newline at the end, so we do not either.
+    pub fn foot(self) -> String {
+        format!("</{}>", self.root())
+    }
+
+    /// The part of a package that belongs into this document.
+    pub(crate) fn part(self, fragments: &Fragments) -> &str {
+        match self {
+            Self::Primary => &fragments.primary,
+            Self::Filelists => &fragments.filelists,
+            Self::FilelistsExt => &fragments.filelists_ext,
+            Self::Other => &fragments.other,
+        }
+    }
+}
+
+/// How documents are written.
+#[derive(Debug, Clone)]
+pub(crate) struct DocumentOptions {
+    /// Only kinds that have blocks; others are made of a finished document by [`MetadataFile::transcode`].
+    pub(crate) compression: Compression,
+    pub(crate) level: i32,
+    pub(crate) checksum: ChecksumKind,
+    /// Whether to sum the text as well as the file.
+    pub(crate) open_checksum: bool,
+    /// Where blocks are compressed.
+    pub(crate) pool: Arc<rayon::ThreadPool>,
+}
+
+/// Bytes of XML in a block. Larger ones compress a little better, smaller ones leave more untouched when a repository
+/// changes; at this size gzip loses nothing and zstd 4 to 8 % against one frame (docs/performance.md).
+pub(crate) const BLOCK: usize = 1 << 20;
+
+/// A block that has been compressed, and the buffer that it was in.
+type Compressed = std::io::Result<(Vec<u8>, Vec<u8>)>;
+
+/// Writes a document, block by block: one for the head, one for each MiB of packages, one for the foot.
+///
+/// Blocks are compressed by the pool, in order, with a bounded number under way; so it must not be used from a thread
+/// of that pool.
+pub(crate) struct DocumentWriter {
+    document: Document,
+    options: DocumentOptions,
+    path: PathBuf,
+    to: Summing<BufWriter<File>>,
+    open: Hasher,
+    expected: usize,
+    /// Bytes of the compressed head.
+    head: usize,
+    pending: Vec<u8>,
+    under_way: VecDeque<Receiver<Compressed>>,
+    spare: Vec<Vec<u8>>,
+}
+
+impl DocumentWriter {
+    /// Begins the document in the file `path`. `expected` packages are announced in its head; a wrong number is mended
+    /// by [`DocumentWriter::finish`].
+    pub(crate) fn create(
+        document: Document,
+        path: PathBuf,
+        options: DocumentOptions,
+        expected: usize,
+    ) -> Result<Self, Error> {
+        let file = File::create(&path)?;
+        let sum = options.checksum.hasher();
+        let mut writer = Self {
+            document,
+            path,
+            to: Summing { to: BufWriter::with_capacity(256 << 10, file), sum: sum.clone() },
+            open: sum,
+            expected,
+            head: 0,
+            pending: Vec::with_capacity(BLOCK + BLOCK / 4),
+            under_way: VecDeque::new(),
+            spare: Vec::new(),
+            options,
+        };
+        let head = document.head(expected);
+        writer.sum_open(head.as_bytes());
+        let block = compression::block(writer.options.compression, writer.options.level, head.as_bytes())?;
+        writer.head = block.len();
+        writer.to.write_all(&block)?;
+        Ok(writer)
+    }
+
+    /// Adds the text of one package, with its newline.
+    pub(crate) fn push(&mut self, fragment: &[u8]) -> Result<(), Error> {
+        self.pending.extend_from_slice(fragment);
+        if self.pending.len() >= BLOCK { self.cut() } else { Ok(()) }
+    }
+
+    fn sum_open(&mut self, text: &[u8]) {
+        if self.options.open_checksum {
+            self.open.update(text);
+        }
+    }
+
+    /// Hands the pending text to the pool as one block.
+    fn cut(&mut self) -> Result<(), Error> {
+        let most = 2 * self.options.pool.current_num_threads() + 1;
+        while self.under_way.len() >= most {
+            self.take()?;
+        }
+        let spare = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(BLOCK + BLOCK / 4));
+        let text = std::mem::replace(&mut self.pending, spare);
+        let (sender, receiver) = sync_channel(1);
+        let (compression, level) = (self.options.compression, self.options.level);
+        if self.options.open_checksum {
+            self.open.update(&text);
+        }
+        self.options.pool.spawn(move || {
+            let result = compression::block(compression, level, &text);
+            // Whoever no longer listens has failed already and tells that.
+            let _ = sender.send(result.map(|block| (block, text)));
+        });
+        self.under_way.push_back(receiver);
+        Ok(())
+    }
+
+    /// Writes the oldest block that is under way.
+    fn take(&mut self) -> Result<(), Error> {
+        let Some(receiver) = self.under_way.pop_front() else { return Ok(()) };
+        let lost = |_| Error::metadata(self.document.kind(), "a compressing thread died");
+        let (block, mut text) = receiver.recv().map_err(lost)??;
+        self.to.write_all(&block)?;
+        text.clear();
+        self.spare.push(text);
+        Ok(())
+    }
+
+    /// Ends the document, which has `packages` packages, and makes it durable.
+    pub(crate) fn finish(mut self, packages: usize) -> Result<MetadataFile, Error> {
+        if !self.pending.is_empty() {
+            self.cut()?;
+        }
+        while !self.under_way.is_empty() {
+            self.take()?;
+        }
+        let foot = self.document.foot();
+        self.sum_open(foot.as_bytes());
+        let block = compression::block(self.options.compression, self.options.level, foot.as_bytes())?;
+        self.to.write_all(&block)?;
+        let Summing { to, sum } = self.to;
+        let file = to.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+        if packages != self.expected {
+            drop(file);
+            return recount(self.document, self.path, &self.options, self.head, packages);
+        }
+        file.sync_all()?;
+        let (checksum, size) = sum.finish();
+        let open = self.options.open_checksum.then(|| self.open.finish());
+        Ok(MetadataFile::of_document(
+            self.document,
+            packages,
+            self.path,
+            self.options.compression,
+            checksum,
+            size,
+            open,
+        ))
+    }
+}
+
+/// Writes the document again with another number of packages in its head. The other blocks are copied as they are.
+fn recount(
+    document: Document,
+    path: PathBuf,
+    options: &DocumentOptions,
+    head: usize,
+    packages: usize,
+) -> Result<MetadataFile, Error> {
+    let block = compression::block(options.compression, options.level, document.head(packages).as_bytes())?;
+    let mended = path.with_extension("recounted");
+    let mut from = File::open(&path)?;
+    std::io::Seek::seek(&mut from, std::io::SeekFrom::Start(head as u64))?;
+    let mut to =
+        Summing { to: BufWriter::with_capacity(256 << 10, File::create(&mended)?), sum: options.checksum.hasher() };
+    to.write_all(&block)?;
+    std::io::copy(&mut from, &mut to)?;
+    let Summing { to, sum } = to;
+    to.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
+    fs_err::rename(&mended, &path)?;
+    let (checksum, size) = sum.finish();
+    let open = match options.open_checksum {
+        true => {
+            let mut hasher = options.checksum.hasher();
+            let mut text = read::open(&path)?;
+            let mut buffer = vec![0; 256 << 10];
+            loop {
+                let got = text.read(&mut buffer)?;
+                if got == 0 {
+                    break Some(hasher.finish());
+                }
+                hasher.update(buffer.get(..got).unwrap_or_default());
+            }
+        }
+        false => None,
+    };
+    Ok(MetadataFile::of_document(document, packages, path, options.compression, checksum, size, open))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+
+    fn options(compression: Compression) -> DocumentOptions {
+        DocumentOptions {
+            compression,
+            level: compression.default_level(),
+            checksum: ChecksumKind::Sha256,
+            open_checksum: true,
+            pool: Arc::new(rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap()),
+        }
+    }
+
+    fn written(
+        compression: Compression,
+        expected: usize,
+        packages: usize,
+    ) -> (String, MetadataFile, tempfile::TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("other");
+        let mut writer = DocumentWriter::create(Document::Other, path.clone(), options(compression), expected).unwrap();
+        for n in 0..packages {
+            writer.push(format!("<package pkgid=\"{n}\">{}</package>\n", "x".repeat(400_000)).as_bytes()).unwrap();
+        }
+        let file = writer.finish(packages).unwrap();
+        let mut text = String::new();
+        read::open(&path).unwrap().read_to_string(&mut text).unwrap();
+        (text, file, dir)
+    }
+
+    #[test]
+    fn blocks_join_to_one_document_whatever_was_announced() {
+        let mut texts = Vec::new();
+        for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
+            for expected in [9, 9_999] {
+                let (text, file, dir) = written(compression, expected, 9);
+                let record = file.record();
+                let bytes = fs_err::read(dir.path().join("other")).unwrap();
+                let (sum, size) = crate::Checksum::of(ChecksumKind::Sha256, bytes.as_slice()).unwrap();
+                assert_eq!((&record.checksum, record.size), (&sum, Some(size)), "{compression}, {expected}");
+                if compression != Compression::None {
+                    let (sum, size) = crate::Checksum::of(ChecksumKind::Sha256, text.as_bytes()).unwrap();
+                    assert_eq!((record.open_checksum.as_ref(), record.open_size), (Some(&sum), Some(size)));
+                }
+                texts.push(text);
+            }
+        }
+        assert!(texts[0].starts_with(&Document::Other.head(9)) && texts[0].ends_with("</otherdata>"));
+        assert!(texts.iter().all(|text| text == &texts[0]));
+    }
+}

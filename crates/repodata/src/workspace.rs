@@ -1,0 +1,277 @@
+//! One writer at work on a repository: its lock, its temporary folder, and putting what it made in force.
+//!
+//! The lock is the system's, on a file that stays, and goes with its process. Beside it stands `.repodata/`, the folder
+//! that `createrepo_c` takes for a lock: it holds our temporary files, keeps `createrepo_c` away, and is cleared by the next
+//! writer if we crash. One that `createrepo_c` made is respected.
+//!
+//! What is in force changes with one rename: of repomd.xml, where files are named by checksum; of the whole folder
+//! otherwise. Whoever reads sees the old generation or the new one, complete.
+
+mod retain;
+
+use std::collections::HashSet;
+use std::fs::TryLockError;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use fs_err::File;
+
+use crate::metadata_file::MetadataFile;
+use crate::output::Output;
+use crate::{Document, Error, Repomd, RepomdRecord, read};
+
+/// The lock. It stays; only the lock on it counts.
+pub(crate) const LOCK: &str = ".copr-repo.lock";
+/// Marks a `.repodata/` as ours.
+const MARK: &str = ".copr-repo";
+
+/// What to do about another writer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Locking {
+    /// Wait for another of us to finish.
+    Wait,
+    /// Give up, as `createrepo_c` does.
+    Refuse,
+    /// Take no notice of a `.repodata/` that `createrepo_c` left (`--ignore-lock`); another of us is still respected.
+    Ignore,
+}
+
+/// The points of a publish between which a crash may happen; tests stop at each of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    FilesWritten,
+    FilesNamed,
+    OldFilesMarked,
+    IndexWritten,
+    IndexNamed,
+}
+
+/// Called at every [`Step`]; an error stops the publish there, as a crash would.
+pub(crate) type Hook<'a> = &'a mut dyn FnMut(Step) -> Result<(), Error>;
+
+/// A repository under its writer's lock.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    dir: PathBuf,
+    repodata: PathBuf,
+    work: PathBuf,
+    _lock: std::fs::File,
+    /// Whether to leave everything as a crash would; for tests.
+    #[cfg(test)]
+    pub(crate) crashed: bool,
+}
+
+impl Workspace {
+    /// Takes the lock of the repository in `dir`, which need not exist yet.
+    ///
+    /// # Errors
+    /// Another writer is at work and is not waited for; the folder cannot be written.
+    pub(crate) fn open(dir: &Path, locking: Locking) -> Result<Self, Error> {
+        let (repodata, work) = (dir.join("repodata"), dir.join(".repodata"));
+        fs_err::create_dir_all(&repodata)?;
+        let lock = lock(&repodata, locking)?;
+        match fs_err::create_dir(&work) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                // We have the lock, so one of ours is a leftover.
+                if locking != Locking::Ignore && !work.join(MARK).exists() {
+                    return Err(Error::Locked { path: work });
+                }
+                fs_err::remove_dir_all(&work)?;
+                fs_err::create_dir(&work)?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        File::create(work.join(MARK))?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            repodata,
+            work,
+            _lock: lock,
+            #[cfg(test)]
+            crashed: false,
+        })
+    }
+
+    /// Where temporary files go.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.work
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The repomd.xml in force, if there is one.
+    pub(crate) fn repomd(&self) -> Result<Option<Repomd>, Error> {
+        match fs_err::read(self.repodata.join("repomd.xml")) {
+            Ok(bytes) => Repomd::read(&bytes).map(Some),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether a record's file is in the repository, with its size.
+    pub(crate) fn has(&self, record: &RepomdRecord) -> bool {
+        record.location_base.is_some()
+            || read::inside(&self.dir, &record.location_href)
+                .and_then(|path| Ok(path.metadata()?))
+                .is_ok_and(|about| about.is_file() && record.size.is_none_or(|size| size == about.len()))
+    }
+
+    /// The records of the repomd.xml before that are about something else than packages, and whose files are there.
+    pub(crate) fn carried_over(&self, old: Option<&Repomd>) -> Vec<RepomdRecord> {
+        let records = old.map(|old| old.records.as_slice()).unwrap_or_default();
+        records.iter().filter(|record| !is_derived(&record.kind) && self.has(record)).cloned().collect()
+    }
+
+    /// Puts files in force beside the records that stay, and clears up what they supersede.
+    pub(crate) fn commit(
+        &self,
+        output: &Output,
+        old: Option<&Repomd>,
+        files: Vec<MetadataFile>,
+        kept: Vec<RepomdRecord>,
+        hook: Hook<'_>,
+    ) -> Result<Repomd, Error> {
+        hook(Step::FilesWritten)?;
+        let now = output.seconds();
+        let timestamp = output.timestamp.unwrap_or(now);
+        let mut repomd = Repomd {
+            revision: output.revision.clone().unwrap_or_else(|| revision(old, now)),
+            content_tags: tags(&output.content_tags, old, |old| &old.content_tags),
+            repo_tags: tags(&output.repo_tags, old, |old| &old.repo_tags),
+            distro_tags: tags(&output.distro_tags, old, |old| &old.distro_tags),
+            ..Repomd::default()
+        };
+        let in_place = output.unique_names;
+        // Files with plain names would change under the readers of the old repomd.xml: the folder is exchanged whole.
+        let staging = if in_place { self.repodata.clone() } else { self.stage(&files)? };
+        for file in files {
+            repomd.records.push(file.put_in_place(&staging, output.unique_names, timestamp)?);
+        }
+        sync_folder(&staging)?;
+        hook(Step::FilesNamed)?;
+        repomd.records.extend(kept);
+        if let Some(old) = old {
+            retain::mark_superseded(&staging, old, &repomd, output.now)?;
+        }
+        hook(Step::OldFilesMarked)?;
+        let index = self.work.join("repomd.xml");
+        write_durably(&index, repomd.render(output.pretty).as_bytes())?;
+        hook(Step::IndexWritten)?;
+        fs_err::rename(&index, staging.join("repomd.xml"))?;
+        sync_folder(&staging)?;
+        if !in_place {
+            exchange(&staging, &self.repodata)?;
+            sync_folder(&self.dir)?;
+        }
+        hook(Step::IndexNamed)?;
+        retain::sweep(&self.repodata, &repomd, output)?;
+        Ok(repomd)
+    }
+
+    /// Clears up what earlier publishes superseded, where nothing else is to be done.
+    pub(crate) fn sweep(&self, current: &Repomd, output: &Output) -> Result<(), Error> {
+        retain::sweep(&self.repodata, current, output)
+    }
+
+    /// A folder with links to everything in `repodata/` but what the new files replace.
+    fn stage(&self, files: &[MetadataFile]) -> Result<PathBuf, Error> {
+        let staging = self.work.join("next");
+        fs_err::create_dir(&staging)?;
+        let replaced: HashSet<String> = files.iter().map(|file| file.final_name(false)).collect();
+        for entry in fs_err::read_dir(&self.repodata)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let about = entry.metadata()?;
+            let skipped = name.to_str().is_some_and(|name| replaced.contains(name) || name == "repomd.xml");
+            if about.is_file() && !skipped {
+                fs_err::hard_link(entry.path(), staging.join(&name))?;
+            } else if about.is_dir() {
+                return Err(Error::metadata(
+                    entry.path().display().to_string(),
+                    "folders in repodata/ are kept only with checksums in file names; move it away",
+                ));
+            }
+        }
+        Ok(staging)
+    }
+}
+
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        #[cfg(test)]
+        if self.crashed {
+            return;
+        }
+        // What cannot be removed now is removed by the next writer.
+        let _ = fs_err::remove_dir_all(&self.work);
+    }
+}
+
+/// Takes the lock.
+fn lock(repodata: &Path, locking: Locking) -> Result<std::fs::File, Error> {
+    let path = repodata.join(LOCK);
+    loop {
+        let file = fs_err::OpenOptions::new().create(true).truncate(false).write(true).open(&path)?.into_file();
+        let failed = |e: std::io::Error| Error::metadata(path.display().to_string(), format!("cannot lock: {e}"));
+        match locking {
+            Locking::Wait => file.lock().map_err(failed)?,
+            Locking::Refuse | Locking::Ignore => match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(Error::Locked { path }),
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+            },
+        }
+        // Somebody may have removed the file, or exchanged the folder, while we waited.
+        let same = std::os::unix::fs::MetadataExt::ino;
+        match std::fs::metadata(&path) {
+            Ok(about) if same(&about) == same(&file.metadata()?) => return Ok(file),
+            _ => {}
+        }
+    }
+}
+
+/// Swaps two folders at once; where the system cannot, one after the other.
+fn exchange(new: &Path, old: &Path) -> Result<(), Error> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match renameat_with(CWD, new, CWD, old, RenameFlags::EXCHANGE) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
+            let aside = new.with_extension("old");
+            fs_err::rename(old, &aside)?;
+            Ok(fs_err::rename(new, old)?)
+        }
+        Err(errno) => {
+            let reason = format!("cannot be exchanged with {}: {errno}", new.display());
+            Err(Error::metadata(old.display().to_string(), reason))
+        }
+    }
+}
+
+fn tags<T: Clone>(wanted: &Option<Vec<T>>, old: Option<&Repomd>, of: fn(&Repomd) -> &Vec<T>) -> Vec<T> {
+    wanted.clone().or_else(|| old.map(|old| of(old).clone())).unwrap_or_default()
+}
+
+/// A revision that is the time, and higher than the last one.
+fn revision(old: Option<&Repomd>, now: u64) -> String {
+    let last = old.and_then(|old| old.revision.parse::<u64>().ok());
+    last.map_or(now, |last| now.max(last.saturating_add(1))).to_string()
+}
+
+/// Kinds that repeat the packages in another form, and are stale once the packages change.
+pub(crate) fn is_derived(kind: &str) -> bool {
+    Document::of_kind(kind.trim_end_matches("_db").trim_end_matches("_zck")).is_some()
+}
+
+/// Makes the names in a folder durable.
+fn sync_folder(folder: &Path) -> Result<(), Error> {
+    Ok(File::open(folder)?.sync_all()?)
+}
+
+fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    Ok(file.sync_all()?)
+}
