@@ -128,7 +128,9 @@ fn push_dependencies(out: &mut String, name: &str, list: &[Dependency]) {
             push_attribute(out, "flags", comparison.word());
             if let Some(evr) = &dependency.evr {
                 push_fmt(out, format_args!(" epoch=\"{}\"", evr.epoch_or_zero()));
-                push_attribute(out, "ver", &evr.version);
+                if !evr.version.is_empty() {
+                    push_attribute(out, "ver", &evr.version);
+                }
                 if let Some(release) = &evr.release {
                     push_attribute(out, "rel", release);
                 }

@@ -11,7 +11,8 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use copr_rpm::{
-    Changelog, Dependency, DependencyFlags, DependencyKind, DependencyTexts, Evr, ListedFile, Package, tag,
+    Changelog, Comparison, Dependency, DependencyFlags, DependencyKind, DependencyText, DependencyTexts, Evr,
+    ListedFile, Nevra, Package, tag,
 };
 
 use crate::checksum::Hasher;
@@ -108,7 +109,8 @@ impl Record {
         let text = |tag| package.header.str(tag).map(Cow::into_owned).unwrap_or_default();
         let list = |kind| package.dependency_texts(kind);
         let files = files(package, options.file_digests)?;
-        let provides = list(DependencyKind::Provides)?.collect::<Result<Vec<_>, _>>()?;
+        let nevra = package.nevra()?;
+        let provides = provides(package, &nevra)?;
         let requires = list(DependencyKind::Requires)?.collect::<Result<Vec<_>, _>>()?;
         let (requires, mut recommends) = requires::filter(&requires, &provides, &files);
         let (mut suggests, mut enhances) =
@@ -125,7 +127,7 @@ impl Record {
         }
         let source = package.is_source();
         Ok(Self {
-            nevra: package.nevra()?,
+            nevra,
             summary: text(tag::SUMMARY),
             description: text(tag::DESCRIPTION),
             packager: text(tag::PACKAGER),
@@ -267,6 +269,22 @@ fn file_digest(package: &Package) -> Option<ChecksumKind> {
         Some(11) => Some(ChecksumKind::Sha224),
         Some(_) => None,
     }
+}
+
+/// What a package provides. Packages before rpm 4.0 do not say that they provide themselves; rpm has them do so when it
+/// reads them (`headerConvert`, `HEADERCONV_RETROFIT_V3`).
+fn provides<'a>(package: &'a Package, nevra: &Nevra) -> Result<Vec<DependencyText<'a>>, copr_rpm::Error> {
+    let mut provides = package.dependency_texts(DependencyKind::Provides)?.collect::<Result<Vec<_>, _>>()?;
+    if !package.header.contains(tag::HEADERIMMUTABLE) && !package.is_source() {
+        let epoch = package.header.number(tag::EPOCH).map(|epoch| format!("{epoch}:")).unwrap_or_default();
+        let version = format!("{epoch}{}-{}", nevra.version, nevra.release);
+        let flags = DependencyFlags::comparing(Comparison::Eq);
+        let itself = DependencyText { name: nevra.name.clone().into(), flags, version: version.into() };
+        if !provides.contains(&itself) {
+            provides.push(itself);
+        }
+    }
+    Ok(provides)
 }
 
 /// A list of dependencies other than requirements, as metadata have it.
