@@ -84,7 +84,7 @@ fn format_3() -> Vec<u8> {
     assemble(lead(), header(&[size_of(&main)]), &main, &archive())
 }
 
-/// As rpm 6 writes them (docs/manual/format_v6.md of rpm): lead of version 4, no sizes in the signature, 64-bit sizes.
+/// As rpm 6 writes them (`docs/manual/format_v6.md` of rpm): lead of version 4, no sizes in the signature, 64-bit sizes.
 fn format_6() -> Vec<u8> {
     let mut lead = lead();
     lead[4] = 4;
