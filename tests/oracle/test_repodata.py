@@ -5,7 +5,9 @@ Environment:
   COPR_MINIDISTRO  a folder of packages with a `repodata/` that `copr-repo create` wrote
   COPR_RPM_SAMPLES optional: more folders of RPMs (separated by `:`), compared with createrepo_c as well
 
-Run with a Python that has createrepo_c (from PyPI) and pytest; `dnf` and `rpm` are called as programs.
+Run with a Python that has createrepo_c (from PyPI) and pytest; `dnf`, `rpm`, `rpmbuild` and `cargo` are called as programs.
+Besides the folders above, the packages of tests/fixtures/rpm-corner-cases are compared, and those of ../shared/corpus if
+that is beside the tree.
 """
 
 import gzip
@@ -45,10 +47,33 @@ def minidistro():
     return from_environment("COPR_MINIDISTRO")
 
 
+TREE = Path(__file__).resolve().parents[2]
+CORNER_CASES = TREE / "tests/fixtures/rpm-corner-cases"
+
+
 def samples():
-    """The minidistro and, if there are any, other folders of RPMs."""
+    """The corner cases, the minidistro and, if there are any, other folders of RPMs."""
     folders = [os.environ.get("COPR_MINIDISTRO", ""), *os.environ.get("COPR_RPM_SAMPLES", "").split(":")]
-    return [Path(f).resolve() for f in folders if f]
+    corpus = TREE.parent / "shared/corpus"
+    return [CORNER_CASES, *[Path(f).resolve() for f in folders if f], *[corpus for c in [corpus] if c.is_dir()]]
+
+
+@pytest.fixture(scope="session")
+def made(copr_repo, tmp_path_factory):
+    """folder of RPMs -> where they are, and the folder of the metadata that `copr-repo create` makes of them."""
+    done = {}
+
+    def make(folder):
+        if folder not in done:
+            packages = Path(run(folder / "make").splitlines()[-1]) if folder == CORNER_CASES else folder
+            output = tmp_path_factory.mktemp("made")
+            report = json.loads(run(copr_repo, "create", "--json", "--compress", "gz", "-o", output, packages))
+            assert report["skipped"] == []
+            assert report["packages"] == len(rpms(packages))
+            done[folder] = packages, output
+        return done[folder]
+
+    return make
 
 
 def rpms(folder):
@@ -243,21 +268,113 @@ def fragments(folder):
     return dict(zip(hrefs, zip(*parts))), around
 
 
+# Where our metadata differ from createrepo_c's on purpose: file name -> why. Everything else is the same.
+FORBIDDEN = "characters that XML cannot hold: createrepo_c leaves the package out, we put U+FFFD for them"
+REFUSED = {
+    "control-characters-1-1.noarch.rpm": FORBIDDEN,
+    "control-characters-1-1.src.rpm": FORBIDDEN,
+    "control-characters.rpm": FORBIDDEN,
+}
+# File name -> what createrepo_c says, what we say instead, and why.
+REWRITTEN = {
+    "versions-of-dependencies.rpm": ("007", "7", "an epoch is a number, and we write it as one"),
+}
+
+
+def is_format_6(path):
+    """Packages of format 6 keep the archive's size under a tag that older rpm libraries do not know: they say 0."""
+    return path.read_bytes()[4] == 4
+
+
+TEXTS = (
+    "name arch epoch version release summary description url rpm_license rpm_vendor rpm_group rpm_buildhost rpm_sourcerpm "
+    "rpm_packager pkgId checksum_type location_href location_base"
+).split()
+NUMBERS = "time_file time_build size_package size_installed size_archive rpm_header_start rpm_header_end".split()
+DEPENDENCIES = "requires provides conflicts obsoletes recommends suggests supplements enhances".split()
+
+
+def written(text):
+    """Text as XML can hold it."""
+    return "".join(
+        "\ufffd" if c < " " and c not in "\t\n\r" or c in "\ufffe\uffff" else c for c in text or ""
+    )
+
+
+def attributes(package):
+    """All that a package of createrepo_c's says, without what metadata cannot say: versions that are compared with
+    nothing, `pre` outside of requires."""
+    found = {name: written(getattr(package, name)) for name in TEXTS}
+    found |= {name: getattr(package, name) for name in NUMBERS}
+    for kind in DEPENDENCIES:
+        found[kind] = [
+            (written(name), flags, *(map(written, (epoch, version, release)) if flags else ()), kind == "requires" and pre)
+            for name, flags, epoch, version, release, pre in getattr(package, kind)
+        ]
+    found["files"] = [(kind or "", written((directory or "") + name)) for kind, directory, name, *_ in package.files]
+    found["changelogs"] = [(written(author), time, written(text)) for author, time, text in package.changelogs]
+    return found
+
+
+def attributes_of_file(path, href, folder):
+    """What createrepo_c finds in a package file. Its Python module cannot show text that is not UTF-8 (it raises, or
+    gives U+FFFD); then its own XML is asked."""
+    package = cr.package_from_rpm(str(path), location_href=href, changelog_limit=10)
+    try:
+        found = attributes(package)
+        if "\ufffd" not in str(found) or path.name in REFUSED:
+            return found
+    except UnicodeDecodeError:
+        pass
+    paths = []
+    roots = {"primary": "metadata", "filelists": "filelists", "other": "otherdata"}
+    for (kind, root), xml in zip(roots.items(), cr.xml_dump(package)):
+        paths.append(folder / f"{kind}.xml")
+        paths[-1].write_text(f'<{root} xmlns:rpm="http://linux.duke.edu/metadata/rpm" packages="1">{xml}</{root}>')
+    primary, filelists, other = map(str, paths)
+    (package,) = cr.PackageIterator(primary_path=primary, filelists_path=filelists, other_path=other)
+    return attributes(package)
+
+
 @pytest.mark.parametrize("folder", samples(), ids=lambda f: f.name)
-def test_every_package_is_rendered_as_createrepo_c_renders_it(folder, copr_repo, tmp_path):
-    made = json.loads(run(copr_repo, "create", "--json", "-o", tmp_path, folder))
-    assert made["skipped"] == []
-    ours, around = fragments(tmp_path)
-    assert len(ours) == len(rpms(folder)) == made["packages"]
-    for path in rpms(folder):
-        href = path.relative_to(folder).as_posix()
+def test_every_attribute_of_every_package_is_what_createrepo_c_finds(folder, made, tmp_path):
+    packages, output = made(folder)
+    ours = parsed_by_createrepo_c(output)
+    assert len(ours) == len(rpms(packages))
+    for path in rpms(packages):
+        href = path.relative_to(packages).as_posix()
+        theirs = attributes_of_file(path, href, tmp_path)
+        mine = attributes(ours[href])
+        if is_format_6(path) and theirs["size_archive"] == 0:
+            theirs["size_archive"] = mine["size_archive"]
+        for name in theirs:
+            if path.name in REWRITTEN and name in DEPENDENCIES:
+                old, new, _why = REWRITTEN[path.name]
+                theirs[name] = [tuple(new if value == old else value for value in d) for d in theirs[name]]
+            assert mine[name] == theirs[name], f"{name} of {href}"
+
+
+@pytest.mark.parametrize("folder", samples(), ids=lambda f: f.name)
+def test_every_package_is_rendered_as_createrepo_c_renders_it(folder, made):
+    packages, output = made(folder)
+    ours, around = fragments(output)
+    assert len(ours) == len(rpms(packages))
+    for path in rpms(packages):
+        href = path.relative_to(packages).as_posix()
         package = cr.package_from_rpm(str(path), location_href=href, changelog_limit=10)
-        theirs = cr.xml_dump(package)
         mine = ours[href.replace("&", "&amp;")]
+        if path.name in REFUSED:
+            with pytest.raises(cr.CreaterepoCError, match="Forbidden control chars"):
+                cr.xml_dump(package)
+            assert any("\ufffd" in xml or "&#xFFFD;" in xml for xml in mine), f"{href}: {REFUSED[path.name]}"
+            continue
+        theirs = cr.xml_dump(package)
         for kind, my_xml, their_xml in zip(("primary", "filelists", "other"), mine, theirs):
-            if path.read_bytes()[4] == 4 and package.size_archive == 0:
-                # Packages of format 6 keep the archive's size under a tag that older rpm libraries do not know.
+            if is_format_6(path) and package.size_archive == 0:
                 my_xml, their_xml = (cut_archive_size(x) for x in (my_xml, their_xml))
+            if path.name in REWRITTEN:
+                old, new, _why = REWRITTEN[path.name]
+                their_xml = their_xml.replace(f'epoch="{old}"', f'epoch="{new}"')
             assert my_xml == their_xml, f"{kind} of {href}"
     for (head, foot), kind in zip(around, ("metadata", "filelists", "otherdata")):
         assert f'packages="{len(ours)}">\n' in head

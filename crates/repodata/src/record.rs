@@ -1,14 +1,12 @@
 //! Everything that repodata says about one package.
 
-use std::borrow::Cow;
-use std::io::{self, BufReader, Read};
-use std::path::Path;
-use std::time::UNIX_EPOCH;
+mod from_package;
 
-use copr_rpm::{Changelog, Dependency, DependencyFlags, DependencyKind, FileEntry, Nevra, Package, tag};
+pub(crate) use from_package::as_written;
 
-use crate::checksum::Hasher;
-use crate::{Checksum, ChecksumKind, Error, RenderOptions, render, requires};
+use copr_rpm::{Changelog, Dependency, Nevra};
+
+use crate::{Checksum, ChecksumKind, RenderOptions, render};
 
 /// The type of a file in filelists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -149,86 +147,6 @@ pub struct Fragments {
 }
 
 impl Record {
-    /// Makes the record of a package file, reading it once.
-    ///
-    /// `href` becomes its `location_href`.
-    ///
-    /// # Errors
-    /// The file cannot be read, is no RPM, damaged or truncated.
-    pub fn from_file(path: &Path, href: &str, options: &RecordOptions) -> Result<Self, Error> {
-        let file = fs_err::File::open(path)?;
-        let about = file.metadata()?;
-        let failed = |source| Error::Package { path: path.to_owned(), source };
-        let hashing = Hashing { from: file, hasher: options.checksum.hasher() };
-        let mut reader = BufReader::with_capacity(128 << 10, hashing);
-        let package = Package::read(&mut reader).map_err(failed)?;
-        io::copy(&mut reader, &mut io::sink())?;
-        let (checksum, size) = reader.into_inner().hasher.finish();
-        if package.expected_file_size().is_some_and(|expected| size < expected) {
-            return Err(failed(copr_rpm::Error::Truncated { part: "payload" }));
-        }
-        let mtime = about.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
-        let mut record = Self::from_package(&package, options).map_err(failed)?;
-        record.checksum = checksum;
-        record.size_package = size;
-        record.time_file = mtime.map_or(0, |t| t.as_secs());
-        record.location_href = href.to_owned();
-        Ok(record)
-    }
-
-    /// What a package's header says. Checksum, file time, file size and location are left for the caller to fill in.
-    ///
-    /// # Errors
-    /// The header lacks name, version, release or architecture, or its lists are damaged.
-    pub fn from_package(package: &Package, options: &RecordOptions) -> Result<Self, copr_rpm::Error> {
-        let text = |tag| package.header.str(tag).map(Cow::into_owned).unwrap_or_default();
-        let files = package.files()?;
-        let list = |kind| package.dependencies(kind);
-        let provides = list(DependencyKind::Provides)?;
-        let (requires, mut recommends) = requires::filter(list(DependencyKind::Requires)?, &provides, &files);
-        let (mut suggests, mut enhances) = (list(DependencyKind::Suggests)?, list(DependencyKind::Enhances)?);
-        let mut supplements = list(DependencyKind::Supplements)?;
-        recommends.extend(list(DependencyKind::Recommends)?);
-        for dependency in package.old_dependencies(DependencyKind::Suggests)? {
-            let stronger = dependency.flags.strong();
-            if stronger { &mut recommends } else { &mut suggests }.push(dependency);
-        }
-        for dependency in package.old_dependencies(DependencyKind::Enhances)? {
-            let stronger = dependency.flags.strong();
-            if stronger { &mut supplements } else { &mut enhances }.push(dependency);
-        }
-        let source = package.is_source();
-        Ok(Self {
-            nevra: package.nevra()?,
-            summary: text(tag::SUMMARY),
-            description: text(tag::DESCRIPTION),
-            packager: text(tag::PACKAGER),
-            url: text(tag::URL),
-            time_build: package.header.number(tag::BUILDTIME).unwrap_or(0),
-            size_installed: package.installed_size(),
-            size_archive: package.archive_size(),
-            location_base: options.location_base.clone(),
-            license: text(tag::LICENSE),
-            vendor: text(tag::VENDOR),
-            group: text(tag::GROUP),
-            buildhost: text(tag::BUILDHOST),
-            sourcerpm: if source { String::new() } else { text(tag::SOURCERPM) },
-            header_start: package.header_start,
-            header_end: package.header_end,
-            provides: as_written(provides),
-            requires: as_written(requires),
-            conflicts: as_written(list(DependencyKind::Conflicts)?),
-            obsoletes: as_written(list(DependencyKind::Obsoletes)?),
-            suggests: as_written(suggests),
-            enhances: as_written(enhances),
-            recommends: as_written(recommends),
-            supplements: as_written(supplements),
-            files: files.into_iter().map(File::from).collect(),
-            changelogs: newest_changelogs(package.changelogs(), options.changelog_limit),
-            ..Self::default()
-        })
-    }
-
     /// Keeps only the newest changes.
     pub fn limit_changelogs(&mut self, limit: Option<usize>) {
         if let Some(limit) = limit {
@@ -247,74 +165,5 @@ impl Record {
     /// Appends the XML of this package to that of others.
     pub fn render_into(&self, options: RenderOptions, to: &mut Fragments) {
         render::append(self, options, to);
-    }
-}
-
-impl From<FileEntry> for File {
-    fn from(file: FileEntry) -> Self {
-        let kind = match (file.is_dir(), file.is_ghost()) {
-            (true, _) => FileKind::Dir,
-            (_, true) => FileKind::Ghost,
-            _ => FileKind::Plain,
-        };
-        Self { path: file.path, kind, digest: None }
-    }
-}
-
-/// Dependencies with only what metadata can say of them: comparison and `pre`, a version only beside a comparison,
-/// its epoch always written. So a record that was written and read again equals the first.
-fn as_written(list: Vec<Dependency>) -> Vec<Dependency> {
-    list.into_iter()
-        .filter(|d| !d.name.is_empty())
-        .map(|dependency| {
-            let comparison = dependency.flags.comparison();
-            let flags = comparison.map(DependencyFlags::comparing).unwrap_or_default();
-            let flags = if dependency.flags.pre() { flags.with_pre() } else { flags };
-            let evr = dependency.evr.filter(|_| comparison.is_some());
-            let evr = evr.map(|evr| copr_rpm::Evr { epoch: Some(evr.epoch_or_zero()), ..evr });
-            Dependency { name: dependency.name, flags, evr }
-        })
-        .collect()
-}
-
-/// The newest changes of a header (which has them newest first), oldest first, authors without blanks at the end.
-/// Where times are equal the newer ones are moved on by seconds, so that clients can order by time.
-fn newest_changelogs(all: Vec<Changelog>, limit: Option<usize>) -> Vec<Changelog> {
-    let mut kept: Vec<Changelog> = Vec::new(); // newest first
-    let mut last_time = None;
-    for mut change in all.into_iter().take(limit.unwrap_or(usize::MAX)) {
-        let trimmed = change.author.trim_end_matches(' ').len().max(1).min(change.author.len());
-        if change.author.is_char_boundary(trimmed) {
-            change.author.truncate(trimmed);
-        }
-        if last_time == Some(change.time) {
-            let mut taken = change.time;
-            for newer in kept.iter_mut().rev() {
-                if newer.time != taken {
-                    break;
-                }
-                newer.time = newer.time.saturating_add(1);
-                taken = taken.saturating_add(1);
-            }
-        } else {
-            last_time = Some(change.time);
-        }
-        kept.push(change);
-    }
-    kept.reverse();
-    kept
-}
-
-/// Sums what is read through it.
-struct Hashing<R> {
-    from: R,
-    hasher: Hasher,
-}
-
-impl<R: Read> Read for Hashing<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let got = self.from.read(buffer)?;
-        self.hasher.update(buffer.get(..got).unwrap_or_default());
-        Ok(got)
     }
 }

@@ -4,56 +4,91 @@
 //! exactly, so that our metadata and its are the same bytes.
 
 use std::cmp::Ordering;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use copr_rpm::{Comparison, Dependency, FileEntry, vercmp};
+use copr_rpm::{Dependency, DependencyText, vercmp};
 
-use crate::record::is_primary_path;
+use crate::File;
+use crate::record::{as_written, is_primary_path};
 
-/// What a dependency is compared by: name, comparison, version as written.
-type Spelling = (String, Option<Comparison>, String);
-
-fn spelling(dependency: &Dependency) -> Spelling {
-    let version = dependency.evr.as_ref().map(ToString::to_string).unwrap_or_default();
-    (dependency.name.clone(), dependency.flags.comparison(), version)
+/// What a dependency is compared by: name, comparison and version as written.
+fn spelling<'a>(dependency: &'a DependencyText<'_>) -> (&'a str, &'static str, &'a str) {
+    let comparison = dependency.flags.comparison().map_or("", |comparison| comparison.word());
+    (&dependency.name, comparison, &dependency.version)
 }
 
 /// Filters the requirements of a header: without `rpmlib(...)`, without primary files of the package's own, without
 /// what it provides in the same words, without repetitions of the last one of the same name; of all `libc.so.6`
-/// versions only the highest, at the end. Returns requirements, and those that are weak in the old style.
+/// versions only the highest, at the end. Returns requirements, and those that are weak in the old style, all as
+/// metadata have them.
 pub(crate) fn filter(
-    requires: Vec<Dependency>,
-    provides: &[Dependency],
-    files: &[FileEntry],
+    requires: &[DependencyText<'_>],
+    provides: &[DependencyText<'_>],
+    files: &[File],
 ) -> (Vec<Dependency>, Vec<Dependency>) {
-    let own_files: HashSet<&str> = files.iter().map(|f| f.path.as_str()).filter(|p| is_primary_path(p)).collect();
-    let provided: HashSet<Spelling> = provides.iter().map(spelling).collect();
-    let mut last_seen: HashMap<String, (Spelling, bool)> = HashMap::new();
+    let own_files = own_files(requires, files);
+    let mut provided: Vec<_> = provides.iter().map(spelling).collect();
+    provided.sort_unstable();
+    let mut last_seen: HashMap<&str, &DependencyText<'_>> = HashMap::with_capacity(requires.len());
     let (mut kept, mut weak) = (Vec::with_capacity(requires.len()), Vec::new());
-    let mut libc: Option<Dependency> = None;
+    let mut libc: Option<&DependencyText<'_>> = None;
     for dependency in requires {
-        let name = dependency.name.as_str();
-        if name.starts_with("rpmlib(") || name.starts_with('/') && own_files.contains(name) {
+        let name = dependency.name.as_ref();
+        if name.starts_with("rpmlib(") || name.starts_with('/') && own_files.binary_search(&name).is_ok() {
             continue;
         }
-        let key = (spelling(&dependency), dependency.flags.pre());
-        if provided.contains(&key.0) || last_seen.get(name) == Some(&key) {
+        if provided.binary_search(&spelling(dependency)).is_ok() {
+            continue;
+        }
+        let repeats = |last: &&DependencyText<'_>| {
+            spelling(last) == spelling(dependency) && last.flags.pre() == dependency.flags.pre()
+        };
+        if last_seen.get(name).is_some_and(repeats) {
             continue;
         }
         if dependency.flags.missing_ok() {
-            weak.push(dependency);
+            weak.extend(dependency.clone().parse().and_then(as_written));
         } else if name.starts_with("libc.so.6") {
-            match &libc {
-                Some(highest) if !is_higher_libc(&highest.name, name) => {}
-                _ => libc = Some(dependency),
+            if libc.is_none_or(|highest| is_higher_libc(&highest.name, name)) {
+                libc = Some(dependency);
             }
-        } else {
-            last_seen.insert(name.to_owned(), key);
-            kept.push(dependency);
+        } else if let Some(requirement) = dependency.clone().parse() {
+            last_seen.insert(name, dependency);
+            kept.extend(requirement_as_written(requirement));
         }
     }
-    kept.extend(libc);
+    kept.extend(libc.and_then(|libc| requirement_as_written(libc.clone().parse()?)));
     (kept, weak)
+}
+
+/// A requirement also says whether it is needed before the installation.
+fn requirement_as_written(requirement: Dependency) -> Option<Dependency> {
+    let pre = requirement.flags.pre();
+    let mut written = as_written(requirement)?;
+    if pre {
+        written.flags = written.flags.with_pre();
+    }
+    Some(written)
+}
+
+/// The required primary files that the package has itself, sorted. Most packages require few files, so these are looked
+/// for among their own, and not the other way round.
+fn own_files<'a>(requires: &'a [DependencyText<'_>], files: &[File]) -> Vec<&'a str> {
+    let names = requires.iter().map(|requirement| requirement.name.as_ref());
+    let mut wanted: Vec<&str> = names.filter(|name| name.starts_with('/') && is_primary_path(name)).collect();
+    if wanted.is_empty() {
+        return wanted;
+    }
+    wanted.sort_unstable();
+    wanted.dedup();
+    let mut own: Vec<&str> = Vec::new();
+    for file in files {
+        if let Ok(found) = wanted.binary_search(&file.path.as_str()) {
+            own.extend(wanted.get(found));
+        }
+    }
+    own.sort_unstable();
+    own
 }
 
 /// Whether the second of two `libc.so.6(GLIBC_2.34)(64bit)` names a higher version than the first.
@@ -81,25 +116,31 @@ fn is_higher_libc(first: &str, second: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn list(texts: &[&str]) -> Vec<Dependency> {
-        texts.iter().map(|t| t.parse().unwrap()).collect()
+    fn list<'a>(texts: &[&'a str]) -> Vec<DependencyText<'a>> {
+        let text = |text: &'a str| {
+            let (name, version) =
+                text.rsplit_once(' ').map_or((text, ""), |(rest, v)| (rest.split(' ').next().unwrap(), v));
+            let flags = text.parse::<Dependency>().unwrap().flags;
+            DependencyText { name: name.into(), flags, version: version.into() }
+        };
+        texts.iter().copied().map(text).collect()
     }
 
     fn filtered(requires: &[&str], provides: &[&str], files: &[&str]) -> Vec<String> {
-        let files: Vec<_> = files.iter().map(|p| FileEntry { path: (*p).to_owned(), ..FileEntry::default() }).collect();
-        filter(list(requires), &list(provides), &files).0.iter().map(ToString::to_string).collect()
+        let files: Vec<_> = files.iter().map(|p| File { path: (*p).to_owned(), ..File::default() }).collect();
+        filter(&list(requires), &list(provides), &files).0.iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn rpmlib_own_provides_and_own_primary_files_are_left_out() {
         let requires = ["rpmlib(X) <= 4", "me = 1-1", "me = 2", "/usr/bin/me", "/usr/share/me", "/bin/sh"];
         let kept = filtered(&requires, &["me = 1-1"], &["/usr/bin/me", "/usr/share/me"]);
-        assert_eq!(kept, ["me = 2", "/usr/share/me", "/bin/sh"]);
+        assert_eq!(kept, ["me = 0:2", "/usr/share/me", "/bin/sh"]);
     }
 
     #[test]
     fn only_the_last_seen_of_a_name_counts_as_repetition() {
-        assert_eq!(filtered(&["a = 1", "a = 1", "a = 2", "a = 1"], &[], &[]), ["a = 1", "a = 2", "a = 1"]);
+        assert_eq!(filtered(&["a = 1", "a = 1", "a = 2", "a = 1"], &[], &[]), ["a = 0:1", "a = 0:2", "a = 0:1"]);
     }
 
     #[test]
@@ -112,7 +153,7 @@ mod tests {
     fn a_missing_ok_requirement_is_weak() {
         let mut requires = list(&["a"]);
         requires[0].flags = copr_rpm::DependencyFlags::new(1 << 19);
-        let (kept, weak) = filter(requires, &[], &[]);
+        let (kept, weak) = filter(&requires, &[], &[]);
         assert!(kept.is_empty());
         assert_eq!(weak.len(), 1);
     }

@@ -4,8 +4,9 @@
 #[path = "../../rpm/tests/small_rpm/mod.rs"]
 mod small_rpm;
 
-use copr_repodata::{FileKind, Fragments, Record, RecordOptions, read};
-use small_rpm::{Value, archive, entries, rpm, text, texts};
+use copr_repodata::{Checksum, ChecksumKind, FileKind, Fragments, Record, RecordOptions, read};
+use small_rpm::{Value, archive, entries, odd, rpm, text, texts};
+use std::io::Write;
 use std::path::Path;
 
 fn record_of(bytes: &[u8]) -> Result<Record, copr_repodata::Error> {
@@ -154,4 +155,113 @@ fn a_package_cut_at_any_byte_has_no_record() {
 fn a_missing_file_is_named() {
     let error = Record::from_file(Path::new("/nonexistent/x.rpm"), "x.rpm", &RecordOptions::default()).unwrap_err();
     assert!(error.to_string().contains("/nonexistent/x.rpm"), "{error}");
+}
+
+#[test]
+fn odd_packages_have_records_that_survive_writing_and_reading() {
+    for (name, bytes) in odd::packages() {
+        let record = record_of(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        if name != "control-characters" {
+            assert_eq!(again(&record), record, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_package_of_format_3_provides_itself_though_it_does_not_say_so() {
+    let (_, bytes) = odd::packages().into_iter().find(|(name, _)| name == "format-3").unwrap();
+    let record = record_of(&bytes).unwrap();
+    assert_eq!(record.provides.iter().map(ToString::to_string).collect::<Vec<_>>(), ["format-3 = 1:1.0-2"]);
+    // It requires a primary file that is its own, listed by whole path.
+    assert_eq!(record.requires.iter().map(ToString::to_string).collect::<Vec<_>>(), ["/bin/sh"]);
+}
+
+#[test]
+fn digests_of_files_are_kept_only_where_asked_for_and_their_kind_is_told() {
+    let kinds = [
+        (None, Some(ChecksumKind::Md5)),
+        (Some(1), Some(ChecksumKind::Md5)),
+        (Some(2), Some(ChecksumKind::Sha1)),
+        (Some(8), Some(ChecksumKind::Sha256)),
+        (Some(9), Some(ChecksumKind::Sha384)),
+        (Some(10), Some(ChecksumKind::Sha512)),
+        (Some(11), Some(ChecksumKind::Sha224)),
+        (Some(6), None),
+    ];
+    for (number, kind) in kinds {
+        let mut changes = vec![(1035, texts(&["", "0af1"]))];
+        changes.extend(number.map(|number| (5011, Value::U32(vec![number]))));
+        let bytes = with(&changes);
+        let package = copr_rpm::Package::read(&*bytes).unwrap();
+        let options = RecordOptions { file_digests: true, ..RecordOptions::default() };
+        let record = Record::from_package(&package, &options).unwrap();
+        assert_eq!(record.file_digest, kind, "{number:?}");
+        let digests: Vec<_> = record.files.iter().map(|f| f.digest.as_deref()).collect();
+        assert_eq!(digests, [None, Some("0af1")], "a directory has none");
+        let record = Record::from_package(&package, &RecordOptions::default()).unwrap();
+        assert!(record.file_digest.is_none() && record.files.iter().all(|f| f.digest.is_none()));
+    }
+}
+
+#[test]
+fn a_checksum_that_is_known_is_taken_and_all_else_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("greet.rpm");
+    // A header over several reads, and a payload over several more.
+    let long = "x".repeat(300_000);
+    let mut all = entries();
+    all.push((1016, text(&long)));
+    fs_err::write(&path, rpm(&all, &vec![7; 1_000_000])).unwrap();
+    let options = RecordOptions::default();
+    let whole = Record::from_file(&path, "greet.rpm", &options).unwrap();
+    let bytes = fs_err::read(&path).unwrap();
+    assert_eq!(Checksum::of(ChecksumKind::Sha256, &*bytes).unwrap(), (whole.checksum.clone(), whole.size_package));
+    let unknown = Record::from_file_trusting(&path, "greet.rpm", &options, |_| None).unwrap();
+    assert_eq!(unknown, whole);
+    let known = Checksum::new(ChecksumKind::Sha256, &"5".repeat(64)).unwrap();
+    let trusting = Record::from_file_trusting(&path, "greet.rpm", &options, |package| {
+        assert_eq!(package.nevra().unwrap(), whole.nevra);
+        Some(known.clone())
+    });
+    assert_eq!(trusting.unwrap(), Record { checksum: known, ..whole });
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_read_has_no_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("greet.rpm");
+    let options = RecordOptions::default();
+    let known = Checksum::new(ChecksumKind::Sha256, &"5".repeat(64)).unwrap();
+    for known in [None, Some(known)] {
+        fs_err::write(&path, with(&[])).unwrap();
+        let result = Record::from_file_trusting(&path, "greet.rpm", &options, |_| {
+            std::fs::File::options().append(true).open(&path).unwrap().write_all(b"more").unwrap();
+            known.clone()
+        });
+        let error = result.unwrap_err().to_string();
+        assert!(error.contains("greet.rpm: it changed while it was read"), "{error}");
+        // Of the same size, but of another time.
+        let result = Record::from_file_trusting(&path, "greet.rpm", &options, |_| {
+            let file = std::fs::File::options().write(true).open(&path).unwrap();
+            file.set_modified(std::time::UNIX_EPOCH).unwrap();
+            known.clone()
+        });
+        assert!(result.unwrap_err().to_string().contains("changed"));
+    }
+}
+
+#[test]
+fn a_file_that_is_shorter_than_its_package_says_is_truncated_also_where_its_checksum_is_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("greet.rpm");
+    let bytes = with(&[]);
+    fs_err::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    let known = Checksum::new(ChecksumKind::Sha256, &"5".repeat(64)).unwrap();
+    for known in [None, Some(known)] {
+        let result = Record::from_file_trusting(&path, "greet.rpm", &RecordOptions::default(), |_| known.clone());
+        let error = result.unwrap_err().to_string();
+        let expected =
+            format!("greet.rpm: the file is truncated: it ends inside the payload at byte {}", bytes.len() - 1);
+        assert!(error.ends_with(&expected), "{error}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Changes as a package tells them.
 
+use crate::text::text;
 use crate::{Header, tag};
 
 /// One entry of a package's change log.
@@ -13,15 +14,18 @@ pub struct Changelog {
     pub text: String,
 }
 
-/// The entries in the order of the header: newest first. The shortest of the three parallel arrays decides how many.
-pub(crate) fn changelogs(header: &Header) -> Vec<Changelog> {
-    let times = header.u64s(tag::CHANGELOGTIME).unwrap_or_default();
-    let authors = header.strings(tag::CHANGELOGNAME).unwrap_or_default();
-    let texts = header.strings(tag::CHANGELOGTEXT).unwrap_or_default();
+/// The newest entries, at most `limit`, in the order of the header: newest first. The shortest of the three parallel
+/// arrays decides how many there are.
+pub(crate) fn changelogs(header: &Header, limit: usize) -> Vec<Changelog> {
+    let times = header.numbers(tag::CHANGELOGTIME).unwrap_or_default();
+    let authors = header.texts(tag::CHANGELOGNAME).unwrap_or_default();
+    let texts = header.texts(tag::CHANGELOGTEXT).unwrap_or_default();
+    let owned = |bytes| text(bytes).into_owned();
     times
-        .into_iter()
+        .iter()
         .zip(authors)
         .zip(texts)
-        .map(|((time, author), text)| Changelog { time, author: author.into_owned(), text: text.into_owned() })
+        .take(limit)
+        .map(|((time, author), text)| Changelog { time, author: owned(author), text: owned(text) })
         .collect()
 }

@@ -1,9 +1,12 @@
 //! What a package requires, provides, conflicts with, ...: a name with an optional range of versions.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{Evr, ParseError, Tag, evr::vercmp, tag};
+use crate::header::{Header, Numbers, Texts};
+use crate::text::text;
+use crate::{Error, Evr, ParseError, Tag, evr::vercmp, tag};
 
 /// The lists of dependencies that a header has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -216,6 +219,108 @@ impl Dependency {
             std::cmp::Ordering::Greater => a & less != 0 || b & greater != 0,
             std::cmp::Ordering::Equal => a & b & (less | greater | equal) != 0,
         }
+    }
+}
+
+/// One dependency as the header spells it, without a copy where that is possible.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DependencyText<'a> {
+    /// The capability.
+    pub name: Cow<'a, str>,
+    /// Comparison and kind.
+    pub flags: DependencyFlags,
+    /// `[epoch:]version[-release]`; empty where none is written.
+    pub version: Cow<'a, str>,
+}
+
+impl DependencyText<'_> {
+    /// The dependency, its version taken apart as `createrepo_c` does: the epoch ends at the first `:`, the release
+    /// starts after the first `-` behind it, and what is left between may be empty. `None` if the epoch is no number
+    /// (or over 4294967295, rpm's limit).
+    pub fn parse(self) -> Option<Dependency> {
+        let evr = match self.version.as_ref() {
+            "" => None,
+            text => Some(Evr::of_header(text)?),
+        };
+        Some(Dependency { name: self.name.into_owned(), flags: self.flags, evr })
+    }
+}
+
+/// One list of dependencies in the order of the header: see [`crate::Package::dependency_texts`].
+#[derive(Debug, Clone, Default)]
+pub struct DependencyTexts<'a> {
+    names: Texts<'a>,
+    flags: Option<Numbers<'a>>,
+    versions: Option<Texts<'a>>,
+    next: usize,
+    /// Where the names are in the file, for errors.
+    offset: Option<u64>,
+}
+
+/// Dependencies of one kind that a package may have. They take some fifteen times the room that they have in the
+/// header; the largest lists of real packages have some thousands.
+const MAX_DEPENDENCIES: usize = 1 << 20;
+
+impl<'a> DependencyTexts<'a> {
+    /// # Errors
+    /// The parallel arrays are malformed or of different lengths.
+    pub(crate) fn new(header: &'a Header, [names, flags, versions]: [Tag; 3]) -> Result<Self, Error> {
+        if !header.contains(names) {
+            return Ok(Self::default());
+        }
+        let offset = header.offset(names);
+        let damaged =
+            || Error::damaged("header", offset, format!("its dependencies (entry {}) are malformed", names.0));
+        let names = header.texts(names).ok_or_else(damaged)?;
+        let count = names.claimed();
+        // Packages of the nineties have names alone.
+        let flags = match header.contains(flags) {
+            true => Some(header.numbers(flags).filter(|f| f.len() == count).ok_or_else(damaged)?),
+            false => None,
+        };
+        let versions = match header.contains(versions) {
+            true => Some(header.texts(versions).filter(|v| v.claimed() == count).ok_or_else(damaged)?),
+            false => None,
+        };
+        if count > MAX_DEPENDENCIES {
+            let reason = format!("it has {count} dependencies of one kind, the limit is {MAX_DEPENDENCIES}");
+            return Err(Error::damaged("header", offset, reason));
+        }
+        Ok(Self { names, flags, versions, next: 0, offset })
+    }
+
+    /// How many are still to come.
+    pub fn left(&self) -> usize {
+        self.names.claimed()
+    }
+
+    fn dependency(&mut self) -> Option<DependencyText<'a>> {
+        let name = text(self.names.next()?);
+        let flags = match &self.flags {
+            Some(flags) => u32::try_from(flags.get(self.next)?).ok()?,
+            None => 0,
+        };
+        let version = match &mut self.versions {
+            Some(versions) => text(versions.next()?),
+            None => Cow::Borrowed(""),
+        };
+        self.next = self.next.saturating_add(1);
+        Some(DependencyText { name, flags: DependencyFlags::new(flags), version })
+    }
+}
+
+impl<'a> Iterator for DependencyTexts<'a> {
+    type Item = Result<DependencyText<'a>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.left() == 0 {
+            return None;
+        }
+        let dependency = self.dependency();
+        if dependency.is_none() {
+            self.names = Texts::default();
+        }
+        Some(dependency.ok_or_else(|| Error::damaged("header", self.offset, "its dependencies end too early")))
     }
 }
 

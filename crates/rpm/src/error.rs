@@ -14,28 +14,34 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
-    /// The bytes ended, or could not be read, inside the named part.
-    #[error("cannot read the {part}: {source}")]
+    /// The bytes of the named part could not be read.
+    #[error("cannot read the {part}{}: {source}", at(*offset))]
     Read {
         /// "lead", "signature", "header" or "payload".
         part: &'static str,
+        /// Byte of the file that was wanted, where it is known.
+        offset: Option<u64>,
         /// What the reader said.
         source: io::Error,
     },
     /// The file ends before the named part does.
-    #[error("the file is truncated: it ends inside the {part}")]
+    #[error("the file is truncated: it ends inside the {part}{}", at(*offset))]
     Truncated {
         /// "lead", "signature", "header" or "payload".
         part: &'static str,
+        /// Bytes that the file has, where it is known.
+        offset: Option<u64>,
     },
     /// The first bytes are not those of an RPM.
     #[error("this is not an RPM package (it does not start with the RPM magic number)")]
     NotRpm,
     /// A part of the file is malformed or over a limit.
-    #[error("the {part} is damaged: {reason}")]
+    #[error("the {part} is damaged{}: {reason}", at(*offset))]
     Damaged {
         /// "lead", "signature", "header" or "payload".
         part: &'static str,
+        /// Byte of the file where the damage is. `None` inside a payload, whose bytes are those of a compressed stream.
+        offset: Option<u64>,
         /// What is wrong, for people.
         reason: String,
     },
@@ -44,16 +50,22 @@ pub enum Error {
     MissingTag(&'static str),
 }
 
+/// ` at byte 4312`, or nothing.
+fn at(offset: Option<u64>) -> String {
+    offset.map(|offset| format!(" at byte {offset}")).unwrap_or_default()
+}
+
 impl Error {
-    pub(crate) fn damaged(part: &'static str, reason: impl Into<String>) -> Self {
-        Self::Damaged { part, reason: reason.into() }
+    pub(crate) fn damaged(part: &'static str, offset: impl Into<Option<u64>>, reason: impl Into<String>) -> Self {
+        Self::Damaged { part, offset: offset.into(), reason: reason.into() }
     }
 
-    pub(crate) fn reading(part: &'static str, source: io::Error) -> Self {
+    pub(crate) fn reading(part: &'static str, offset: impl Into<Option<u64>>, source: io::Error) -> Self {
+        let offset = offset.into();
         if source.kind() == io::ErrorKind::UnexpectedEof {
-            Self::Truncated { part }
+            Self::Truncated { part, offset }
         } else {
-            Self::Read { part, source }
+            Self::Read { part, offset, source }
         }
     }
 }

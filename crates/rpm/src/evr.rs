@@ -82,6 +82,22 @@ impl Evr {
     pub fn epoch_or_zero(&self) -> u32 {
         self.epoch.unwrap_or(0)
     }
+
+    /// As the parser below, but the version may be empty (`1:`, `-2`): dependencies of real headers have such.
+    pub(crate) fn of_header(text: &str) -> Option<Self> {
+        let (epoch, rest) = match text.split_once(':') {
+            None => (None, text),
+            Some(("", rest)) => (None, rest),
+            Some((epoch, rest)) => {
+                (Some(epoch).filter(|e| e.bytes().all(|c| c.is_ascii_digit()))?.parse().ok().map(Some)?, rest)
+            }
+        };
+        let (version, release) = match rest.split_once('-') {
+            None => (rest, None),
+            Some((version, release)) => (version, Some(release).filter(|r| !r.is_empty())),
+        };
+        Some(Self { epoch, version: version.to_owned(), release: release.map(str::to_owned) })
+    }
 }
 
 impl Ord for Evr {
@@ -114,23 +130,13 @@ impl FromStr for Evr {
 
     /// Reads `[epoch:]version[-release]`. The release starts after the first `-`.
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let fail = |reason| ParseError::new("version", text, reason);
-        let (epoch, rest) = match text.split_once(':') {
-            None => (None, text),
-            Some(("", rest)) => (None, rest),
-            Some((epoch, rest)) if epoch.bytes().all(|c| c.is_ascii_digit()) => {
-                (Some(epoch.parse().map_err(|_| fail("the epoch is over 4294967295"))?), rest)
-            }
-            Some(_) => return Err(fail("the epoch before `:` must be a decimal number")),
-        };
-        let (version, release) = match rest.split_once('-') {
-            None => (rest, None),
-            Some((version, release)) => (version, Some(release).filter(|r| !r.is_empty())),
-        };
-        if version.is_empty() {
-            return Err(fail("the version is empty"));
+        let evr = Self::of_header(text).ok_or_else(|| {
+            ParseError::new("version", text, "the epoch before `:` must be a decimal number of at most 4294967295")
+        })?;
+        if evr.version.is_empty() {
+            return Err(ParseError::new("version", text, "the version is empty"));
         }
-        Ok(Self { epoch, version: version.to_owned(), release: release.map(str::to_owned) })
+        Ok(evr)
     }
 }
 

@@ -1,6 +1,15 @@
 //! Files as a package's header lists them.
 
-use crate::{Error, Header, Tag, tag};
+use crate::header::{Header, Numbers, Texts};
+use crate::text::{owned_text, text};
+use crate::{Error, Tag, tag};
+
+/// `S_IFMT`: the bits of a mode that tell what kind of file it is.
+const TYPE: u16 = 0o170_000;
+const DIRECTORY: u16 = 0o040_000;
+const REGULAR: u16 = 0o100_000;
+/// `RPMFILE_GHOST`.
+const GHOST: u32 = 1 << 6;
 
 /// One file of a package.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -34,17 +43,146 @@ pub struct FileEntry {
 impl FileEntry {
     /// `%ghost`: owned, but not in the payload.
     pub fn is_ghost(&self) -> bool {
-        self.flags & 1 << 6 != 0
+        self.flags & GHOST != 0
     }
 
     /// Whether it is a directory.
     pub fn is_dir(&self) -> bool {
-        self.mode & 0o170_000 == 0o040_000
+        self.mode & TYPE == DIRECTORY
     }
 
     /// Whether it is a regular file.
     pub fn is_regular(&self) -> bool {
-        self.mode & 0o170_000 == 0o100_000
+        self.mode & TYPE == REGULAR
+    }
+}
+
+/// What a list of files needs to know of one, without a copy of anything: see [`crate::Package::listed_files`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListedFile<'a> {
+    /// Directory, with a slash at its end; empty in source packages and where names are whole paths.
+    pub dir: &'a [u8],
+    /// Name inside the directory.
+    pub name: &'a [u8],
+    /// Type and permissions, as `st_mode`.
+    pub mode: u16,
+    /// rpm's file flags; see [`ListedFile::is_ghost`].
+    pub flags: u32,
+    /// Digest, hexadecimal; empty for what is no regular file.
+    pub digest: &'a [u8],
+}
+
+impl ListedFile<'_> {
+    /// The whole path. If it is not UTF-8, it is read as Latin-1, as [`Header::str`] does.
+    pub fn path(&self) -> String {
+        let mut path = Vec::with_capacity(self.dir.len().saturating_add(self.name.len()));
+        path.extend_from_slice(self.dir);
+        path.extend_from_slice(self.name);
+        owned_text(path)
+    }
+
+    /// `%ghost`: owned, but not in the payload.
+    pub fn is_ghost(&self) -> bool {
+        self.flags & GHOST != 0
+    }
+
+    /// Whether it is a directory.
+    pub fn is_dir(&self) -> bool {
+        self.mode & TYPE == DIRECTORY
+    }
+}
+
+/// The files of a package in the order of the header, each made when it is asked for. It ends after an error.
+#[derive(Debug, Clone)]
+pub struct ListedFiles<'a> {
+    header: &'a Header,
+    names: Texts<'a>,
+    /// Directories and every file's index into them; `None` where the names are whole paths.
+    dirs: Option<(Vec<&'a [u8]>, Numbers<'a>)>,
+    modes: Numbers<'a>,
+    flags: Numbers<'a>,
+    digests: Option<Texts<'a>>,
+    next: usize,
+    count: usize,
+    /// Bytes of the paths so far.
+    bytes: usize,
+}
+
+impl<'a> ListedFiles<'a> {
+    /// # Errors
+    /// The arrays of the header do not fit together.
+    pub(crate) fn new(header: &'a Header) -> Result<Self, Error> {
+        let old_style = !header.contains(tag::BASENAMES);
+        let name_tag = if old_style { tag::OLDFILENAMES } else { tag::BASENAMES };
+        let names = texts(header, name_tag, "file names", usize::MAX)?;
+        let count = names.as_ref().map_or(0, Texts::claimed);
+        let dirs = if old_style || count == 0 {
+            None
+        } else {
+            let indexes = numbers(header, tag::DIRINDEXES, "directory indexes", count)?;
+            let dirs = texts(header, tag::DIRNAMES, "directory names", usize::MAX)?;
+            Some((dirs.map(Iterator::collect).unwrap_or_default(), indexes))
+        };
+        Ok(Self {
+            header,
+            names: names.unwrap_or_default(),
+            dirs,
+            modes: numbers(header, tag::FILEMODES, "file modes", count)?,
+            flags: numbers(header, tag::FILEFLAGS, "file flags", count)?,
+            digests: texts(header, tag::FILEDIGESTS, "file digests", count)?,
+            next: 0,
+            count,
+            bytes: 0,
+        })
+    }
+
+    /// How many files are still to come.
+    pub fn left(&self) -> usize {
+        self.count.saturating_sub(self.next)
+    }
+
+    fn file(&mut self) -> Result<ListedFile<'a>, Error> {
+        let (header, n) = (self.header, self.next);
+        let name = self.names.next().ok_or_else(|| malformed(header, tag::BASENAMES, "file names"))?;
+        let dir = match &self.dirs {
+            None => &[],
+            Some((dirs, indexes)) => {
+                let index = indexes.get(n).and_then(|index| usize::try_from(index).ok());
+                *index.and_then(|index| dirs.get(index)).ok_or_else(|| {
+                    let reason = "a file's directory index points to no directory";
+                    Error::damaged("header", header.offset(tag::DIRINDEXES), reason)
+                })?
+            }
+        };
+        self.bytes = self.bytes.saturating_add(dir.len()).saturating_add(name.len());
+        if self.bytes > MAX_PATHS {
+            let reason = format!("its file paths are over {MAX_PATHS} bytes");
+            return Err(Error::damaged("header", header.offset(tag::DIRINDEXES), reason));
+        }
+        let digest = match &mut self.digests {
+            None => &[],
+            Some(digests) => digests.next().ok_or_else(|| malformed(header, tag::FILEDIGESTS, "file digests"))?,
+        };
+        Ok(ListedFile {
+            dir,
+            name,
+            mode: u16::try_from(self.modes.get(n).unwrap_or(0) & 0xFFFF).unwrap_or(0),
+            flags: low32(self.flags.get(n)),
+            digest,
+        })
+    }
+}
+
+impl<'a> Iterator for ListedFiles<'a> {
+    type Item = Result<ListedFile<'a>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.left() == 0 {
+            return None;
+        }
+        let file = self.file();
+        self.next = if file.is_ok() { self.next.saturating_add(1) } else { self.count };
+        Some(file)
     }
 }
 
@@ -53,99 +191,76 @@ impl FileEntry {
 /// # Errors
 /// The arrays of the header do not fit together.
 pub(crate) fn files(header: &Header) -> Result<Vec<FileEntry>, Error> {
-    let paths = paths(header)?;
-    let count = paths.len();
-    if count == 0 {
-        return Ok(Vec::new());
-    }
-    let modes = numbers(header, tag::FILEMODES, "file modes", count)?;
-    let flags = numbers(header, tag::FILEFLAGS, "file flags", count)?;
-    let sizes = match header.contains(tag::LONGFILESIZES) {
-        true => numbers(header, tag::LONGFILESIZES, "file sizes", count)?,
-        false => numbers(header, tag::FILESIZES, "file sizes", count)?,
-    };
+    let listed = ListedFiles::new(header)?;
+    let count = listed.left();
+    let sizes = if header.contains(tag::LONGFILESIZES) { tag::LONGFILESIZES } else { tag::FILESIZES };
+    let sizes = numbers(header, sizes, "file sizes", count)?;
     let mtimes = numbers(header, tag::FILEMTIMES, "file times", count)?;
     let rdevs = numbers(header, tag::FILERDEVS, "device numbers", count)?;
     let inodes = numbers(header, tag::FILEINODES, "inode numbers", count)?;
     let devices = numbers(header, tag::FILEDEVICES, "file devices", count)?;
-    let mut digests = texts(header, tag::FILEDIGESTS, "file digests", count)?;
     let mut users = texts(header, tag::FILEUSERNAME, "file owners", count)?;
     let mut groups = texts(header, tag::FILEGROUPNAME, "file groups", count)?;
     let mut links = texts(header, tag::FILELINKTOS, "link targets", count)?;
-    let at = |values: &[u64], n: usize| values.get(n).copied().unwrap_or(0);
-    let low32 = |n: u64| u32::try_from(n & 0xFFFF_FFFF).unwrap_or(0);
-    let mut entries = Vec::with_capacity(count);
-    for (n, path) in paths.into_iter().enumerate() {
-        let take = |values: &mut Vec<String>| values.get_mut(n).map(std::mem::take).unwrap_or_default();
+    let next = |list: &mut Option<Texts<'_>>, tag, what| match list {
+        None => Ok(String::new()),
+        Some(texts) => texts.next().map(|t| text(t).into_owned()).ok_or_else(|| malformed(header, tag, what)),
+    };
+    let mut entries = Vec::new();
+    for (n, file) in listed.enumerate() {
+        let file = file?;
         entries.push(FileEntry {
-            path,
-            mode: u16::try_from(at(&modes, n) & 0xFFFF).unwrap_or(0),
-            flags: low32(at(&flags, n)),
-            digest: take(&mut digests),
-            size: at(&sizes, n),
-            mtime: low32(at(&mtimes, n)),
-            user: take(&mut users),
-            group: take(&mut groups),
-            link: take(&mut links),
-            rdev: low32(at(&rdevs, n)),
-            inode: at(&inodes, n),
-            device: at(&devices, n),
+            path: file.path(),
+            mode: file.mode,
+            flags: file.flags,
+            digest: text(file.digest).into_owned(),
+            size: sizes.get(n).unwrap_or(0),
+            mtime: low32(mtimes.get(n)),
+            user: next(&mut users, tag::FILEUSERNAME, "file owners")?,
+            group: next(&mut groups, tag::FILEGROUPNAME, "file groups")?,
+            link: next(&mut links, tag::FILELINKTOS, "link targets")?,
+            rdev: low32(rdevs.get(n)),
+            inode: inodes.get(n).unwrap_or(0),
+            device: devices.get(n).unwrap_or(0),
         });
     }
     Ok(entries)
-}
-
-/// Paths from directories and names, or from the list of packages before rpm 4.
-fn paths(header: &Header) -> Result<Vec<String>, Error> {
-    if !header.contains(tag::BASENAMES) {
-        return texts(header, tag::OLDFILENAMES, "file names", usize::MAX);
-    }
-    let names = text_values(header, tag::BASENAMES, "file names")?;
-    let dirs = text_values(header, tag::DIRNAMES, "directory names")?;
-    let indexes = numbers(header, tag::DIRINDEXES, "directory indexes", names.len())?;
-    let mut total = 0usize;
-    let mut paths = Vec::with_capacity(names.len());
-    for (name, index) in names.iter().zip(indexes) {
-        let dir = usize::try_from(index).ok().and_then(|i| dirs.get(i));
-        let dir = dir.ok_or_else(|| Error::damaged("header", "a file's directory index points to no directory"))?;
-        total = total.saturating_add(dir.len()).saturating_add(name.len());
-        if total > MAX_PATHS {
-            return Err(Error::damaged("header", format!("its file paths are over {MAX_PATHS} bytes")));
-        }
-        paths.push(format!("{dir}{name}"));
-    }
-    Ok(paths)
 }
 
 /// Bytes that all paths of a package together may have: a few directories repeated for millions of names would
 /// otherwise grow a small header without bound.
 const MAX_PATHS: usize = 1 << 30;
 
-fn text_values(header: &Header, tag: Tag, what: &str) -> Result<Vec<String>, Error> {
-    if !header.contains(tag) {
-        return Ok(Vec::new());
-    }
-    let values = header.strings(tag).ok_or_else(|| Error::damaged("header", format!("its {what} are malformed")))?;
-    Ok(values.into_iter().map(std::borrow::Cow::into_owned).collect())
+fn low32(number: Option<u64>) -> u32 {
+    u32::try_from(number.unwrap_or(0) & 0xFFFF_FFFF).unwrap_or(0)
+}
+
+fn malformed(header: &Header, tag: Tag, what: &str) -> Error {
+    Error::damaged("header", header.offset(tag), format!("its {what} are malformed"))
 }
 
 /// A list parallel to the files: absent, or of the right length (`usize::MAX`: any).
-fn texts(header: &Header, tag: Tag, what: &str, count: usize) -> Result<Vec<String>, Error> {
-    let values = text_values(header, tag, what)?;
-    check_count(values.len(), count, what).map(|()| values)
-}
-
-fn numbers(header: &Header, tag: Tag, what: &str, count: usize) -> Result<Vec<u64>, Error> {
+fn texts<'a>(header: &'a Header, tag: Tag, what: &str, count: usize) -> Result<Option<Texts<'a>>, Error> {
     if !header.contains(tag) {
-        return Ok(Vec::new());
+        return Ok(None);
     }
-    let values = header.u64s(tag).ok_or_else(|| Error::damaged("header", format!("its {what} are malformed")))?;
-    check_count(values.len(), count, what).map(|()| values)
+    let values = header.texts(tag).ok_or_else(|| malformed(header, tag, what))?;
+    check_count(header, tag, values.claimed(), count, what)?;
+    // An empty list says as much as none.
+    Ok(Some(values).filter(|values| values.claimed() > 0))
 }
 
-fn check_count(got: usize, expected: usize, what: &str) -> Result<(), Error> {
+fn numbers<'a>(header: &'a Header, tag: Tag, what: &str, count: usize) -> Result<Numbers<'a>, Error> {
+    if !header.contains(tag) {
+        return Ok(Numbers::default());
+    }
+    let values = header.numbers(tag).ok_or_else(|| malformed(header, tag, what))?;
+    check_count(header, tag, values.len(), count, what).map(|()| values)
+}
+
+fn check_count(header: &Header, tag: Tag, got: usize, expected: usize, what: &str) -> Result<(), Error> {
     if got == 0 || expected == usize::MAX || got == expected {
         return Ok(());
     }
-    Err(Error::damaged("header", format!("it has {expected} files but {got} {what}")))
+    Err(Error::damaged("header", header.offset(tag), format!("it has {expected} files but {got} {what}")))
 }

@@ -1,8 +1,11 @@
 //! The tagged store that the signature and the header of a package both are.
 
 use std::borrow::Cow;
-use std::io::{self, Read};
+use std::io::BufRead;
 
+use memchr::{Memchr, memchr, memchr_iter};
+
+use crate::source::Source;
 use crate::text::text;
 use crate::{Error, Tag};
 
@@ -11,9 +14,13 @@ const MAX_ENTRIES: u32 = 0xFFFF;
 /// Bytes of data that a header may have (rpm's own limit).
 const MAX_DATA: u32 = 256 << 20;
 /// Values that one entry may have; far above any package, far below what would exhaust memory.
-const MAX_VALUES: u32 = 16 << 20;
-/// What precedes the counts: magic number, version 1, four reserved bytes.
+const MAX_VALUES: u32 = 4 << 20;
+/// What precedes the counts: magic number, version 1; then four reserved bytes.
 const MAGIC: [u8; 4] = [0x8E, 0xAD, 0xE8, 0x01];
+/// Bytes before the index: magic number, version, reserved bytes, two counts.
+const INTRO_SIZE: u64 = 16;
+/// Bytes of one entry in the index.
+const ENTRY_SIZE: usize = 16;
 
 /// The type of an entry's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +32,28 @@ enum Kind {
     Int64,
     Bin,
     Text,
+}
+
+impl Kind {
+    /// Bytes of an integer.
+    fn width(self) -> Option<usize> {
+        match self {
+            Self::Int8 => Some(1),
+            Self::Int16 => Some(2),
+            Self::Int32 => Some(4),
+            Self::Int64 => Some(8),
+            Self::Null | Self::Bin | Self::Text => None,
+        }
+    }
+
+    /// Bytes that one value has at least.
+    fn least(self) -> u64 {
+        match self {
+            Self::Null => 0,
+            Self::Bin | Self::Text => 1,
+            _ => self.width().unwrap_or(0) as u64,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -42,37 +71,49 @@ pub struct Header {
     /// Sorted by tag; of equal tags the last one counts (rpm appends changed entries behind the sealed region).
     entries: Vec<Entry>,
     data: Vec<u8>,
+    /// Where `data` starts in the file.
+    data_offset: u64,
 }
 
 impl Header {
-    /// Reads one header, exactly to its end. `part` names it in errors. Returns it with the number of bytes read.
+    /// Reads one header, exactly to its end. `part` names it in errors.
     ///
     /// # Errors
-    /// Truncated, wrong magic, more than 65535 entries or 256 MiB of data, an entry outside the data.
-    pub(crate) fn read(mut from: impl Read, part: &'static str) -> Result<(Self, u64), Error> {
-        let mut intro = [0u8; 16];
-        from.read_exact(&mut intro).map_err(|e| Error::reading(part, e))?;
-        let [m0, m1, m2, m3, _, _, _, _, e0, e1, e2, e3, d0, d1, d2, d3] = intro;
+    /// Truncated, wrong magic, more than 65535 entries or 256 MiB of data, entries outside the data or over each other.
+    pub(crate) fn read(from: &mut Source<impl BufRead>, part: &'static str) -> Result<Self, Error> {
+        let start = from.offset;
+        let [m0, m1, m2, m3, _, _, _, _, e0, e1, e2, e3, d0, d1, d2, d3] = from.array(part)?;
         if [m0, m1, m2, m3] != MAGIC {
-            return Err(Error::damaged(part, "it does not start with the header magic number"));
+            return Err(Error::damaged(part, start, "it does not start with the header magic number"));
         }
         let entry_count = u32::from_be_bytes([e0, e1, e2, e3]);
         let data_size = u32::from_be_bytes([d0, d1, d2, d3]);
         if entry_count > MAX_ENTRIES {
-            return Err(Error::damaged(part, format!("{entry_count} entries, the limit is {MAX_ENTRIES}")));
+            let reason = format!("{entry_count} entries, the limit is {MAX_ENTRIES}");
+            return Err(Error::damaged(part, start.saturating_add(8), reason));
         }
         if data_size > MAX_DATA {
-            return Err(Error::damaged(part, format!("{data_size} bytes of data, the limit is {MAX_DATA}")));
+            let reason = format!("{data_size} bytes of data, the limit is {MAX_DATA}");
+            return Err(Error::damaged(part, start.saturating_add(12), reason));
         }
-        let index = read_bounded(&mut from, u64::from(entry_count) * 16, part)?;
-        let data = read_bounded(&mut from, u64::from(data_size), part)?;
-        let mut entries = Vec::with_capacity(entry_count as usize);
-        for raw in index.chunks_exact(16) {
-            entries.push(entry(raw, data_size, part)?);
+        let index = from.bytes(u64::from(entry_count) * ENTRY_SIZE as u64, part)?;
+        let data_offset = from.offset;
+        let data = from.bytes(u64::from(data_size), part)?;
+        let mut entries = Vec::with_capacity(index.len() / ENTRY_SIZE);
+        let (mut at, mut total) = (start.saturating_add(INTRO_SIZE), 0u64);
+        for raw in index.chunks_exact(ENTRY_SIZE) {
+            let entry = entry(raw, data_size).map_err(|reason| Error::damaged(part, at, reason))?;
+            total = total.saturating_add(u64::from(entry.count) * entry.kind.least());
+            // rpm refuses overlapping values. Here it is enough that they are not more than there are bytes, so that
+            // a small header cannot stand for many large lists.
+            if total > u64::from(data_size) {
+                return Err(Error::damaged(part, at, format!("its entry {} overlaps others", entry.tag.0)));
+            }
+            entries.push(entry);
+            at = at.saturating_add(ENTRY_SIZE as u64);
         }
         entries.sort_by_key(|e| e.tag); // stable: file order stays among equal tags
-        let read = 16 + u64::from(entry_count) * 16 + u64::from(data_size);
-        Ok((Self { entries, data }, read))
+        Ok(Self { entries, data, data_offset })
     }
 
     fn find(&self, tag: Tag) -> Option<Entry> {
@@ -95,31 +136,36 @@ impl Header {
         self.entries.is_empty()
     }
 
+    /// Where in the file the first value of an entry stands.
+    pub fn offset(&self, tag: Tag) -> Option<u64> {
+        self.data_offset.checked_add(u64::from(self.find(tag)?.offset))
+    }
+
     /// The bytes from an entry's first value to the end of the data.
     fn tail(&self, entry: Entry) -> Option<&[u8]> {
         self.data.get(entry.offset as usize..)
     }
 
-    /// The values of a text entry (one for plain and translated text), without their NULs. `None` if absent, not
-    /// text, or not terminated inside the data.
-    pub fn byte_strings(&self, tag: Tag) -> Option<Vec<&[u8]>> {
+    /// The values of a text entry (one for plain text, one a language for translated text), one after another.
+    /// `None` if absent or not text. Fewer values than [`Texts::claimed`] come if one is not terminated inside the data.
+    pub fn texts(&self, tag: Tag) -> Option<Texts<'_>> {
         let entry = self.find(tag).filter(|e| e.kind == Kind::Text)?;
-        let mut rest = self.tail(entry)?;
-        let mut values = Vec::new();
-        for _ in 0..entry.count {
-            let end = rest.iter().position(|b| *b == 0)?;
-            let (value, tail) = rest.split_at(end);
-            values.push(value);
-            rest = tail.get(1..)?;
-        }
-        Some(values)
+        let data = self.tail(entry)?;
+        Some(Texts { data, nuls: memchr_iter(0, data), start: 0, left: entry.count })
+    }
+
+    /// The values of a text entry, without their NULs. `None` if absent, not text, or not terminated inside the data.
+    pub fn byte_strings(&self, tag: Tag) -> Option<Vec<&[u8]>> {
+        let texts = self.texts(tag)?;
+        let claimed = texts.claimed();
+        Some(texts.collect::<Vec<_>>()).filter(|values| values.len() == claimed)
     }
 
     /// The first value of a text entry as bytes.
     pub fn bytes(&self, tag: Tag) -> Option<&[u8]> {
         let entry = self.find(tag).filter(|e| e.kind == Kind::Text && e.count > 0)?;
         let rest = self.tail(entry)?;
-        rest.split_at_checked(rest.iter().position(|b| *b == 0)?).map(|(value, _)| value)
+        rest.split_at_checked(memchr(0, rest)?).map(|(value, _)| value)
     }
 
     /// The values of a binary entry.
@@ -139,70 +185,132 @@ impl Header {
         Some(self.byte_strings(tag)?.into_iter().map(text).collect())
     }
 
+    /// The values of an entry of 8, 16, 32 or 64 bit integers. `None` if absent or of another type.
+    pub fn numbers(&self, tag: Tag) -> Option<Numbers<'_>> {
+        let entry = self.find(tag)?;
+        let width = entry.kind.width()?;
+        let bytes = self.tail(entry)?.get(..(entry.count as usize).checked_mul(width)?)?;
+        Some(Numbers { bytes, width })
+    }
+
     /// The values of an entry of 8, 16, 32 or 64 bit integers, widened.
     pub fn u64s(&self, tag: Tag) -> Option<Vec<u64>> {
-        let entry = self.find(tag)?;
-        let width = width(entry.kind)?;
-        let bytes = self.tail(entry)?.get(..entry.count as usize * width)?;
-        Some(bytes.chunks_exact(width).map(|c| c.iter().fold(0, |n, b| n << 8 | u64::from(*b))).collect())
+        Some(self.numbers(tag)?.iter().collect())
     }
 
     /// The values of an entry of 8, 16 or 32 bit integers, widened. 64 bit integers do not fit and read as absent.
     pub fn u32s(&self, tag: Tag) -> Option<Vec<u32>> {
-        self.u64s(tag)?.into_iter().map(|n| u32::try_from(n).ok()).collect()
+        self.numbers(tag)?.iter().map(|n| u32::try_from(n).ok()).collect()
     }
 
     /// The first value of an integer entry.
     pub fn number(&self, tag: Tag) -> Option<u64> {
-        let entry = self.find(tag).filter(|e| e.count > 0)?;
-        let bytes = self.tail(entry)?.get(..width(entry.kind)?)?;
-        Some(bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b)))
+        self.numbers(tag)?.get(0)
     }
 }
 
-fn width(kind: Kind) -> Option<usize> {
-    match kind {
-        Kind::Int8 => Some(1),
-        Kind::Int16 => Some(2),
-        Kind::Int32 => Some(4),
-        Kind::Int64 => Some(8),
-        Kind::Null | Kind::Bin | Kind::Text => None,
+/// The values of a text entry, in order, without their NULs: see [`Header::texts`].
+#[derive(Debug, Clone)]
+pub struct Texts<'a> {
+    data: &'a [u8],
+    nuls: Memchr<'a>,
+    start: usize,
+    left: u32,
+}
+
+impl Default for Texts<'_> {
+    /// No values.
+    fn default() -> Self {
+        Self { data: &[], nuls: memchr_iter(0, &[]), start: 0, left: 0 }
     }
 }
 
-/// Reads one index entry and checks that its values can lie inside the data.
-fn entry(raw: &[u8], data_size: u32, part: &'static str) -> Result<Entry, Error> {
+impl Texts<'_> {
+    /// How many values are still to come, as the header says.
+    pub fn claimed(&self) -> usize {
+        self.left as usize
+    }
+}
+
+impl<'a> Iterator for Texts<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        self.left = self.left.checked_sub(1)?;
+        let end = self.nuls.next()?;
+        let value = self.data.get(self.start..end)?;
+        self.start = end.checked_add(1)?;
+        Some(value)
+    }
+}
+
+/// The values of an integer entry, big-endian as they stand in the file: see [`Header::numbers`].
+#[derive(Debug, Clone, Copy)]
+pub struct Numbers<'a> {
+    bytes: &'a [u8],
+    width: usize,
+}
+
+impl Default for Numbers<'_> {
+    /// No values.
+    fn default() -> Self {
+        Self { bytes: &[], width: 1 }
+    }
+}
+
+impl<'a> Numbers<'a> {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.bytes.len() / self.width
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// One of them, widened.
+    pub fn get(&self, index: usize) -> Option<u64> {
+        let start = index.checked_mul(self.width)?;
+        self.bytes.get(start..start.checked_add(self.width)?).map(big_endian)
+    }
+
+    /// All of them, widened.
+    pub fn iter(&self) -> impl Iterator<Item = u64> + use<'a> {
+        self.bytes.chunks_exact(self.width).map(big_endian)
+    }
+}
+
+fn big_endian(bytes: &[u8]) -> u64 {
+    match *bytes {
+        [a, b, c, d] => u64::from(u32::from_be_bytes([a, b, c, d])),
+        [a, b] => u64::from(u16::from_be_bytes([a, b])),
+        _ => bytes.iter().fold(0, |n, b| n << 8 | u64::from(*b)),
+    }
+}
+
+/// Reads one index entry and checks that its values can lie inside the data; else says what is wrong.
+fn entry(raw: &[u8], data_size: u32) -> Result<Entry, String> {
     let field = |n: usize| -> u32 {
         raw.get(n * 4..n * 4 + 4).and_then(|b| b.try_into().ok()).map(u32::from_be_bytes).unwrap_or(u32::MAX)
     };
     let (tag, kind, offset, count) = (Tag(field(0)), field(1), field(2), field(3));
-    let fail = |what: &str| Error::damaged(part, format!("its entry {} {what}", tag.0));
-    let (kind, least) = match kind {
-        0 => (Kind::Null, 0),
-        1 | 2 => (Kind::Int8, 1),
-        3 => (Kind::Int16, 2),
-        4 => (Kind::Int32, 4),
-        5 => (Kind::Int64, 8),
-        6 | 8 | 9 => (Kind::Text, 1),
-        7 => (Kind::Bin, 1),
-        other => return Err(fail(&format!("has the unknown type {other}"))),
+    let fail = |what: &str| Err(format!("its entry {} {what}", tag.0));
+    let kind = match kind {
+        0 => Kind::Null,
+        1 | 2 => Kind::Int8,
+        3 => Kind::Int16,
+        4 => Kind::Int32,
+        5 => Kind::Int64,
+        6 | 8 | 9 => Kind::Text,
+        7 => Kind::Bin,
+        other => return fail(&format!("has the unknown type {other}")),
     };
     if kind != Kind::Bin && count > MAX_VALUES {
-        return Err(fail(&format!("has {count} values, the limit is {MAX_VALUES}")));
+        return fail(&format!("has {count} values, the limit is {MAX_VALUES}"));
     }
-    let end = u64::from(offset) + u64::from(count) * least;
-    if end > u64::from(data_size) {
-        return Err(fail("points outside the data"));
+    if u64::from(offset) + u64::from(count) * kind.least() > u64::from(data_size) {
+        return fail("points outside the data");
     }
     Ok(Entry { tag, kind, offset, count })
-}
-
-/// Reads exactly `size` bytes, allocating only as they come.
-fn read_bounded(from: &mut impl Read, size: u64, part: &'static str) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::with_capacity(usize::try_from(size.min(1 << 20)).unwrap_or(0));
-    let got = from.by_ref().take(size).read_to_end(&mut bytes).map_err(|e| Error::reading(part, e))?;
-    if got as u64 != size {
-        return Err(Error::reading(part, io::ErrorKind::UnexpectedEof.into()));
-    }
-    Ok(bytes)
 }

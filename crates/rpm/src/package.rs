@@ -1,13 +1,15 @@
 //! A package file up to its payload.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use crate::dependency::{Dependency, DependencyFlags, DependencyKind};
-use crate::{Changelog, Error, Evr, FileEntry, Header, Nevra, Tag, changelog, files, tag};
+use crate::dependency::{Dependency, DependencyKind, DependencyTexts};
+use crate::source::Source;
+use crate::{Changelog, Error, FileEntry, Header, ListedFiles, Nevra, Tag, changelog, files, tag};
 
-const LEAD_SIZE: u64 = 96;
+/// Bytes of the lead behind its magic number.
+const LEAD_REST: usize = 92;
 const LEAD_MAGIC: [u8; 4] = [0xED, 0xAB, 0xEE, 0xDB];
 
 /// The first 96 bytes: obsolete but for the magic number and the kind of package.
@@ -40,27 +42,26 @@ impl Package {
     /// Reads a package exactly up to its payload: the reader stands at the payload's first byte afterwards.
     ///
     /// # Errors
-    /// Not an RPM, truncated, or a header that is malformed or over rpm's limits.
-    pub fn read(mut from: impl Read) -> Result<Self, Error> {
-        let mut bytes = [0u8; LEAD_SIZE as usize];
-        from.read_exact(bytes.split_at_mut(4).0).map_err(|e| Error::reading("lead", e))?;
-        if !bytes.starts_with(&LEAD_MAGIC) {
+    /// Not an RPM, truncated, or a header that is malformed or over rpm's limits. They say where, counted from the
+    /// reader's first byte.
+    pub fn read(from: impl BufRead) -> Result<Self, Error> {
+        let mut from = Source::new(from);
+        if from.array("lead")? != LEAD_MAGIC {
             return Err(Error::NotRpm);
         }
-        from.read_exact(bytes.split_at_mut(4).1).map_err(|e| Error::reading("lead", e))?;
-        let [_, _, _, _, major, minor, kind_high, kind_low, ..] = bytes;
+        let [major, minor, kind_high, kind_low, ..] = from.array::<LEAD_REST>("lead")?;
         let lead = Lead { major, minor, source: u16::from_be_bytes([kind_high, kind_low]) == 1 };
         if !(3..=6).contains(&major) {
-            return Err(Error::damaged("lead", format!("package format {major} is not supported, only 3 to 6")));
+            let reason = format!("package format {major} is not supported, only 3 to 6");
+            return Err(Error::damaged("lead", LEAD_MAGIC.len() as u64, reason));
         }
-        let (signature, size) = Header::read(&mut from, "signature")?;
-        let padding = (8 - size % 8) % 8;
-        let mut pad = [0u8; 8];
-        let pad = pad.split_at_mut(usize::try_from(padding).unwrap_or(0)).0;
-        from.read_exact(pad).map_err(|e| Error::reading("signature", e))?;
-        let header_start = LEAD_SIZE + size + padding;
-        let (header, size) = Header::read(&mut from, "header")?;
-        Ok(Self { lead, signature, header, header_start, header_end: header_start + size })
+        let signature = Header::read(&mut from, "signature")?;
+        // The lead is a multiple of 8 bytes, so the signature's end is padded as the file's offset.
+        let padding = (8 - from.offset % 8) % 8;
+        from.pass(padding, "signature", |_| ())?;
+        let header_start = from.offset;
+        let header = Header::read(&mut from, "header")?;
+        Ok(Self { lead, signature, header, header_start, header_end: from.offset })
     }
 
     /// Opens a file and reads it up to the payload.
@@ -87,7 +88,9 @@ impl Package {
         let epoch = self.header.number(tag::EPOCH).unwrap_or(0);
         Ok(Nevra {
             name: self.required(tag::NAME, "name")?,
-            epoch: u32::try_from(epoch).map_err(|_| Error::damaged("header", "the epoch is over 4294967295"))?,
+            epoch: u32::try_from(epoch).map_err(|_| {
+                Error::damaged("header", self.header.offset(tag::EPOCH), "the epoch is over 4294967295")
+            })?,
             version: self.required(tag::VERSION, "version")?,
             release: self.required(tag::RELEASE, "release")?,
             arch: if self.is_source() { "src".to_owned() } else { self.required(tag::ARCH, "architecture")? },
@@ -105,7 +108,16 @@ impl Package {
     /// # Errors
     /// The three parallel arrays of the header are malformed or of different lengths.
     pub fn dependencies(&self, kind: DependencyKind) -> Result<Vec<Dependency>, Error> {
-        self.dependencies_of(kind.tags())
+        parsed(self.dependency_texts(kind)?)
+    }
+
+    /// As [`Package::dependencies`], each as the header spells it and made when it is asked for.
+    ///
+    /// # Errors
+    /// The three parallel arrays of the header are of different types or lengths; malformed values come as an error
+    /// in their place.
+    pub fn dependency_texts(&self, kind: DependencyKind) -> Result<DependencyTexts<'_>, Error> {
+        DependencyTexts::new(&self.header, kind.tags())
     }
 
     /// Suggests or enhances in the style of SUSE before rpm 4.13, where a flag told the stronger kind.
@@ -113,45 +125,12 @@ impl Package {
     /// # Errors
     /// As [`Package::dependencies`]. Kinds other than suggests and enhances have no old style and give none.
     pub fn old_dependencies(&self, kind: DependencyKind) -> Result<Vec<Dependency>, Error> {
-        match kind {
-            DependencyKind::Suggests => {
-                self.dependencies_of([tag::OLDSUGGESTSNAME, tag::OLDSUGGESTSFLAGS, tag::OLDSUGGESTSVERSION])
-            }
-            DependencyKind::Enhances => {
-                self.dependencies_of([tag::OLDENHANCESNAME, tag::OLDENHANCESFLAGS, tag::OLDENHANCESVERSION])
-            }
-            _ => Ok(Vec::new()),
-        }
-    }
-
-    fn dependencies_of(&self, [names, flags, versions]: [Tag; 3]) -> Result<Vec<Dependency>, Error> {
-        if !self.header.contains(names) {
-            return Ok(Vec::new());
-        }
-        let damaged = || Error::damaged("header", format!("its dependencies (entry {}) are malformed", names.0));
-        let names = self.header.strings(names).ok_or_else(damaged)?;
-        // Packages of the nineties have names alone.
-        let optional = |tag| self.header.contains(tag);
-        let flags = if optional(flags) { self.header.u32s(flags).ok_or_else(damaged)? } else { vec![0; names.len()] };
-        let versions = match optional(versions) {
-            true => self.header.strings(versions).ok_or_else(damaged)?,
-            false => vec!["".into(); names.len()],
+        let tags = match kind {
+            DependencyKind::Suggests => [tag::OLDSUGGESTSNAME, tag::OLDSUGGESTSFLAGS, tag::OLDSUGGESTSVERSION],
+            DependencyKind::Enhances => [tag::OLDENHANCESNAME, tag::OLDENHANCESFLAGS, tag::OLDENHANCESVERSION],
+            _ => return Ok(Vec::new()),
         };
-        if names.len() != flags.len() || names.len() != versions.len() {
-            return Err(damaged());
-        }
-        let mut list = Vec::with_capacity(names.len());
-        for ((name, flags), version) in names.into_iter().zip(flags).zip(versions) {
-            let evr = match version.as_ref() {
-                "" => None,
-                text => match text.parse::<Evr>() {
-                    Ok(evr) => Some(evr),
-                    Err(_) => continue,
-                },
-            };
-            list.push(Dependency { name: name.into_owned(), flags: DependencyFlags::new(flags), evr });
-        }
-        Ok(list)
+        parsed(DependencyTexts::new(&self.header, tags)?)
     }
 
     /// The files, in the order of the header.
@@ -162,9 +141,22 @@ impl Package {
         files::files(&self.header)
     }
 
+    /// As [`Package::files`], but only what a list of files tells, each made when it is asked for and without copies.
+    ///
+    /// # Errors
+    /// The arrays of the header do not fit together; malformed values come as an error in their place.
+    pub fn listed_files(&self) -> Result<ListedFiles<'_>, Error> {
+        ListedFiles::new(&self.header)
+    }
+
     /// The change log, newest first.
     pub fn changelogs(&self) -> Vec<Changelog> {
-        changelog::changelogs(&self.header)
+        changelog::changelogs(&self.header, usize::MAX)
+    }
+
+    /// The newest entries of the change log, newest first.
+    pub fn newest_changelogs(&self, limit: usize) -> Vec<Changelog> {
+        changelog::changelogs(&self.header, limit)
     }
 
     /// How the payload is compressed, as the header says: `gzip`, `zstd`, ...; gzip if it says nothing.
@@ -197,4 +189,12 @@ impl Package {
         }
         self.header_end.checked_add(header.number(tag::PAYLOADSIZE)?)
     }
+}
+
+fn parsed(list: DependencyTexts<'_>) -> Result<Vec<Dependency>, Error> {
+    let mut parsed = Vec::with_capacity(list.left());
+    for dependency in list {
+        parsed.extend(dependency?.parse());
+    }
+    Ok(parsed)
 }

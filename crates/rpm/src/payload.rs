@@ -97,9 +97,9 @@ fn decompress(from: impl Read + Send + 'static) -> Result<Box<dyn Read + Send>, 
     let mut from = BufReader::with_capacity(128 << 10, from);
     // A pipe may give few bytes at first: take what the decision needs, then put it back in front.
     let mut start = Vec::with_capacity(6);
-    from.by_ref().take(6).read_to_end(&mut start).map_err(|e| Error::reading("payload", e))?;
+    from.by_ref().take(6).read_to_end(&mut start).map_err(|e| Error::reading("payload", None, e))?;
     if start.is_empty() {
-        return Err(Error::Truncated { part: "payload" });
+        return Err(Error::Truncated { part: "payload", offset: None });
     }
     let head = start.clone();
     let from = BufReader::with_capacity(128 << 10, io::Cursor::new(start).chain(from));
@@ -111,10 +111,10 @@ fn decompress(from: impl Read + Send + 'static) -> Result<Box<dyn Read + Send>, 
         [b'0', b'7', b'0', b'7', ..] => Box::new(from),
         [0x5D, 0x00, ..] => {
             let stream = liblzma::stream::Stream::new_lzma_decoder(LZMA_MEMORY)
-                .map_err(|e| Error::damaged("payload", format!("its lzma stream cannot be decoded: {e}")))?;
+                .map_err(|e| Error::damaged("payload", None, format!("its lzma stream cannot be decoded: {e}")))?;
             Box::new(liblzma::bufread::XzDecoder::new_stream(from, stream))
         }
-        _ => return Err(Error::damaged("payload", "it is not compressed in a known way")),
+        _ => return Err(Error::damaged("payload", None, "it is not compressed in a known way")),
     })
 }
 
@@ -124,8 +124,8 @@ const LZMA_MEMORY: u64 = 256 << 20;
 const ZSTD_WINDOW_LOG: u32 = 27;
 
 fn zstd_decoder<B: BufRead>(from: B) -> Result<zstd::stream::read::Decoder<'static, B>, Error> {
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(from).map_err(|e| Error::reading("payload", e))?;
-    decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(|e| Error::reading("payload", e))?;
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(from).map_err(|e| Error::reading("payload", None, e))?;
+    decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(|e| Error::reading("payload", None, e))?;
     Ok(decoder)
 }
 
@@ -147,14 +147,14 @@ impl<R: Read> Payload<R> {
             b"070701" => self.newc_entry(false)?,
             b"070702" => self.newc_entry(true)?,
             b"07070X" => Some(self.indexed_entry()?),
-            _ => return Err(Error::damaged("payload", "an entry does not start with the cpio magic number")),
+            _ => return Err(Error::damaged("payload", None, "an entry does not start with the cpio magic number")),
         };
         self.finished = entry.is_none();
         if self.finished {
             // To the very end, so that the decompressor's own checks of sums and truncation happen.
             let rest = io::copy(&mut self.archive.by_ref().take(MAX_REST + 1), &mut io::sink());
             if rest.map_err(payload_error)? > MAX_REST {
-                return Err(Error::damaged("payload", "too much follows the end of the archive"));
+                return Err(Error::damaged("payload", None, "too much follows the end of the archive"));
             }
         }
         Ok(entry)
@@ -166,7 +166,7 @@ impl<R: Read> Payload<R> {
 
     fn skip(&mut self, count: u64) -> Result<(), Error> {
         let skipped = io::copy(&mut self.archive.by_ref().take(count), &mut io::sink()).map_err(payload_error)?;
-        if skipped == count { Ok(()) } else { Err(Error::Truncated { part: "payload" }) }
+        if skipped == count { Ok(()) } else { Err(Error::Truncated { part: "payload", offset: None }) }
     }
 
     /// One member in the "new ASCII" format: 13 numbers of 8 hexadecimal digits, the name, the content; name and
@@ -180,13 +180,17 @@ impl<R: Read> Payload<R> {
         }
         let [ino, mode, uid, gid, nlink, mtime, size, _, _, rdev_major, rdev_minor, name_size, sum] = fields;
         if !(2..=MAX_NAME).contains(&name_size) {
-            return Err(Error::damaged("payload", format!("a path of {name_size} bytes, the limit is {MAX_NAME}")));
+            return Err(Error::damaged(
+                "payload",
+                None,
+                format!("a path of {name_size} bytes, the limit is {MAX_NAME}"),
+            ));
         }
         let mut name = vec![0; name_size as usize];
         self.exact(&mut name)?;
         self.skip(padding(110 + u64::from(name_size)))?;
         if name.pop() != Some(0) || name.contains(&0) {
-            return Err(Error::damaged("payload", "a path with a NUL inside, or without one at its end"));
+            return Err(Error::damaged("payload", None, "a path with a NUL inside, or without one at its end"));
         }
         let name = text(&name);
         if name == TRAILER {
@@ -206,7 +210,8 @@ impl<R: Read> Payload<R> {
         self.skip(padding(14))?;
         let index = hex_number(&digits)?;
         let file = self.files.get(index as usize);
-        let file = file.ok_or_else(|| Error::damaged("payload", format!("it has file {index}, the header has not")))?;
+        let file =
+            file.ok_or_else(|| Error::damaged("payload", None, format!("it has file {index}, the header has not")))?;
         let linked = self.links.get_mut(&(file.device, file.inode)).filter(|_| file.is_regular());
         let (nlink, last) = match linked {
             None => (1, true),
@@ -271,7 +276,7 @@ fn hex_number(digits: &[u8]) -> Result<u32, Error> {
     let number = std::str::from_utf8(digits).ok().filter(|d| d.bytes().all(|c| c.is_ascii_hexdigit()));
     number
         .and_then(|d| u32::from_str_radix(d, 16).ok())
-        .ok_or_else(|| Error::damaged("payload", "an entry has a number that is not hexadecimal"))
+        .ok_or_else(|| Error::damaged("payload", None, "an entry has a number that is not hexadecimal"))
 }
 
 /// `./usr//bin/x` and `usr/bin/x` become `/usr/bin/x`.
@@ -280,7 +285,7 @@ fn normalise(name: &str) -> Result<String, Error> {
     for part in name.split('/') {
         match part {
             "" | "." => {}
-            ".." => return Err(Error::damaged("payload", format!("the path `{name}` has `..`"))),
+            ".." => return Err(Error::damaged("payload", None, format!("the path `{name}` has `..`"))),
             part => {
                 path.push('/');
                 path.push_str(part);
@@ -295,10 +300,10 @@ fn normalise(name: &str) -> Result<String, Error> {
 
 fn payload_error(error: io::Error) -> Error {
     match error.kind() {
-        io::ErrorKind::UnexpectedEof => Error::Truncated { part: "payload" },
+        io::ErrorKind::UnexpectedEof => Error::Truncated { part: "payload", offset: None },
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other => {
-            Error::damaged("payload", error.to_string())
+            Error::damaged("payload", None, error.to_string())
         }
-        _ => Error::reading("payload", error),
+        _ => Error::reading("payload", None, error),
     }
 }

@@ -11,6 +11,7 @@ macro_rules! tags {
 }
 
 tags! {
+    HEADERIMMUTABLE = 63, "Region that seals all entries of the build; packages before 4.0 have none.";
     SIG_SIZE = 1000, "Signature header: bytes of header and payload together.";
     SIG_PAYLOADSIZE = 1007, "Signature header: bytes of the uncompressed payload.";
     SIG_LONGSIZE = 270, "Signature header: as `SIG_SIZE`, 64 bits.";

@@ -22,7 +22,7 @@ fn read_all(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, Error> {
     let mut members = Vec::new();
     while let Some(entry) = payload.next_entry()? {
         let mut content = Vec::new();
-        payload.read_to_end(&mut content).map_err(|source| Error::Read { part: "payload", source })?;
+        payload.read_to_end(&mut content).map_err(|source| Error::Read { part: "payload", offset: None, source })?;
         members.push((entry.path, content));
     }
     Ok(members)
@@ -103,7 +103,7 @@ fn a_package_cut_at_any_byte_is_an_error() {
 #[test]
 fn what_is_no_rpm_is_told_from_what_is_a_broken_one() {
     assert!(matches!(Package::read(&b"#!/bin/sh\necho hello\n"[..]), Err(Error::NotRpm)));
-    assert!(matches!(Package::read(&lead()[..]), Err(Error::Truncated { part: "signature" })));
+    assert!(matches!(Package::read(&lead()[..]), Err(Error::Truncated { part: "signature", offset: Some(96) })));
     let garbage = [lead(), vec![0xAA; 64]].concat();
     assert!(matches!(Package::read(&*garbage), Err(Error::Damaged { part: "signature", .. })));
 }

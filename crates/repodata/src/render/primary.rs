@@ -100,7 +100,9 @@ fn push_dependencies(out: &mut String, layout: Layout, name: &str, list: &[Depen
             push_attribute(out, "flags", comparison.word());
             if let Some(evr) = &dependency.evr {
                 push_number(out, "epoch", u64::from(evr.epoch_or_zero()));
-                push_attribute(out, "ver", &evr.version);
+                if !evr.version.is_empty() {
+                    push_attribute(out, "ver", &evr.version);
+                }
                 if let Some(release) = &evr.release {
                     push_attribute(out, "rel", release);
                 }

@@ -1,5 +1,7 @@
-//! A writer of tiny RPMs: just enough for tests, and free to write nonsense.
+//! A writer of tiny RPMs: just enough for tests, and free to write nonsense. [`odd`] has those that rpmbuild does not make.
 #![allow(dead_code, reason = "every test file uses its own part")]
+
+pub(crate) mod odd;
 
 /// One value of a header entry.
 #[derive(Clone)]
@@ -14,6 +16,10 @@ pub(crate) enum Value {
     Text(Vec<u8>),
     /// An array of texts.
     Texts(Vec<Vec<u8>>),
+    /// A text in several languages.
+    Translated(Vec<Vec<u8>>),
+    /// Bytes.
+    Bin(Vec<u8>),
 }
 
 /// A text.
@@ -35,7 +41,9 @@ pub(crate) fn header(entries: &[(u32, Value)]) -> Vec<u8> {
             Value::U32(n) => (4, n.len(), 4, n.iter().flat_map(|n| n.to_be_bytes()).collect()),
             Value::U64(n) => (5, n.len(), 8, n.iter().flat_map(|n| n.to_be_bytes()).collect()),
             Value::Text(t) => (6, 1, 1, [t.as_slice(), b"\0"].concat()),
-            Value::Texts(t) => (8, t.len(), 1, t.iter().flat_map(|t| [t.as_slice(), b"\0"].concat()).collect()),
+            Value::Texts(t) => (8, t.len(), 1, terminated(t)),
+            Value::Translated(t) => (9, t.len(), 1, terminated(t)),
+            Value::Bin(bytes) => (7, bytes.len(), 1, bytes.clone()),
         };
         while !data.len().is_multiple_of(width) {
             data.push(0);
@@ -53,24 +61,46 @@ pub(crate) fn header(entries: &[(u32, Value)]) -> Vec<u8> {
     out
 }
 
+fn terminated(texts: &[Vec<u8>]) -> Vec<u8> {
+    texts.iter().flat_map(|text| [text.as_slice(), b"\0"].concat()).collect()
+}
+
+/// A header whose first entry is a region that seals all others, as rpm writes them since 4.0.
+pub(crate) fn sealed(region: u32, entries: &[(u32, Value)]) -> Vec<u8> {
+    let inner = header(entries);
+    let (index, data) = inner[16..].split_at(entries.len() * 16);
+    let trailer = [region, 7, 0u32.wrapping_sub((entries.len() as u32 + 1) * 16), 16];
+    let entry = [region, 7, data.len() as u32, 16];
+    let mut out = inner[..8].to_vec();
+    out.extend((entries.len() as u32 + 1).to_be_bytes());
+    out.extend((data.len() as u32 + 16).to_be_bytes());
+    out.extend(entry.iter().flat_map(|field| field.to_be_bytes()));
+    out.extend(index);
+    out.extend(data);
+    out.extend(trailer.iter().flat_map(|field| field.to_be_bytes()));
+    out
+}
+
 /// Lead, a signature with the right size, the header, the payload.
 pub(crate) fn rpm(entries: &[(u32, Value)], payload: &[u8]) -> Vec<u8> {
     let main = header(entries);
-    let mut out = lead();
-    let mut signature = header(&[(1000, Value::U32(vec![(main.len() + payload.len()) as u32]))]);
+    let signature = header(&[(1000, Value::U32(vec![(main.len() + payload.len()) as u32]))]);
+    assemble(lead(), signature, &main, payload)
+}
+
+/// The four parts of a package, the signature padded.
+pub(crate) fn assemble(lead: Vec<u8>, mut signature: Vec<u8>, header: &[u8], payload: &[u8]) -> Vec<u8> {
     while !signature.len().is_multiple_of(8) {
         signature.push(0);
     }
-    out.extend(signature);
-    out.extend(main);
-    out.extend(payload);
-    out
+    [&lead, &signature, header, payload].concat()
 }
 
 /// The 96 bytes of a binary package's lead.
 pub(crate) fn lead() -> Vec<u8> {
     let mut lead = vec![0xED, 0xAB, 0xEE, 0xDB, 3, 0, 0, 0];
     lead.resize(96, 0);
+    lead[79] = 5; // the signature is a header
     lead
 }
 
