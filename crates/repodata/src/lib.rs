@@ -19,6 +19,7 @@ pub mod repomd;
 mod requires;
 pub mod sqlite;
 pub mod updateinfo;
+pub mod warning;
 mod xml;
 pub mod zchunk;
 
@@ -29,3 +30,4 @@ pub use error::Error;
 pub use publish::{Delta, PublishOptions, Published, Publisher};
 pub use record::{File, FileKind, Fragments, Record, RecordOptions};
 pub use repomd::{Repomd, RepomdRecord};
+pub use warning::Warning;

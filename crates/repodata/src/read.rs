@@ -16,7 +16,7 @@ use copr_rpm::{Changelog, Nevra};
 
 use crate::{Checksum, Error, File, Record, Repomd, RepomdRecord};
 
-pub(crate) use elements::{Elements, Token, attribute};
+pub(crate) use elements::{Attributes, Elements, Token, attribute, optional};
 pub use open::{DEFAULT_SIZE_LIMIT, open, open_bounded};
 
 /// What filelists say about one package.

@@ -1,7 +1,7 @@
 //! Writing XML as libxml2 does for `createrepo_c`, byte for byte.
 //!
 //! Text escapes `& < >` and CR. Attributes also escape `"`, tab and LF, and write every character outside ASCII as an
-//! upper-case hexadecimal reference. What XML 1.0 cannot hold at all becomes U+FFFD.
+//! upper-case hexadecimal reference (in whole documents they stay). What XML 1.0 cannot hold at all becomes U+FFFD.
 
 use std::fmt::Write;
 
@@ -24,8 +24,17 @@ pub(crate) fn push_text(out: &mut String, text: &str) {
     }
 }
 
-/// Appends ` name="value"`.
+/// Appends ` name="value"`, characters outside ASCII as references: as libxml2 writes an element that is in no document.
 pub(crate) fn push_attribute(out: &mut String, name: &str, value: &str) {
+    push_attribute_of(out, name, value, false);
+}
+
+/// Appends ` name="value"`, characters outside ASCII as they are: as libxml2 writes an element of a UTF-8 document.
+pub(crate) fn push_attribute_utf8(out: &mut String, name: &str, value: &str) {
+    push_attribute_of(out, name, value, true);
+}
+
+fn push_attribute_of(out: &mut String, name: &str, value: &str, utf8: bool) {
     out.push(' ');
     out.push_str(name);
     out.push_str("=\"");
@@ -38,7 +47,8 @@ pub(crate) fn push_attribute(out: &mut String, name: &str, value: &str) {
             '\t' => out.push_str("&#9;"),
             '\n' => out.push_str("&#10;"),
             '\r' => out.push_str("&#13;"),
-            c if c.is_ascii() && is_xml_char(c) => out.push(c),
+            c if (utf8 || c.is_ascii()) && is_xml_char(c) => out.push(c),
+            _ if utf8 => out.push('\u{FFFD}'),
             c => {
                 let c = if is_xml_char(c) { c } else { '\u{FFFD}' };
                 push_fmt(out, format_args!("&#x{:X};", u32::from(c)));
@@ -76,6 +86,9 @@ mod tests {
         let mut out = String::new();
         push_attribute(&mut out, "a", "<\"&>\t\n\ré🚀");
         assert_eq!(out, " a=\"&lt;&quot;&amp;&gt;&#9;&#10;&#13;&#xE9;&#x1F680;\"");
+        out.clear();
+        push_attribute_utf8(&mut out, "a", "<\"&>\t\n\ré🚀\0");
+        assert_eq!(out, " a=\"&lt;&quot;&amp;&gt;&#9;&#10;&#13;é🚀\u{FFFD}\"", "and those of whole documents are not");
     }
 
     #[test]

@@ -4,10 +4,8 @@ use std::io::BufRead;
 
 use copr_rpm::{Changelog, Comparison, Dependency, DependencyFlags, Evr, Nevra};
 
-use super::{Elements, PackageChangelogs, PackageFiles, Token, attribute};
+use super::{Attributes, Elements, PackageChangelogs, PackageFiles, Token, attribute};
 use crate::{Checksum, Error, File, FileKind, Record};
-
-type Attributes = [(String, String)];
 
 /// Iterates over the packages of a document, parsing each with `parse`, which is called behind the package's start.
 pub(super) struct Packages<R: BufRead, T> {
