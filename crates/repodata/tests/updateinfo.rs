@@ -146,7 +146,7 @@ fn of_two_versions_of_an_advisory_the_higher_one_stands() {
     let newer = Advisory { version: Some("10".into()), title: "new".into(), ..older.clone() };
     let unversioned = Advisory { version: None, ..older.clone() };
     for order in [vec![&older, &newer, &unversioned], vec![&unversioned, &newer, &older]] {
-        assert_eq!(updateinfo::merge(order.into_iter().cloned()), [newer.clone()]);
+        assert_eq!(updateinfo::merge(order.into_iter().cloned()), std::slice::from_ref(&newer));
     }
 }
 
