@@ -1,34 +1,123 @@
 //! The metadata of a folder of packages.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rayon::prelude::*;
+use crate::output::Output;
+use crate::workspace::Locking;
+use crate::{ChecksumKind, Error, Published, Warning};
 
-use crate::{Error, Output, Published, Publisher, Record, RecordOptions};
+/// Which packages go into the metadata.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Selection {
+    /// All `*.rpm` files under the folders.
+    #[default]
+    Walk,
+    /// These, relative to the folder. Module metadata among them (`*modules.yaml`, ...) are taken up.
+    List(Vec<String>),
+    /// Those that the metadata before have (`--recycle-pkglist`), and these.
+    Recycle(Vec<String>),
+}
+
+/// What [`create`] takes over from metadata that are there already.
+#[derive(Debug, Clone, Default)]
+pub struct Update {
+    /// More repositories whose metadata may be taken over, beside the one that is written.
+    pub more: Vec<PathBuf>,
+    /// Take over whatever has the same path, without looking at the file's time and size.
+    pub skip_stat: bool,
+    /// Whether metadata of other kinds (updateinfo, comps, ...) are dropped.
+    pub discard_additional: bool,
+}
+
+/// What happens to packages with the same name, version, release and architecture.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Duplicates {
+    /// All stay, with a warning.
+    #[default]
+    Keep,
+    /// Only the one built last stays; of those the one whose path is last.
+    KeepLast,
+}
 
 /// How [`create`] works.
 #[derive(Debug, Clone)]
 pub struct CreateOptions {
-    /// Where `repodata/` goes; `None` for the folder of the packages.
-    pub output: Option<PathBuf>,
-    /// Threads that read packages; 0 for one a processor.
-    pub workers: usize,
-    /// How records are made.
-    pub record: RecordOptions,
-    /// How they are published.
-    pub publish: Output,
+    /// Where `repodata/` goes; `None` for the (first) folder of packages.
+    pub output_dir: Option<PathBuf>,
+    /// How metadata are written.
+    pub output: Output,
+    /// Kind of the packages' checksums.
+    pub checksum: ChecksumKind,
+    /// `xml:base` of every package.
+    pub location_base: Option<String>,
+    /// Put before every package's location.
+    pub location_prefix: Option<String>,
+    /// Leading folders to leave away from locations.
+    pub cut_dirs: usize,
+    /// Whether each folder is a volume of a media set (`media:#1`, ...).
+    pub split: bool,
+    /// Which packages.
+    pub selection: Selection,
+    /// Patterns of names and relative paths to leave out; `*` and `?` match slashes too.
+    pub excludes: Vec<String>,
+    /// Whether symbolic links are left out.
+    pub skip_symlinks: bool,
+    /// Take over what is known already; `None` to read every package.
+    pub update: Option<Update>,
+    /// What to do about duplicates.
+    pub duplicates: Duplicates,
+    /// comps.xml to include, as type `group`.
+    pub groupfile: Option<PathBuf>,
+    /// Whether comps.xml stays uncompressed, as `yum` of EL 7 needs it.
+    pub plain_group: bool,
+    /// Folder of checksums that have been computed before, one file a package, as `createrepo_c --cachedir` has it.
+    pub checksum_cache: Option<PathBuf>,
+    /// What to do about another writer.
+    pub locking: Locking,
+}
+
+impl CreateOptions {
+    /// All packages of the folder, read anew.
+    pub fn new(output: Output) -> Self {
+        Self {
+            output_dir: None,
+            output,
+            checksum: ChecksumKind::Sha256,
+            location_base: None,
+            location_prefix: None,
+            cut_dirs: 0,
+            split: false,
+            selection: Selection::Walk,
+            excludes: Vec::new(),
+            skip_symlinks: false,
+            update: None,
+            duplicates: Duplicates::Keep,
+            groupfile: None,
+            plain_group: false,
+            checksum_cache: None,
+            locking: Locking::Refuse,
+        }
+    }
 }
 
 /// What [`create`] tells while it works.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Progress<'a> {
-    /// So many packages were found.
-    Found(usize),
+    /// So many packages were found, of which so many are read.
+    Found {
+        /// All.
+        packages: usize,
+        /// Those that are not taken over from the metadata before.
+        to_read: usize,
+    },
     /// One package was read.
     Read(&'a Path),
     /// One package could not be read and is left out.
     Skipped(&'a Skipped),
-    /// Reading is done, metadata are being written.
+    /// Something is odd, but goes on.
+    Warning(&'a Warning),
+    /// Reading is done, metadata are being completed.
     Writing,
 }
 
@@ -41,6 +130,15 @@ pub struct Skipped {
     pub error: Error,
 }
 
+/// Packages with the same name, version, release and architecture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Duplicate {
+    /// What they share: `bash-0:5.2-1.x86_64`.
+    pub nevra: String,
+    /// Where each lies, and when it was built (seconds since 1970); whether it was left out.
+    pub packages: Vec<(String, u64, bool)>,
+}
+
 /// What [`create`] made.
 #[derive(Debug)]
 pub struct Created {
@@ -48,81 +146,23 @@ pub struct Created {
     pub published: Published,
     /// Packages left out, by path.
     pub skipped: Vec<Skipped>,
+    /// Locations of the packages that were read, not taken over; in the order of the metadata.
+    pub read: Vec<String>,
+    /// Packages that there are more than once.
+    pub duplicates: Vec<Duplicate>,
 }
 
-/// Writes the metadata of all `*.rpm` files under `dir`, in place of any that are there. Symbolic links are followed.
+/// Writes the metadata of the packages in `dirs` (one folder, unless `options.split`), in place of any that are there.
 ///
 /// `progress` is called from several threads.
 ///
 /// # Errors
-/// `dir` cannot be read, or the metadata cannot be written. A package that cannot be read is skipped, not an error.
-pub fn create(dir: &Path, options: &CreateOptions, progress: &(dyn Fn(Progress<'_>) + Sync)) -> Result<Created, Error> {
-    let (found, mut skipped) = find_packages(dir)?;
-    progress(Progress::Found(found.len() + skipped.len()));
-    skipped.iter().for_each(|s| progress(Progress::Skipped(s)));
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.workers)
-        .build()
-        .map_err(|e| Error::metadata("threads", format!("cannot start {} workers: {e}", options.workers)))?;
-    let results: Vec<Result<Record, Skipped>> = pool.install(|| {
-        found
-            .par_iter()
-            .map(|(path, href)| {
-                let result = Record::from_file(path, href, &options.record)
-                    .map_err(|error| Skipped { path: path.clone(), error });
-                match &result {
-                    Ok(_) => progress(Progress::Read(path)),
-                    Err(skipped) => progress(Progress::Skipped(skipped)),
-                }
-                result
-            })
-            .collect()
-    });
-    let mut records = Vec::with_capacity(results.len());
-    for result in results {
-        match result {
-            Ok(record) => records.push(record),
-            Err(one) => skipped.push(one),
-        }
-    }
-    skipped.sort_by(|a, b| a.path.cmp(&b.path));
-    progress(Progress::Writing);
-    let publisher = Publisher::new(options.output.as_deref().unwrap_or(dir), options.publish.clone());
-    let published = pool.install(|| publisher.replace(&records))?;
-    Ok(Created { published, skipped })
-}
-
-/// Path and href of every package under a folder, and what could not be looked at.
-type Found = (Vec<(PathBuf, String)>, Vec<Skipped>);
-
-fn find_packages(dir: &Path) -> Result<Found, Error> {
-    // Told here, because what walks below would name it as one folder of many.
-    fs_err::read_dir(dir)?;
-    let (mut found, mut skipped) = (Vec::new(), Vec::new());
-    for entry in walkdir::WalkDir::new(dir).follow_links(true).sort_by_file_name() {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => {
-                let path = error.path().unwrap_or(dir).to_owned();
-                // A dangling link that is not named as a package is none of our business.
-                if path.extension().is_some_and(|e| e == "rpm") || path.is_dir() {
-                    skipped.push(Skipped { path, error: std::io::Error::from(error).into() });
-                }
-                continue;
-            }
-        };
-        if entry.file_type().is_dir() || entry.path().extension().is_none_or(|e| e != "rpm") {
-            continue;
-        }
-        let path = entry.into_path();
-        let relative = path.strip_prefix(dir).ok().and_then(Path::to_str).map(str::to_owned);
-        match relative {
-            Some(href) => found.push((path, href)),
-            None => {
-                let error = Error::metadata(path.display().to_string(), "its name is not UTF-8; rename it");
-                skipped.push(Skipped { path, error });
-            }
-        }
-    }
-    Ok((found, skipped))
+/// A folder cannot be read, another writer is at work, or the metadata cannot be written. A package that cannot be read
+/// is skipped, not an error.
+pub fn create(
+    dirs: &[PathBuf],
+    options: &CreateOptions,
+    progress: &(dyn Fn(Progress<'_>) + Sync),
+) -> Result<Created, Error> {
+    todo!()
 }

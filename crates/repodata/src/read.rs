@@ -20,16 +20,13 @@ use copr_rpm::{Changelog, Nevra};
 
 use crate::{Checksum, ChecksumKind, Document, Error, File, Record, Repomd, RepomdRecord};
 
-pub(crate) use elements::{Elements, Token, attribute};
+pub(crate) use elements::{Attributes, Elements, MAX_DEPTH, Token, attribute, optional};
 pub use open::{DEFAULT_SIZE_LIMIT, open, open_bounded};
 pub(crate) use stream::{Package, PackageStream, Parsed, parse};
 pub use tokens::Raw;
 pub(crate) use tokens::Unusual;
 pub use view::{ChangeView, EntryView, FileView, FilelistsView, NevraView, OtherView, PrimaryView};
 pub(crate) use view::{package_name, pkgid};
-
-/// Elements that may stand inside one another.
-pub(crate) const MAX_DEPTH: u32 = 64;
 
 /// What filelists say about one package.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 
-use crate::read::{Elements, Token, attribute};
+use crate::read::{Elements, Token, attribute, optional};
 use crate::xml::{Layout, push_attribute, push_decimal, push_text};
 use crate::{Checksum, Error};
 
@@ -73,18 +73,18 @@ impl Repomd {
                 Token::Start(name, attributes) => match name.as_str() {
                     "revision" => elements.text()?.trim().clone_into(&mut repomd.revision),
                     "repoid" => {
-                        repomd.repoid_type = optional(attribute(&attributes, "type"));
+                        repomd.repoid_type = optional(&attributes, "type");
                         repomd.repoid = Some(elements.text()?);
                     }
                     "contenthash" => {
-                        repomd.contenthash_type = optional(attribute(&attributes, "type"));
+                        repomd.contenthash_type = optional(&attributes, "type");
                         repomd.contenthash = Some(elements.text()?);
                     }
                     "tags" => {} // its children come in this loop
                     "content" => repomd.content_tags.push(elements.text()?),
                     "repo" => repomd.repo_tags.push(elements.text()?),
                     "distro" => {
-                        let cpeid = optional(attribute(&attributes, "cpeid"));
+                        let cpeid = optional(&attributes, "cpeid");
                         repomd.distro_tags.push((cpeid, elements.text()?));
                     }
                     "data" => {
@@ -156,10 +156,6 @@ impl Repomd {
     pub fn record(&self, kind: &str) -> Option<&RepomdRecord> {
         self.records.iter().find(|r| r.kind == kind)
     }
-}
-
-fn optional(text: &str) -> Option<String> {
-    Some(text).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 fn rank(kind: &str) -> usize {

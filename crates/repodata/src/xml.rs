@@ -1,7 +1,7 @@
 //! Writing XML as libxml2 does for `createrepo_c`, byte for byte.
 //!
 //! Text escapes `& < >` and CR. Attributes also escape `"`, tab and LF, and write every character outside ASCII as an
-//! upper-case hexadecimal reference. What XML 1.0 cannot hold at all becomes U+FFFD.
+//! upper-case hexadecimal reference (in whole documents they stay). What XML 1.0 cannot hold at all becomes U+FFFD.
 
 use std::fmt::Write;
 
@@ -62,10 +62,24 @@ pub(crate) fn push_text(out: &mut String, text: &str) {
     }
 }
 
-/// Appends an attribute's value, without its quotes.
-fn push_value(out: &mut String, value: &str) {
+/// Appends ` name="value"`, characters outside ASCII as references: as libxml2 writes an element that is in no document.
+pub(crate) fn push_attribute(out: &mut String, name: &str, value: &str) {
+    push_attribute_of(out, name, value, false);
+}
+
+/// Appends ` name="value"`, characters outside ASCII as they are: as libxml2 writes an element of a UTF-8 document.
+pub(crate) fn push_attribute_utf8(out: &mut String, name: &str, value: &str) {
+    push_attribute_of(out, name, value, true);
+}
+
+fn push_attribute_of(out: &mut String, name: &str, value: &str, utf8: bool) {
+    out.push(' ');
+    out.push_str(name);
+    out.push_str("=\"");
     if is_plain(value, &ODD_IN_ATTRIBUTE) {
-        return out.push_str(value);
+        out.push_str(value);
+        out.push('"');
+        return;
     }
     for c in value.chars() {
         match c {
@@ -76,21 +90,14 @@ fn push_value(out: &mut String, value: &str) {
             '\t' => out.push_str("&#9;"),
             '\n' => out.push_str("&#10;"),
             '\r' => out.push_str("&#13;"),
-            c if c.is_ascii() && is_xml_char(c) => out.push(c),
+            c if (utf8 || c.is_ascii()) && is_xml_char(c) => out.push(c),
+            _ if utf8 => out.push('\u{FFFD}'),
             c => {
                 let c = if is_xml_char(c) { c } else { '\u{FFFD}' };
                 push_fmt(out, format_args!("&#x{:X};", u32::from(c)));
             }
         }
     }
-}
-
-/// Appends ` name="value"`.
-pub(crate) fn push_attribute(out: &mut String, name: &str, value: &str) {
-    out.push(' ');
-    out.push_str(name);
-    out.push_str("=\"");
-    push_value(out, value);
     out.push('"');
 }
 
@@ -106,6 +113,13 @@ pub(crate) fn push_number(out: &mut String, name: &str, number: u64) {
 /// Appends a number in decimal.
 pub(crate) fn push_decimal(out: &mut String, number: u64) {
     push_fmt(out, format_args!("{number}"));
+}
+
+/// Appends `  <name>text</name>` and a newline, indented by `indent` blanks.
+pub(crate) fn push_element(out: &mut String, indent: usize, name: &str, text: &str) {
+    push_fmt(out, format_args!("{:indent$}<{name}>", ""));
+    push_text(out, text);
+    push_fmt(out, format_args!("</{name}>\n"));
 }
 
 /// Appends formatted text; writing to a `String` cannot fail.
@@ -172,6 +186,9 @@ mod tests {
         let mut out = String::new();
         push_attribute(&mut out, "a", "<\"&>\t\n\ré🚀");
         assert_eq!(out, " a=\"&lt;&quot;&amp;&gt;&#9;&#10;&#13;&#xE9;&#x1F680;\"");
+        out.clear();
+        push_attribute_utf8(&mut out, "a", "<\"&>\t\n\ré🚀\0");
+        assert_eq!(out, " a=\"&lt;&quot;&amp;&gt;&#9;&#10;&#13;é🚀\u{FFFD}\"", "and those of whole documents are not");
     }
 
     #[test]

@@ -27,7 +27,7 @@ fn with(changes: &[(u32, Value)]) -> Vec<u8> {
 
 /// A record that went through XML and back.
 fn again(record: &Record) -> Record {
-    let Fragments { primary, filelists, other } = record.render();
+    let Fragments { primary, filelists, other, .. } = record.render();
     let primary = format!("<metadata xmlns:rpm=\"r\">{primary}</metadata>");
     let mut read = read::primary(primary.as_bytes()).next().unwrap().unwrap();
     let filelists = format!("<filelists>{filelists}</filelists>");

@@ -5,10 +5,8 @@ use std::io::BufRead;
 use copr_rpm::{Changelog, Comparison, Dependency, DependencyFlags, Evr, Nevra};
 
 use super::stream::Parsed;
-use super::{Elements, PackageChangelogs, PackageFiles, Token, attribute};
+use super::{Attributes, Elements, PackageChangelogs, PackageFiles, Token, attribute};
 use crate::{Checksum, Document, Error, File, FileKind, Record};
-
-type Attributes = [(String, String)];
 
 /// Iterates over the packages of a document.
 pub(super) struct Packages<R: BufRead> {

@@ -186,7 +186,8 @@ impl<'a> Tokens<'a> {
             let inside = quoted.get(1..).ok_or(Unusual)?;
             let close = memchr(quote, inside.as_bytes()).ok_or(Unusual)?;
             let raw = checked(inside.get(..close).ok_or(Unusual)?)?;
-            if key.is_empty() || memchr(b'<', raw.0.as_bytes()).is_some() {
+            // White space in attributes means blanks, which a slice cannot say.
+            if key.is_empty() || raw.0.bytes().any(|c| matches!(c, b'<' | b'\n' | b'\t' | b'\r')) {
                 return Err(Unusual);
             }
             *to.list.get_mut(to.count).ok_or(Unusual)? = (key, raw);
