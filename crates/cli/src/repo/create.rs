@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
-use copr_repodata::create::{CreateOptions, Created, Progress, Skipped, create};
-use copr_repodata::{Compression, Error, PublishOptions, RecordOptions};
+use copr_repodata::create::{CreateOptions, Created, Progress, Skipped, Update, create};
+use copr_repodata::{Compression, Error, Output};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::definition::{Compress, Create};
@@ -20,20 +20,21 @@ pub(super) fn run(arguments: &Create) -> anyhow::Result<ExitCode> {
         let what = if arguments.dir.exists() { "is not a folder" } else { "does not exist" };
         anyhow::bail!("{} {what}; name the folder that holds the packages", arguments.dir.display());
     }
-    let mut publish = PublishOptions::new(SystemTime::now());
-    publish.compression = match arguments.compress {
+    let mut output = Output::new(SystemTime::now());
+    output.compression = match arguments.compress {
         Compress::Gz => Compression::Gzip,
         Compress::Zstd => Compression::Zstd,
     };
+    output.workers = usize::from(arguments.workers.unwrap_or(0));
     let options = CreateOptions {
-        output: arguments.output.clone(),
-        workers: usize::from(arguments.workers.unwrap_or(0)),
-        record: RecordOptions::default(),
-        publish,
+        output_dir: arguments.output.clone(),
+        update: arguments.update.then(Update::default),
+        ..CreateOptions::new(output)
     };
     let bar = progress_bar(arguments.quiet || arguments.json);
-    let result = create(&arguments.dir, &options, &|progress| match progress {
-        Progress::Found(count) => bar.set_length(count as u64),
+    let result = create(std::slice::from_ref(&arguments.dir), &options, &|progress| match progress {
+        Progress::Found { to_read, .. } => bar.set_length(to_read as u64),
+        Progress::Warning(warning) => bar.suspend(|| anstream::eprintln!("copr-repo: {warning}")),
         Progress::Read(_) => bar.inc(1),
         Progress::Skipped(skipped) => {
             bar.inc(1);

@@ -47,6 +47,9 @@ pub(super) struct Create {
     /// Compression of the metadata.
     #[arg(long, value_name = "TYPE", value_enum, default_value_t = Compress::Gz)]
     pub(super) compress: Compress,
+    /// Take over unchanged packages.
+    #[arg(long)]
+    pub(super) update: bool,
     /// Print nothing but errors.
     #[arg(short, long)]
     pub(super) quiet: bool,
