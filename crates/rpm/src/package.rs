@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::dependency::{Dependency, DependencyKind, DependencyTexts};
 use crate::source::Source;
-use crate::{Changelog, Error, FileEntry, Header, ListedFiles, Nevra, Tag, changelog, files, tag};
+use crate::{Changelog, Error, FileEntry, Header, ListedFiles, Nevra, Tag, Texts, changelog, files, tag};
 
 /// Bytes of the lead behind its magic number.
 const LEAD_REST: usize = 92;
@@ -147,6 +147,15 @@ impl Package {
     /// The arrays of the header do not fit together; malformed values come as an error in their place.
     pub fn listed_files(&self) -> Result<ListedFiles<'_>, Error> {
         ListedFiles::new(&self.header)
+    }
+
+    /// Digests of the files, in their order and hexadecimal; empty for what is no regular file. `None` if the package
+    /// has none.
+    ///
+    /// # Errors
+    /// They are no texts, or not as many as files.
+    pub fn file_digests(&self) -> Result<Option<Texts<'_>>, Error> {
+        files::digests(&self.header)
     }
 
     /// The change log, newest first.

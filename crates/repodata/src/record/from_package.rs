@@ -235,17 +235,17 @@ fn is_same(before: &Metadata, after: &Metadata) -> bool {
     before.len() == after.len() && before.modified().ok() == after.modified().ok()
 }
 
-fn files(package: &Package, digests: bool) -> Result<Vec<File>, copr_rpm::Error> {
+fn files(package: &Package, with_digests: bool) -> Result<Vec<File>, copr_rpm::Error> {
     let listed = package.listed_files()?;
     let mut files = Vec::with_capacity(listed.left());
     for file in listed {
         let file = file?;
-        let digest = Some(file.digest).filter(|digest| digests && !digest.is_empty());
-        files.push(File {
-            path: file.path(),
-            kind: kind(&file),
-            digest: digest.map(|digest| String::from_utf8_lossy(digest).into()),
-        });
+        files.push(File { path: file.path(), kind: kind(&file), digest: None });
+    }
+    if with_digests {
+        for (file, digest) in files.iter_mut().zip(package.file_digests()?.unwrap_or_default()) {
+            file.digest = Some(digest).filter(|d| !d.is_empty()).map(|d| String::from_utf8_lossy(d).into());
+        }
     }
     Ok(files)
 }
