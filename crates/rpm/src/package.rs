@@ -97,9 +97,18 @@ impl Package {
         })
     }
 
-    /// Whether this is a source package (rpm's rule: it says so, or names no source package that it comes from).
+    /// Whether this is a source package. rpm's rule: it says so; or, where it says nothing and names no source package
+    /// that it comes from either, its files have no directory (`headerIsSourceHeuristic`). Where it has no files, we
+    /// believe the lead.
     pub fn is_source(&self) -> bool {
-        self.header.number(tag::SOURCEPACKAGE).is_some_and(|n| n != 0) || !self.header.contains(tag::SOURCERPM)
+        match self.header.number(tag::SOURCEPACKAGE) {
+            Some(says) => says != 0,
+            None if self.header.contains(tag::SOURCERPM) => false,
+            None => match self.listed_files().ok().and_then(|mut files| files.next()) {
+                Some(Ok(first)) => first.dir.is_empty() && !first.name.contains(&b'/'),
+                _ => self.lead.source,
+            },
+        }
     }
 
     /// One list of dependencies, in the order of the header and unfiltered (`rpmlib(...)` included). A dependency
