@@ -31,7 +31,13 @@ pub(crate) fn packages() -> Vec<(String, Vec<u8>)> {
         ("versions-of-dependencies".to_owned(), versions_of_dependencies()),
         ("old-weak-dependencies".to_owned(), old_weak_dependencies()),
         ("no-source-named".to_owned(), no_source_named("no-source-named", &[])),
-        ("source-unsaid".to_owned(), no_source_named("source-unsaid", &[(1118, texts(&["", ""]))])),
+        (
+            "source-unsaid".to_owned(),
+            no_source_named(
+                "source-unsaid",
+                &[(1116, Value::U32(vec![0, 0])), (1117, texts(&["a.spec", "b"])), (1118, texts(&[""]))],
+            ),
+        ),
         ("source-denied".to_owned(), no_source_named("source-denied", &[(1106, Value::U32(vec![0]))])),
         ("nothing-but-a-name".to_owned(), nothing_but_a_name()),
         ("latin-1".to_owned(), latin_1()),
