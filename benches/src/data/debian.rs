@@ -274,3 +274,41 @@ fn files(paths: &str) -> Vec<File> {
     files.dedup_by(|a, b| a.0 == b.0);
     files.into_iter().map(|(path, kind)| File { path, kind, digest: None }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(field: &str) -> Vec<String> {
+        dependencies(field, false).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn alternatives_become_one_rich_dependency_and_repetitions_go() {
+        let field = "libc6 (>= 2.34), a:any (<< 1:2-3) | b, perl:any, libc6 (>= 2.34), c [amd64]";
+        assert_eq!(shown(field), ["libc6 >= 0:2.34", "(a < 1:2-3 or b)", "perl", "c"]);
+        assert!(shown("").is_empty());
+    }
+
+    #[test]
+    fn a_hyphen_in_an_upstream_version_does_not_make_a_release() {
+        assert_eq!(evr("1:2-rc1-3").to_string(), "1:2.rc1-3");
+        assert_eq!(evr("20230101").to_string(), "0:20230101");
+    }
+
+    #[test]
+    fn a_file_of_two_packages_is_listed_in_both_and_deep_folders_are_added() {
+        let mut lists = HashMap::from([("a".to_owned(), String::new()), ("b".to_owned(), String::new())]);
+        add_file(&mut lists, "usr/bin/with blank   admin/a,non-free/misc/b,other/c");
+        add_file(&mut lists, "usr/share/a/deep/file\tadmin/a");
+        let of_a: Vec<String> = files(&lists["a"]).into_iter().map(|file| file.path).collect();
+        assert_eq!(of_a, ["/usr/bin/with blank", "/usr/share/a/deep", "/usr/share/a/deep/file"]);
+        assert_eq!(lists["b"], "usr/bin/with blank\n");
+    }
+
+    #[test]
+    fn a_stanza_without_checksum_is_no_package() {
+        let stanza = HashMap::from([("Package".to_owned(), "a".to_owned()), ("Version".to_owned(), "1".to_owned())]);
+        assert!(record(&stanza).is_none());
+    }
+}
