@@ -16,7 +16,7 @@ use crate::assemble::{Item, pool};
 use crate::metadata_file::MetadataFile;
 use crate::output::Output;
 use crate::workspace::{Locking, Workspace};
-use crate::{Checksum, ChecksumKind, Compression, Document, Error, Published, Repomd, RepomdRecord, Warning};
+use crate::{Checksum, ChecksumKind, Compression, Error, Published, Repomd, RepomdRecord, Warning};
 use candidates::{Candidate, Found};
 use duplicates::Known;
 use reuse::Old;
@@ -246,7 +246,7 @@ impl Job<'_> {
             early = duplicates;
         }
         let new: Vec<&Candidate> = std::iter::zip(&candidates, &items)
-            .filter(|(_, item)| matches!(item, Item::New))
+            .filter(|(_, item)| matches!(item, Item::New { .. }))
             .map(|(candidate, _)| *candidate)
             .collect();
         (self.progress)(Progress::Found { packages: items.len(), to_read: new.len() });
@@ -265,10 +265,11 @@ impl Job<'_> {
 
         let (senders, channels) = fresh::channels(output.documents());
         let workers = self.pool.current_num_threads();
+        let batched = fresh::batched(&items);
         let (files, outcome) = std::thread::scope(|scope| {
             let folder = self.workspace.folder();
-            let writing = scope.spawn(|| output.assemble(&old.sources, &items, folder, self.pool, channels));
-            let outcome = fresh::read(&new, workers, options, &senders, self.progress);
+            let writing = scope.spawn(|| output.assemble(&old.sources, &batched, folder, self.pool, channels));
+            let outcome = fresh::read(&new, &batched, workers, options, &senders, self.progress);
             drop(senders);
             (self.progress)(Progress::Writing);
             let died = |_| Err(Error::metadata("metadata", "a writing thread died"));
@@ -300,7 +301,7 @@ impl Job<'_> {
         (candidates, items)
             .into_par_iter()
             .map(|(candidate, item)| match item {
-                Item::New => fresh::known(candidate),
+                Item::New { .. } => fresh::known(candidate),
                 Item::Old { .. } => known_before(item, old),
             })
             .collect()
@@ -315,7 +316,7 @@ impl Job<'_> {
         let known: Vec<Option<Known>> = items
             .iter()
             .map(|item| match item {
-                Item::New => new.next().cloned().flatten(),
+                Item::New { .. } => new.next().cloned().flatten(),
                 Item::Old { .. } => known_before(item, old),
             })
             .collect();
