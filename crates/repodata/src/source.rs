@@ -147,7 +147,7 @@ impl Source {
         let mut stream = self.packages(Document::Primary)?;
         while let Some(package) = stream.next()? {
             let parsed = match package {
-                Package::Text(text) => match PrimaryView::parse(text).and_then(|view| Entry::of_view(&view)) {
+                Package::Text(text) => match PrimaryView::parse_start(text).and_then(|view| Entry::of_view(&view)) {
                     Ok(entry) => {
                         self.add(entry);
                         continue;

@@ -3,10 +3,9 @@
 use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
-use copr_rpm::{Package, Tag};
+use copr_rpm::{Nevra, Package, Tag};
 
 use super::candidates::Candidate;
-use super::duplicates::Known;
 use super::{CreateOptions, Progress, Skipped};
 use crate::assemble::{Fresh, Item, Part};
 use crate::ordered::ordered;
@@ -26,11 +25,19 @@ pub(super) fn channels(documents: Vec<Document>) -> (Senders, Fresh) {
     pairs.map(|(document, (sender, receiver))| ((document, sender), (document, receiver))).unzip()
 }
 
+/// What is known of a package that was read.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) nevra: Nevra,
+    /// Seconds since 1970.
+    pub(super) time_build: u64,
+}
+
 /// What reading came to, in the order of the packages.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     /// What is known of each; `None` for one that could not be read.
-    pub(super) known: Vec<Option<Known>>,
+    pub(super) read: Vec<Option<Read>>,
     pub(super) skipped: Vec<Skipped>,
 }
 
@@ -68,7 +75,7 @@ pub(super) fn read(
         location_base: None,
         file_digests: options.output.filelists_ext,
     };
-    let work = |number: usize| -> (Vec<Result<Known, Skipped>>, Fragments) {
+    let work = |number: usize| -> (Vec<Result<Read, Skipped>>, Fragments) {
         let batch = batches.get(number).copied().unwrap_or_default();
         let mut fragments = Fragments::default();
         let one = |candidate: &&Candidate| {
@@ -81,8 +88,7 @@ pub(super) fn read(
                     record.location_base.clone_from(&candidate.base);
                     record.render_into(options.output.render(), &mut fragments);
                     progress(Progress::Read(&candidate.path));
-                    let (nevra, time_build) = (record.nevra.to_string(), record.time_build);
-                    Ok(Known { nevra, href: candidate.href.clone(), time_build })
+                    Ok(Read { nevra: record.nevra, time_build: record.time_build })
                 }
                 Err(error) => {
                     let skipped = Skipped { path: candidate.path.clone(), error };
@@ -99,9 +105,9 @@ pub(super) fn read(
         for result in results {
             packages += usize::from(result.is_ok());
             match result {
-                Ok(known) => outcome.known.push(Some(known)),
+                Ok(read) => outcome.read.push(Some(read)),
                 Err(skipped) => {
-                    outcome.known.push(None);
+                    outcome.read.push(None);
                     outcome.skipped.push(skipped);
                 }
             }
@@ -119,11 +125,10 @@ pub(super) fn read(
 }
 
 /// What the header of a package says, for finding duplicates before anything is written.
-pub(super) fn known(candidate: &Candidate) -> Option<Known> {
+pub(super) fn look(candidate: &Candidate) -> Option<Read> {
     let package = Package::open(&candidate.path).ok()?;
-    let nevra = package.nevra().ok()?.to_string();
     let time_build = package.header.number(copr_rpm::tag::BUILDTIME).unwrap_or(0);
-    Some(Known { nevra, href: candidate.href.clone(), time_build })
+    Some(Read { nevra: package.nevra().ok()?, time_build })
 }
 
 /// Reads a package, with its checksum from the cache or into it. The cache's files are `createrepo_c`'s: named
