@@ -63,7 +63,8 @@ python-tests: build plugin
 soak:
 	PROPTEST_CASES=20000 $(CARGO) test --release -p copr-rpm -p copr-repodata -p copr-resolve -p copr-vm
 
-bench: build
+# See docs/performance.md; one alone: cargo bench -p copr-benches --bench create
+bench: deps-test build
 	COPR_MINIDISTRO="$(MINIDISTRO)" $(CARGO) bench -p copr-benches
 
 clean:

@@ -1,7 +1,5 @@
-//! `copr-repo create` beside createrepo_c on one folder of RPMs: `COPR_BENCH_RPMS`, or the minidistro.
-//!
-//! `make bench` builds the release program first; createrepo_c is compared when it is installed (Debian's in `PATH`, PyPI's
-//! in `target/venv`).
+//! `copr-repo create` beside `createrepo_c`: on generated RPMs, and on the real ones of `COPR_BENCH_RPMS` or the
+//! minidistro (`COPR_MINIDISTRO`), and of `../shared/corpus` where that exists.
 
 use std::{
     env,
@@ -9,63 +7,71 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context, Result};
-use copr_benches::{Contender, available, compare};
+use anyhow::Result;
+use copr_benches::{
+    data::Data,
+    empty_folder, floor,
+    measure::{Bench, Contender},
+    peers,
+};
 
 fn main() -> Result<()> {
-    let tree = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no source tree")?;
-    let rpms: PathBuf = env::var_os("COPR_BENCH_RPMS")
-        .or_else(|| env::var_os("COPR_MINIDISTRO"))
-        .filter(|folder| !folder.is_empty())
-        .context("name a folder of RPMs in COPR_BENCH_RPMS")?
-        .into();
-    let out = tree.join("target/bench-create");
-    for compress in ["gz", "zstd"] {
-        let mut contenders =
-            vec![contender("copr-repo create", &tree.join("target/release/copr-repo"), &rpms, &out, {
-                vec!["create".into(), "--workers=2".into(), "--compress".into(), compress.into()]
-            })];
-        for (name, program) in [
-            ("createrepo_c (Debian)", "createrepo_c".into()),
-            ("createrepo_c (PyPI)", tree.join("target/venv/bin/createrepo_c")),
-        ] {
-            let version = Command::new(&program).arg("--version").output();
-            let old = version.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains(" 0."));
-            if !available(&program.display().to_string()) || (old && compress == "zstd") {
-                continue;
-            }
-            contenders.push(contender(name, &program, &rpms, &out, {
-                vec!["--workers=2".into(), "--no-database".into(), format!("--general-compress-type={compress}")]
-            }));
+    let bench = Bench::new("create", env!("CARGO_BIN_EXE_copr-bench"))?;
+    let data = Data::of(peers::tree()?);
+    let mut folders = vec![("generated", data.rpms()?)];
+    let named = ["COPR_BENCH_RPMS", "COPR_MINIDISTRO"].into_iter().find_map(|name| {
+        let folder = env::var_os(name).filter(|folder| !folder.is_empty())?;
+        Some(("real", PathBuf::from(folder)))
+    });
+    folders.extend(named);
+    folders.extend(Some(("corpus", peers::tree()?.join("../shared/corpus"))).filter(|(_, folder)| folder.is_dir()));
+    for (kind, rpms) in folders {
+        for compress in ["gz", "zstd"] {
+            let contenders = contenders(&rpms, &data.scratch()?.join("create"), compress)?;
+            bench.compare(&format!("{} {kind} RPMs, {compress}", floor::rpms(&rpms)?.len()), &contenders)?;
         }
-        compare(&format!("{} RPMs of {}, {compress}", count(&rpms)?, rpms.display()), 5, &contenders)?;
     }
     Ok(())
 }
 
-fn contender(name: &str, program: &Path, rpms: &Path, out: &Path, args: Vec<String>) -> Contender {
-    let (program, rpms, out) = (program.to_owned(), rpms.to_owned(), out.to_owned());
+fn contenders(rpms: &Path, out: &Path, compress: &str) -> Result<Vec<Contender>> {
+    let general = format!("--general-compress-type={compress}");
+    let ours = ["create", "--workers=2", &general];
+    let mut contenders = vec![contender("copr-repo", &peers::copr_repo()?, &ours, out, rpms)];
+    for suite in peers::createrepo_c()?.iter().filter(|suite| suite.zstd || compress == "gz") {
+        let args = ["--workers=2", "--no-database", &general];
+        contenders.push(contender(&suite.name, &suite.program("createrepo_c"), &args, out, rpms));
+    }
+    if let Some(program) = peers::createrepo_rs()? {
+        let compress = format!("--compress-type={compress}");
+        let mut contender = contender("createrepo_rs", &program, &["--workers=2", &compress], out, rpms);
+        contender.limit = Some(peers::CREATEREPO_RS_LIMIT);
+        contenders.push(contender);
+    }
+    let rpms = rpms.to_owned();
+    contenders.push(Contender {
+        name: "floor: read and SHA-256".to_owned(),
+        command: Box::new(move || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_copr-bench"));
+            command.arg("floor").arg(&rpms);
+            Ok(command)
+        }),
+        limit: None,
+    });
+    Ok(contenders)
+}
+
+fn contender(name: &str, program: &Path, args: &[&str], out: &Path, rpms: &Path) -> Contender {
+    let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
+    let (program, out, rpms) = (program.to_owned(), out.to_owned(), rpms.to_owned());
     Contender {
         name: name.to_owned(),
         command: Box::new(move || {
-            let _ = std::fs::remove_dir_all(&out);
-            std::fs::create_dir(&out)?;
+            empty_folder(&out)?;
             let mut command = Command::new(&program);
             command.args(&args).arg("-o").arg(&out).arg(&rpms);
             Ok(command)
         }),
+        limit: None,
     }
-}
-
-fn count(folder: &Path) -> Result<usize> {
-    let mut found = 0;
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            found += count(&path)?;
-        } else if path.extension().is_some_and(|extension| extension == "rpm") {
-            found += 1;
-        }
-    }
-    Ok(found)
 }

@@ -1,11 +1,25 @@
 //! The metadata of a folder of packages.
 
+mod candidates;
+mod duplicates;
+mod extra;
+mod fresh;
+mod reuse;
+
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rayon::ThreadPool;
+
+use crate::assemble::{Item, pool};
+use crate::metadata_file::MetadataFile;
 use crate::output::Output;
-use crate::workspace::Locking;
-use crate::{ChecksumKind, Error, Published, Warning};
+use crate::workspace::{Locking, Workspace};
+use crate::{Checksum, ChecksumKind, Compression, Document, Error, Published, Repomd, RepomdRecord, Warning};
+use candidates::{Candidate, Found};
+use duplicates::Known;
+use reuse::Old;
 
 /// Which packages go into the metadata.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -164,5 +178,252 @@ pub fn create(
     options: &CreateOptions,
     progress: &(dyn Fn(Progress<'_>) + Sync),
 ) -> Result<Created, Error> {
-    todo!()
+    let first = dirs.first().ok_or_else(|| Error::metadata("folders", "there is none to index"))?;
+    // Before anything is written.
+    for dir in dirs {
+        fs_err::read_dir(dir)?;
+    }
+    let out = options.output_dir.as_deref().unwrap_or(first);
+    if let Some(cache) = &options.checksum_cache {
+        fs_err::create_dir_all(cache)?;
+    }
+    let workspace = Workspace::open(out, options.locking)?;
+    let current = workspace.repomd().unwrap_or_else(|error| {
+        progress(Progress::Warning(&Warning::new("repomd.xml", format!("the metadata before are not used: {error}"))));
+        None
+    });
+    let pool = pool(options.output.workers)?;
+    let job = Job { workspace: &workspace, current: current.as_ref(), options, progress, pool: &pool };
+    let open = || reuse::open(out, current.as_ref(), options, progress);
+    let (found, old) = match options.selection {
+        Selection::Recycle(_) => {
+            let old = pool.install(open);
+            let recycled: Vec<String> =
+                old.sources.iter().flat_map(|s| s.entries.iter().map(|e| e.href.clone())).collect();
+            (pool.install(|| candidates::find(dirs, options, &recycled)), old)
+        }
+        _ => pool.install(|| rayon::join(|| candidates::find(dirs, options, &[]), open)),
+    };
+    let found = found?;
+    found.skipped.iter().for_each(|skipped| progress(Progress::Skipped(skipped)));
+    match job.run(&found, &old) {
+        // Metadata that contradict themselves are as good as none.
+        Err(error @ Error::Missing { .. }) if !old.sources.is_empty() => {
+            let reason = format!("its metadata are not taken over, all packages are read anew: {error}");
+            progress(Progress::Warning(&Warning::new("repodata", reason)));
+            job.run(&found, &Old { sources: Vec::new(), own: false })
+        }
+        result => result,
+    }
+    .map(|mut created| {
+        created.skipped.extend(found.skipped);
+        created.skipped.sort_by(|a, b| a.path.cmp(&b.path));
+        created
+    })
+}
+
+/// One run, once it is clear what there is.
+struct Job<'a> {
+    workspace: &'a Workspace,
+    current: Option<&'a Repomd>,
+    options: &'a CreateOptions,
+    progress: &'a (dyn Fn(Progress<'_>) + Sync),
+    pool: &'a Arc<ThreadPool>,
+}
+
+impl Job<'_> {
+    fn run(&self, found: &Found, old: &Old) -> Result<Created, Error> {
+        let (options, output) = (self.options, &self.options.output);
+        let mut candidates: Vec<&Candidate> = found.packages.iter().collect();
+        let mut items = reuse::plan(&found.packages, old, options);
+        let mut early = Vec::new();
+        if options.duplicates == Duplicates::KeepLast {
+            let known = self.pool.install(|| self.known_early(&candidates, &items, old));
+            let (duplicates, dropped) = duplicates::find(&known, Duplicates::KeepLast);
+            let dropped: HashSet<usize> = dropped.into_iter().collect();
+            retain_others(&mut candidates, &dropped);
+            retain_others(&mut items, &dropped);
+            early = duplicates;
+        }
+        let new: Vec<&Candidate> = std::iter::zip(&candidates, &items)
+            .filter(|(_, item)| matches!(item, Item::New))
+            .map(|(candidate, _)| *candidate)
+            .collect();
+        (self.progress)(Progress::Found { packages: items.len(), to_read: new.len() });
+
+        let carried = match &options.update {
+            Some(update) if !update.discard_additional => self.workspace.carried_over(self.current),
+            _ => Vec::new(),
+        };
+        if let Some(current) = self.current.filter(|_| old.own && found.modules.is_empty())
+            && self.is_as_before(current, &items, old, &carried)?
+        {
+            self.workspace.sweep(current, output)?;
+            let duplicates = self.duplicates(early, &items, old, &[]);
+            return Ok(self.unchanged(current, items.len(), duplicates));
+        }
+
+        let (senders, channels) = fresh::channels(output.documents());
+        let workers = self.pool.current_num_threads();
+        let (files, outcome) = std::thread::scope(|scope| {
+            let folder = self.workspace.folder();
+            let writing = scope.spawn(|| output.assemble(&old.sources, &items, folder, self.pool, channels));
+            let outcome = fresh::read(&new, workers, options, &senders, self.progress);
+            drop(senders);
+            (self.progress)(Progress::Writing);
+            let died = |_| Err(Error::metadata("metadata", "a writing thread died"));
+            (writing.join().unwrap_or_else(died), outcome)
+        });
+        let mut files = files?;
+        let extra = extra::gather(self.workspace, carried, &found.modules, options, self.progress)?;
+        files.extend(extra.files);
+
+        let packages = items.len() - outcome.skipped.len();
+        let duplicates = self.duplicates(early, &items, old, &outcome.known);
+        if let Some(current) = self.current.filter(|current| self.are_in_force(current, &files, &extra.kept)) {
+            self.workspace.sweep(current, output)?;
+            return Ok(Created { skipped: outcome.skipped, ..self.unchanged(current, packages, duplicates) });
+        }
+        let mut published = Published { packages, changed: true, ..counts(&candidates, &new, old) };
+        let repomd = self.workspace.commit(output, self.current, files, extra.kept, &mut |_| Ok(()))?;
+        published.revision = repomd.revision;
+        let read = std::iter::zip(&new, &outcome.known)
+            .filter(|(_, known)| known.is_some())
+            .map(|(candidate, _)| candidate.href.clone())
+            .collect();
+        Ok(Created { published, skipped: outcome.skipped, read, duplicates })
+    }
+
+    /// What is known of each package before the new ones are read whole.
+    fn known_early(&self, candidates: &[&Candidate], items: &[Item], old: &Old) -> Vec<Option<Known>> {
+        use rayon::prelude::*;
+        (candidates, items)
+            .into_par_iter()
+            .map(|(candidate, item)| match item {
+                Item::New => fresh::known(candidate),
+                Item::Old { .. } => known_before(item, old),
+            })
+            .collect()
+    }
+
+    /// The duplicates: those that were sought early, or those among all that is known now.
+    fn duplicates(&self, early: Vec<Duplicate>, items: &[Item], old: &Old, new: &[Option<Known>]) -> Vec<Duplicate> {
+        if self.options.duplicates == Duplicates::KeepLast {
+            return early;
+        }
+        let mut new = new.iter();
+        let known: Vec<Option<Known>> = items
+            .iter()
+            .map(|item| match item {
+                Item::New => new.next().cloned().flatten(),
+                Item::Old { .. } => known_before(item, old),
+            })
+            .collect();
+        duplicates::find(&known, Duplicates::Keep).0
+    }
+
+    fn unchanged(&self, current: &Repomd, packages: usize, duplicates: Vec<Duplicate>) -> Created {
+        let published = Published { packages, revision: current.revision.clone(), ..Published::default() };
+        Created { published, skipped: Vec::new(), read: Vec::new(), duplicates }
+    }
+
+    /// Whether the metadata in force are what would be written, as far as can be told without writing it.
+    fn is_as_before(
+        &self,
+        current: &Repomd,
+        items: &[Item],
+        old: &Old,
+        carried: &[RepomdRecord],
+    ) -> Result<bool, Error> {
+        let output = &self.options.output;
+        let Some(source) = old.sources.first() else { return Ok(false) };
+        let same_packages = items.len() == source.entries.len()
+            && items
+                .iter()
+                .enumerate()
+                .all(|(place, item)| matches!(item, Item::Old { source: 0, index, location: None } if *index == place));
+        if !same_packages || !self.has_our_tags(current) {
+            return Ok(false);
+        }
+        // Every file that would be there is, compressed and named as asked.
+        let mut expected: Vec<(&str, Compression)> = Vec::new();
+        for document in output.documents() {
+            expected.push((document.kind(), output.compression));
+            expected.extend(output.databases.map(|compression| (document.database_kind(), compression)));
+            if output.zchunk && output.compression != Compression::Zchunk {
+                expected.push((document.zchunk_kind(), Compression::Zchunk));
+            }
+        }
+        let derived = current.records.iter().filter(|r| crate::workspace::is_derived(&r.kind)).count();
+        let as_asked = |(kind, compression): &(&str, Compression)| {
+            current.record(kind).is_some_and(|record| {
+                let name = record.location_href.rsplit('/').next().unwrap_or_default();
+                Compression::of_name(name) == *compression
+                    && name.starts_with(&record.checksum.hex) == output.unique_names
+                    && record.checksum.kind == output.checksum
+                    && self.workspace.has(record)
+            })
+        };
+        if derived != expected.len() || !expected.iter().all(as_asked) {
+            return Ok(false);
+        }
+        let mut others: Vec<&str> = current.records.iter().map(|r| r.kind.as_str()).collect();
+        others.retain(|kind| !crate::workspace::is_derived(kind));
+        if self.options.groupfile.is_none() {
+            return Ok(others.len() == carried.len());
+        }
+        self.has_our_group(current)
+    }
+
+    fn has_our_tags(&self, current: &Repomd) -> bool {
+        let output = &self.options.output;
+        output.content_tags.as_ref().is_none_or(|tags| *tags == current.content_tags)
+            && output.repo_tags.as_ref().is_none_or(|tags| *tags == current.repo_tags)
+            && output.distro_tags.as_ref().is_none_or(|tags| *tags == current.distro_tags)
+    }
+
+    /// Whether the comps.xml asked for is the one in force.
+    fn has_our_group(&self, current: &Repomd) -> Result<bool, Error> {
+        let (Some(path), Some(record)) = (&self.options.groupfile, current.record("group")) else { return Ok(false) };
+        let sum = record.open_checksum.as_ref().unwrap_or(&record.checksum);
+        Ok(Checksum::of(sum.kind, crate::read::open(path)?)?.0 == *sum && self.workspace.has(record))
+    }
+
+    /// Whether the files just written, and those that stay, are the ones that repomd.xml names already.
+    fn are_in_force(&self, current: &Repomd, files: &[MetadataFile], kept: &[RepomdRecord]) -> bool {
+        let same = |file: &MetadataFile| {
+            current.record(file.kind()).is_some_and(|record| {
+                record.checksum == file.record().checksum
+                    && record.location_href == format!("repodata/{}", file.final_name(self.options.output.unique_names))
+                    && self.workspace.has(record)
+            })
+        };
+        current.records.len() == files.len() + kept.len() && files.iter().all(same) && self.has_our_tags(current)
+    }
+}
+
+fn known_before(item: &Item, old: &Old) -> Option<Known> {
+    let Item::Old { source, index, location } = item else { return None };
+    let entry = old.sources.get(*source)?.entries.get(*index)?;
+    let href = location.as_ref().map_or(&entry.href, |location| &location.href);
+    Some(Known { nevra: entry.nevra.to_string(), href: href.clone(), time_build: entry.time_build })
+}
+
+fn retain_others<T>(list: &mut Vec<T>, dropped: &HashSet<usize>) {
+    let mut index = 0;
+    list.retain(|_| {
+        index += 1;
+        !dropped.contains(&(index - 1))
+    });
+}
+
+/// What is new, other and gone beside the metadata before.
+fn counts(candidates: &[&Candidate], new: &[&Candidate], old: &Old) -> Published {
+    let source = old.sources.first().filter(|_| old.own);
+    let before: HashMap<&str, ()> =
+        source.into_iter().flat_map(|source| source.entries.iter().map(|entry| (entry.href.as_str(), ()))).collect();
+    let replaced = new.iter().filter(|candidate| before.contains_key(candidate.href.as_str())).count();
+    let now: HashSet<&str> = candidates.iter().map(|candidate| candidate.href.as_str()).collect();
+    let removed = before.keys().filter(|href| !now.contains(*href)).count();
+    Published { added: new.len() - replaced, replaced, removed, ..Published::default() }
 }

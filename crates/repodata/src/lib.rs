@@ -16,6 +16,7 @@ pub mod merge;
 mod metadata_file;
 pub mod modify;
 pub mod modules;
+mod ordered;
 pub mod output;
 pub mod publish;
 pub mod read;

@@ -1,9 +1,14 @@
 //! Several repositories as one, as `mergerepo_c` makes it.
 
+mod choose;
+mod extra;
+
 use std::path::{Path, PathBuf};
 
+use crate::assemble::{Item, nothing_fresh, pool};
 use crate::output::Output;
-use crate::workspace::Locking;
+use crate::source::Source;
+use crate::workspace::{Locking, Workspace};
 use crate::{Error, Published, Warning};
 
 /// Which of several packages with the same name and architecture is kept.
@@ -109,5 +114,27 @@ pub fn merge(
     options: &MergeOptions,
     warn: &mut dyn FnMut(Warning),
 ) -> Result<Merged, Error> {
-    todo!()
+    let pool = pool(options.output.workers)?;
+    let workspace = Workspace::open(dir, options.locking)?;
+    let current = workspace.repomd().unwrap_or(None);
+    // The repository with noarch packages comes behind all others, and is not one of them.
+    let places = inputs.iter().chain(&options.noarch);
+    let sources =
+        pool.install(|| places.map(|input| Source::open_as(&input.dir, &input.url)).collect::<Result<Vec<_>, _>>())?;
+    let chosen = choose::choose(inputs, &sources, options, warn);
+    let items: Vec<Item> = chosen
+        .packages
+        .into_iter()
+        .map(|package| Item::Old { source: package.source, index: package.index, location: package.location })
+        .collect();
+    let output = &options.output;
+    let fresh = nothing_fresh(&output.documents());
+    let mut files = output.assemble(&sources, &items, workspace.folder(), &pool, fresh)?;
+    files.extend(extra::gather(&workspace, inputs, &sources, &chosen.origins, options, warn)?);
+    let repomd = workspace.commit(output, current.as_ref(), files, Vec::new(), &mut |_| Ok(()))?;
+    let packages = items.len();
+    let published =
+        Published { packages, added: packages, changed: true, revision: repomd.revision, ..Published::default() };
+    let taken = chosen.taken.into_iter().zip(&sources).map(|(taken, source)| (source.entries.len(), taken)).collect();
+    Ok(Merged { published, inputs: taken })
 }

@@ -21,6 +21,8 @@ pub(crate) struct MetadataFile {
     record: RepomdRecord,
     /// Packages, if it is a document of such.
     packages: usize,
+    /// Whether its checksum stands in its name, if that is not as for all files.
+    unique: Option<bool>,
 }
 
 impl MetadataFile {
@@ -36,7 +38,7 @@ impl MetadataFile {
         let name = format!("{}.xml{}", document.kind(), compression.suffix());
         let record =
             RepomdRecord { kind: document.kind().to_owned(), checksum, size: Some(size), ..Default::default() };
-        Self { path, name, record, packages }.with_open(compression, open)
+        Self { path, name, record, packages, unique: None }.with_open(compression, open)
     }
 
     /// Notes checksum and size of the text, which plain files do not have apart.
@@ -81,7 +83,7 @@ impl MetadataFile {
         let (checksum, size) = sum.finish();
         let record = RepomdRecord { kind: kind.to_owned(), checksum, size: Some(size), ..Default::default() };
         let name = format!("{name}{}", how.compression.suffix());
-        Ok(Self { path, name, record, packages: 0 }.with_open(how.compression, Some(open.finish())))
+        Ok(Self { path, name, record, packages: 0, unique: None }.with_open(how.compression, Some(open.finish())))
     }
 
     fn write_zchunk(
@@ -113,7 +115,7 @@ impl MetadataFile {
             header_size: Some(header.size),
             ..Default::default()
         };
-        Ok(Self { path, name: format!("{name}{}", Compression::Zchunk.suffix()), record, packages })
+        Ok(Self { path, name: format!("{name}{}", Compression::Zchunk.suffix()), record, packages, unique: None })
     }
 
     /// The same text in another compression, as another file.
@@ -146,8 +148,8 @@ impl MetadataFile {
         self.name.strip_suffix(suffix).unwrap_or(&self.name)
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    pub(crate) fn set_unique(&mut self, unique: bool) {
+        self.unique = Some(unique);
     }
 
     pub(crate) fn kind(&self) -> &str {
@@ -158,13 +160,13 @@ impl MetadataFile {
         &self.record
     }
 
-    pub(crate) fn record_mut(&mut self) -> &mut RepomdRecord {
-        &mut self.record
-    }
-
     /// The name that the file gets in `repodata/`.
     pub(crate) fn final_name(&self, unique: bool) -> String {
-        if unique { format!("{}-{}", self.record.checksum.hex, self.name) } else { self.name.clone() }
+        if self.unique.unwrap_or(unique) {
+            format!("{}-{}", self.record.checksum.hex, self.name)
+        } else {
+            self.name.clone()
+        }
     }
 
     /// Gives the file its name in `repodata`, replacing what had it. `timestamp` (seconds since 1970) becomes its

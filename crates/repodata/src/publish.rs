@@ -29,7 +29,8 @@ pub struct Published {
     pub packages: usize,
     /// Revision of the repomd.xml that is in force now.
     pub revision: String,
-    /// Records added that were not there before under the same name.
+    /// Records added that were not there before under the same location. Where the metadata before were not looked at
+    /// ([`crate::create::create`] without update), all of them.
     pub added: usize,
     /// Records replaced by one of the same name.
     pub replaced: usize,

@@ -5,6 +5,7 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use copr_rpm::{Dependency, DependencyText, vercmp};
 
@@ -40,11 +41,12 @@ pub(crate) fn filter(
         if provided.binary_search(&spelling(dependency)).is_ok() {
             continue;
         }
-        let repeats = |last: &&DependencyText<'_>| {
-            spelling(last) == spelling(dependency) && last.flags.pre() == dependency.flags.pre()
-        };
-        if last_seen.get(name).is_some_and(repeats) {
-            continue;
+        let last = last_seen.entry(name);
+        if let Entry::Occupied(last) = &last {
+            let last = last.get();
+            if spelling(last) == spelling(dependency) && last.flags.pre() == dependency.flags.pre() {
+                continue;
+            }
         }
         if dependency.flags.missing_ok() {
             weak.extend(dependency.clone().parse().and_then(as_written));
@@ -53,7 +55,7 @@ pub(crate) fn filter(
                 libc = Some(dependency);
             }
         } else if let Some(requirement) = dependency.clone().parse() {
-            last_seen.insert(name, dependency);
+            last.insert_entry(dependency);
             kept.extend(requirement_as_written(requirement));
         }
     }

@@ -144,9 +144,12 @@ impl Workspace {
             distro_tags: tags(&output.distro_tags, old, |old| &old.distro_tags),
             ..Repomd::default()
         };
-        let in_place = output.unique_names;
-        // Files with plain names would change under the readers of the old repomd.xml: the folder is exchanged whole.
-        let staging = if in_place { self.repodata.clone() } else { self.stage(&files)? };
+        // A file that would change under the readers of the old repomd.xml: then the folder is exchanged whole.
+        let in_place = !files.iter().any(|file| {
+            let name = file.final_name(output.unique_names);
+            !name.starts_with(&file.record().checksum.hex) && self.repodata.join(name).exists()
+        });
+        let staging = if in_place { self.repodata.clone() } else { self.stage(output, &files)? };
         for file in files {
             repomd.records.push(file.put_in_place(&staging, output.unique_names, timestamp)?);
         }
@@ -177,10 +180,10 @@ impl Workspace {
     }
 
     /// A folder with links to everything in `repodata/` but what the new files replace.
-    fn stage(&self, files: &[MetadataFile]) -> Result<PathBuf, Error> {
+    fn stage(&self, output: &Output, files: &[MetadataFile]) -> Result<PathBuf, Error> {
         let staging = self.work.join("next");
         fs_err::create_dir(&staging)?;
-        let replaced: HashSet<String> = files.iter().map(|file| file.final_name(false)).collect();
+        let replaced: HashSet<String> = files.iter().map(|file| file.final_name(output.unique_names)).collect();
         for entry in fs_err::read_dir(&self.repodata)? {
             let entry = entry?;
             let name = entry.file_name();

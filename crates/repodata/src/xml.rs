@@ -3,6 +3,7 @@
 //! Text escapes `& < >` and CR. Attributes also escape `"`, tab and LF, and write every character outside ASCII as an
 //! upper-case hexadecimal reference (in whole documents they stay). What XML 1.0 cannot hold at all becomes U+FFFD.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 /// Whether XML 1.0 has this character.
@@ -43,6 +44,16 @@ const ODD_IN_ATTRIBUTE: [bool; 256] = {
 /// Whether none of the bytes is marked in the table. Nearly all texts are plain, and are copied as they are.
 fn is_plain(text: &str, odd: &[bool; 256]) -> bool {
     !text.bytes().any(|byte| odd.get(usize::from(byte)).copied().unwrap_or(true))
+}
+
+/// The text as it is read again after it was written: what XML cannot hold is U+FFFD.
+pub(crate) fn valid(text: &str) -> Cow<'_, str> {
+    // U+FFFE and U+FFFF begin with 0xEF, and so do a few others. A fold to the end is many bytes an instruction.
+    let suspect = |byte| (byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) || byte == 0xEF;
+    if !text.bytes().fold(false, |found, byte| found | suspect(byte)) || text.chars().all(is_xml_char) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().map(|c| if is_xml_char(c) { c } else { '\u{FFFD}' }).collect())
 }
 
 /// Appends text content.
@@ -179,6 +190,15 @@ mod tests {
         let mut out = String::new();
         push_text(&mut out, "a<b>&\"'\t\n\ré\u{7f}🚀");
         assert_eq!(out, "a&lt;b&gt;&amp;\"'\t\n&#13;é\u{7f}🚀");
+    }
+
+    #[test]
+    fn valid_text_is_what_text_content_holds() {
+        for text in ["", "a\t\n\ré🚀\u{FEFF}\u{FFFD}", "a\0b", "\u{b}", "\u{1f}", "\u{FFFE}", "x\u{FFFF}"] {
+            let mut out = String::new();
+            push_text(&mut out, text);
+            assert_eq!(valid(text), out.replace("&#13;", "\r"), "{text:?}");
+        }
     }
 
     #[test]

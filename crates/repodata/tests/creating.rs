@@ -4,24 +4,20 @@
 #[path = "../../rpm/tests/small_rpm/mod.rs"]
 mod small_rpm;
 
-use copr_repodata::create::{CreateOptions, Created, Progress, create};
-use copr_repodata::{Error, Output, RecordOptions, read};
+use copr_repodata::create::{CreateOptions, Created, Progress, Update, create};
+use copr_repodata::{Error, Output, read};
 use small_rpm::{archive, entries, rpm, text};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
 fn options() -> CreateOptions {
-    CreateOptions {
-        output: None,
-        workers: 2,
-        record: RecordOptions::default(),
-        publish: Output::new(UNIX_EPOCH + Duration::from_secs(1_700_000_000)),
-    }
+    let output = Output::new(UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+    CreateOptions::new(Output { workers: 2, ..output })
 }
 
 fn run(dir: &Path) -> Result<Created, Error> {
-    create(dir, &options(), &|_| ())
+    create(&[dir.to_owned()], &options(), &|_| ())
 }
 
 fn put(path: &Path, name: &str) {
@@ -74,7 +70,8 @@ fn packages_that_are_gone_leave_the_metadata() {
     put(&dir.path().join("b.rpm"), "b");
     run(dir.path()).unwrap();
     fs_err::remove_file(dir.path().join("a.rpm")).unwrap();
-    let again = run(dir.path()).unwrap().published;
+    let options = CreateOptions { update: Some(Update::default()), ..options() };
+    let again = create(&[dir.path().to_owned()], &options, &|_| ()).unwrap().published;
     assert_eq!((again.removed, again.added, again.packages), (1, 0, 1));
     assert_eq!(hrefs(dir.path()), ["b.rpm"]);
     assert!(!run(dir.path()).unwrap().published.changed);
@@ -84,8 +81,8 @@ fn packages_that_are_gone_leave_the_metadata() {
 fn metadata_can_go_elsewhere() {
     let (dir, output) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     put(&dir.path().join("a.rpm"), "a");
-    let options = CreateOptions { output: Some(output.path().to_owned()), ..options() };
-    create(dir.path(), &options, &|_| ()).unwrap();
+    let options = CreateOptions { output_dir: Some(output.path().to_owned()), ..options() };
+    create(&[dir.path().to_owned()], &options, &|_| ()).unwrap();
     assert!(!dir.path().join("repodata").exists());
     assert_eq!(hrefs(output.path()), ["a.rpm"]);
 }
@@ -96,11 +93,12 @@ fn progress_tells_of_every_package() {
     put(&dir.path().join("a.rpm"), "a");
     fs_err::write(dir.path().join("bad.rpm"), "bad").unwrap();
     let (found, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    create(dir.path(), &options(), &|progress| match progress {
-        Progress::Found(count) => found.store(count, Ordering::Relaxed),
+    create(&[dir.path().to_owned()], &options(), &|progress| match progress {
+        Progress::Found { packages, .. } => found.store(packages, Ordering::Relaxed),
         Progress::Read(_) | Progress::Skipped(_) => {
             done.fetch_add(1, Ordering::Relaxed);
         }
+        Progress::Warning(warning) => panic!("{warning}"),
         Progress::Writing => {}
     })
     .unwrap();

@@ -137,8 +137,24 @@ fn a_ghost_directory_is_a_directory_and_other_ghosts_are_ghosts() {
 
 #[test]
 fn a_source_package_is_of_architecture_src_and_has_no_source() {
-    let record = record_of(&with(&[(1106, Value::U32(vec![1]))])).unwrap();
-    assert_eq!((record.nevra.arch.as_str(), record.sourcerpm.as_str()), ("src", ""));
+    let mut all = entries();
+    all.retain(|(tag, _)| *tag != 1044);
+    let binary = record_of(&rpm(&all, &archive())).unwrap();
+    assert_eq!((binary.nevra.arch.as_str(), binary.sourcerpm.as_str()), ("noarch", "(none)"), "as rpm has it");
+    all.push((1106, Value::U32(vec![1])));
+    let source = record_of(&rpm(&all, &archive())).unwrap();
+    assert_eq!((source.nevra.arch.as_str(), source.sourcerpm.as_str()), ("src", ""));
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_without_waiting() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe.rpm");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
+    for path in [pipe.as_path(), dir.path()] {
+        let error = Record::from_file(path, "x.rpm", &RecordOptions::default()).unwrap_err().to_string();
+        assert!(error.contains(path.to_str().unwrap()) && error.contains("no regular file"), "{error}");
+    }
 }
 
 #[test]

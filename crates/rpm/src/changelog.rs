@@ -1,6 +1,5 @@
 //! Changes as a package tells them.
 
-use crate::text::text;
 use crate::{Header, tag};
 
 /// One entry of a package's change log.
@@ -18,14 +17,14 @@ pub struct Changelog {
 /// arrays decides how many there are.
 pub(crate) fn changelogs(header: &Header, limit: usize) -> Vec<Changelog> {
     let times = header.numbers(tag::CHANGELOGTIME).unwrap_or_default();
-    let authors = header.texts(tag::CHANGELOGNAME).unwrap_or_default();
-    let texts = header.texts(tag::CHANGELOGTEXT).unwrap_or_default();
-    let owned = |bytes| text(bytes).into_owned();
+    let mut authors = header.texts(tag::CHANGELOGNAME).unwrap_or_default();
+    let mut texts = header.texts(tag::CHANGELOGTEXT).unwrap_or_default();
     times
         .iter()
-        .zip(authors)
-        .zip(texts)
         .take(limit)
-        .map(|((time, author), text)| Changelog { time, author: owned(author), text: owned(text) })
+        .map_while(|time| {
+            let (author, text) = (authors.next_text()?.into_owned(), texts.next_text()?.into_owned());
+            Some(Changelog { time, author, text })
+        })
         .collect()
 }

@@ -5,7 +5,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::header::{Header, Numbers, Texts};
-use crate::text::text;
 use crate::{Error, Evr, ParseError, Tag, evr::vercmp, tag};
 
 /// The lists of dependencies that a header has.
@@ -295,13 +294,13 @@ impl<'a> DependencyTexts<'a> {
     }
 
     fn dependency(&mut self) -> Option<DependencyText<'a>> {
-        let name = text(self.names.next()?);
+        let name = self.names.next_text()?;
         let flags = match &self.flags {
             Some(flags) => u32::try_from(flags.get(self.next)?).ok()?,
             None => 0,
         };
         let version = match &mut self.versions {
-            Some(versions) => text(versions.next()?),
+            Some(versions) => versions.next_text()?,
             None => Cow::Borrowed(""),
         };
         self.next = self.next.saturating_add(1);

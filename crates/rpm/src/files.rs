@@ -1,7 +1,9 @@
 //! Files as a package's header lists them.
 
-use crate::header::{Header, Numbers, Texts};
-use crate::text::{owned_text, text};
+use std::borrow::Cow;
+
+use crate::header::{Header, Numbers, NumbersIter, Texts};
+use crate::text::owned_text;
 use crate::{Error, Tag, tag};
 
 /// `S_IFMT`: the bits of a mode that tell what kind of file it is.
@@ -68,14 +70,21 @@ pub struct ListedFile<'a> {
     pub mode: u16,
     /// rpm's file flags; see [`ListedFile::is_ghost`].
     pub flags: u32,
-    /// Digest, hexadecimal; empty for what is no regular file.
-    pub digest: &'a [u8],
+    /// Directory and name, if they are known to be UTF-8.
+    texts: Option<(&'a str, &'a str)>,
 }
 
 impl ListedFile<'_> {
     /// The whole path. If it is not UTF-8, it is read as Latin-1, as [`Header::str`] does.
     pub fn path(&self) -> String {
-        let mut path = Vec::with_capacity(self.dir.len().saturating_add(self.name.len()));
+        let size = self.dir.len().saturating_add(self.name.len());
+        if let Some((dir, name)) = self.texts {
+            let mut path = String::with_capacity(size);
+            path.push_str(dir);
+            path.push_str(name);
+            return path;
+        }
+        let mut path = Vec::with_capacity(size);
         path.extend_from_slice(self.dir);
         path.extend_from_slice(self.name);
         owned_text(path)
@@ -92,18 +101,18 @@ impl ListedFile<'_> {
     }
 }
 
+type Dir<'a> = (&'a [u8], Option<&'a str>);
+
 /// The files of a package in the order of the header, each made when it is asked for. It ends after an error.
 #[derive(Debug, Clone)]
 pub struct ListedFiles<'a> {
     header: &'a Header,
     names: Texts<'a>,
-    /// Directories and every file's index into them; `None` where the names are whole paths.
-    dirs: Option<(Vec<&'a [u8]>, Numbers<'a>)>,
-    modes: Numbers<'a>,
-    flags: Numbers<'a>,
-    digests: Option<Texts<'a>>,
-    next: usize,
-    count: usize,
+    /// Directories, as bytes and as UTF-8, and every file's index into them; `None` where names are whole paths.
+    dirs: Option<(Vec<Dir<'a>>, NumbersIter<'a>)>,
+    modes: NumbersIter<'a>,
+    flags: NumbersIter<'a>,
+    left: usize,
     /// Bytes of the paths so far.
     bytes: usize,
 }
@@ -120,34 +129,33 @@ impl<'a> ListedFiles<'a> {
             None
         } else {
             let indexes = numbers(header, tag::DIRINDEXES, "directory indexes", count)?;
-            let dirs = texts(header, tag::DIRNAMES, "directory names", usize::MAX)?;
-            Some((dirs.map(Iterator::collect).unwrap_or_default(), indexes))
+            let mut dirs = texts(header, tag::DIRNAMES, "directory names", usize::MAX)?.unwrap_or_default();
+            Some((std::iter::from_fn(|| dirs.next_value()).collect(), indexes.iter()))
         };
         Ok(Self {
             header,
             names: names.unwrap_or_default(),
             dirs,
-            modes: numbers(header, tag::FILEMODES, "file modes", count)?,
-            flags: numbers(header, tag::FILEFLAGS, "file flags", count)?,
-            digests: texts(header, tag::FILEDIGESTS, "file digests", count)?,
-            next: 0,
-            count,
+            modes: numbers(header, tag::FILEMODES, "file modes", count)?.iter(),
+            flags: numbers(header, tag::FILEFLAGS, "file flags", count)?.iter(),
+            left: count,
             bytes: 0,
         })
     }
 
     /// How many files are still to come.
     pub fn left(&self) -> usize {
-        self.count.saturating_sub(self.next)
+        self.left
     }
 
     fn file(&mut self) -> Result<ListedFile<'a>, Error> {
-        let (header, n) = (self.header, self.next);
-        let name = self.names.next().ok_or_else(|| malformed(header, tag::BASENAMES, "file names"))?;
-        let dir = match &self.dirs {
-            None => &[],
+        let header = self.header;
+        let name = self.names.next_value().ok_or_else(|| malformed(header, tag::BASENAMES, "file names"))?;
+        let (name, name_text) = name;
+        let (dir, dir_text): Dir<'a> = match &mut self.dirs {
+            None => (&[], Some("")),
             Some((dirs, indexes)) => {
-                let index = indexes.get(n).and_then(|index| usize::try_from(index).ok());
+                let index = indexes.next().and_then(|index| usize::try_from(index).ok());
                 *index.and_then(|index| dirs.get(index)).ok_or_else(|| {
                     let reason = "a file's directory index points to no directory";
                     Error::damaged("header", header.offset(tag::DIRINDEXES), reason)
@@ -159,17 +167,8 @@ impl<'a> ListedFiles<'a> {
             let reason = format!("its file paths are over {MAX_PATHS} bytes");
             return Err(Error::damaged("header", header.offset(tag::DIRINDEXES), reason));
         }
-        let digest = match &mut self.digests {
-            None => &[],
-            Some(digests) => digests.next().ok_or_else(|| malformed(header, tag::FILEDIGESTS, "file digests"))?,
-        };
-        Ok(ListedFile {
-            dir,
-            name,
-            mode: u16::try_from(self.modes.get(n).unwrap_or(0) & 0xFFFF).unwrap_or(0),
-            flags: low32(self.flags.get(n)),
-            digest,
-        })
+        let mode = u16::try_from(self.modes.next().unwrap_or(0) & 0xFFFF).unwrap_or(0);
+        Ok(ListedFile { dir, name, mode, flags: low32(self.flags.next()), texts: dir_text.zip(name_text) })
     }
 }
 
@@ -177,13 +176,26 @@ impl<'a> Iterator for ListedFiles<'a> {
     type Item = Result<ListedFile<'a>, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.left() == 0 {
-            return None;
-        }
+        self.left = self.left.checked_sub(1)?;
         let file = self.file();
-        self.next = if file.is_ok() { self.next.saturating_add(1) } else { self.count };
+        if file.is_err() {
+            self.left = 0;
+        }
         Some(file)
     }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(self.left))
+    }
+}
+
+/// Digests of the files, in their order and hexadecimal; empty for what is no regular file. `None` if there are none.
+///
+/// # Errors
+/// They are of another type, or not as many as files.
+pub(crate) fn digests(header: &Header) -> Result<Option<Texts<'_>>, Error> {
+    let count = ListedFiles::new(header)?.left();
+    texts(header, tag::FILEDIGESTS, "file digests", count)
 }
 
 /// All files, in the order of the header.
@@ -199,12 +211,13 @@ pub(crate) fn files(header: &Header) -> Result<Vec<FileEntry>, Error> {
     let rdevs = numbers(header, tag::FILERDEVS, "device numbers", count)?;
     let inodes = numbers(header, tag::FILEINODES, "inode numbers", count)?;
     let devices = numbers(header, tag::FILEDEVICES, "file devices", count)?;
+    let mut digests = digests(header)?;
     let mut users = texts(header, tag::FILEUSERNAME, "file owners", count)?;
     let mut groups = texts(header, tag::FILEGROUPNAME, "file groups", count)?;
     let mut links = texts(header, tag::FILELINKTOS, "link targets", count)?;
     let next = |list: &mut Option<Texts<'_>>, tag, what| match list {
         None => Ok(String::new()),
-        Some(texts) => texts.next().map(|t| text(t).into_owned()).ok_or_else(|| malformed(header, tag, what)),
+        Some(texts) => texts.next_text().map(Cow::into_owned).ok_or_else(|| malformed(header, tag, what)),
     };
     let mut entries = Vec::new();
     for (n, file) in listed.enumerate() {
@@ -213,7 +226,7 @@ pub(crate) fn files(header: &Header) -> Result<Vec<FileEntry>, Error> {
             path: file.path(),
             mode: file.mode,
             flags: file.flags,
-            digest: text(file.digest).into_owned(),
+            digest: next(&mut digests, tag::FILEDIGESTS, "file digests")?,
             size: sizes.get(n).unwrap_or(0),
             mtime: low32(mtimes.get(n)),
             user: next(&mut users, tag::FILEUSERNAME, "file owners")?,

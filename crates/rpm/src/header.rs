@@ -151,7 +151,19 @@ impl Header {
     pub fn texts(&self, tag: Tag) -> Option<Texts<'_>> {
         let entry = self.find(tag).filter(|e| e.kind == Kind::Text)?;
         let data = self.tail(entry)?;
-        Some(Texts { data, nuls: memchr_iter(0, data), start: 0, left: entry.count })
+        Some(Texts { data, utf8: self.utf8(entry, data), nuls: memchr_iter(0, data), start: 0, left: entry.count })
+    }
+
+    /// What of an entry's bytes is UTF-8, from its first byte: to look at all its values at once is much less work than
+    /// at each. They end where the next entry's begin, if the header is well formed; if not, that is no harm.
+    fn utf8<'a>(&self, entry: Entry, data: &'a [u8]) -> &'a str {
+        let next = self.entries.iter().map(|e| e.offset).filter(|offset| *offset > entry.offset).min();
+        let size = next.and_then(|next| next.checked_sub(entry.offset)).map(|size| size as usize);
+        let values = size.and_then(|size| data.get(..size)).unwrap_or(data);
+        std::str::from_utf8(values).unwrap_or_else(|error| {
+            let valid = values.get(..error.valid_up_to()).unwrap_or_default();
+            std::str::from_utf8(valid).unwrap_or_default()
+        })
     }
 
     /// The values of a text entry, without their NULs. `None` if absent, not text, or not terminated inside the data.
@@ -182,7 +194,10 @@ impl Header {
 
     /// All values of a text entry, each as [`Header::str`] reads it.
     pub fn strings(&self, tag: Tag) -> Option<Vec<Cow<'_, str>>> {
-        Some(self.byte_strings(tag)?.into_iter().map(text).collect())
+        let mut texts = self.texts(tag)?;
+        let claimed = texts.claimed();
+        let values: Vec<_> = std::iter::from_fn(|| texts.next_text()).collect();
+        Some(values).filter(|values| values.len() == claimed)
     }
 
     /// The values of an entry of 8, 16, 32 or 64 bit integers. `None` if absent or of another type.
@@ -213,6 +228,8 @@ impl Header {
 #[derive(Debug, Clone)]
 pub struct Texts<'a> {
     data: &'a [u8],
+    /// What of the start of `data` is UTF-8.
+    utf8: &'a str,
     nuls: Memchr<'a>,
     start: usize,
     left: u32,
@@ -221,14 +238,28 @@ pub struct Texts<'a> {
 impl Default for Texts<'_> {
     /// No values.
     fn default() -> Self {
-        Self { data: &[], nuls: memchr_iter(0, &[]), start: 0, left: 0 }
+        Self { data: &[], utf8: "", nuls: memchr_iter(0, &[]), start: 0, left: 0 }
     }
 }
 
-impl Texts<'_> {
+impl<'a> Texts<'a> {
     /// How many values are still to come, as the header says.
     pub fn claimed(&self) -> usize {
         self.left as usize
+    }
+
+    /// The next value as [`Header::str`] reads it.
+    pub fn next_text(&mut self) -> Option<Cow<'a, str>> {
+        let (value, utf8) = self.next_value()?;
+        Some(utf8.map_or_else(|| text(value), Cow::Borrowed))
+    }
+
+    /// The next value, and the same as text if it is known to be UTF-8.
+    pub(crate) fn next_value(&mut self) -> Option<(&'a [u8], Option<&'a str>)> {
+        self.left = self.left.checked_sub(1)?;
+        let end = self.nuls.next()?;
+        let start = std::mem::replace(&mut self.start, end.checked_add(1)?);
+        Some((self.data.get(start..end)?, self.utf8.get(start..end)))
     }
 }
 
@@ -236,11 +267,7 @@ impl<'a> Iterator for Texts<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        self.left = self.left.checked_sub(1)?;
-        let end = self.nuls.next()?;
-        let value = self.data.get(self.start..end)?;
-        self.start = end.checked_add(1)?;
-        Some(value)
+        self.next_value().map(|(value, _)| value)
     }
 }
 
@@ -276,8 +303,24 @@ impl<'a> Numbers<'a> {
     }
 
     /// All of them, widened.
-    pub fn iter(&self) -> impl Iterator<Item = u64> + use<'a> {
-        self.bytes.chunks_exact(self.width).map(big_endian)
+    pub fn iter(&self) -> NumbersIter<'a> {
+        NumbersIter(self.bytes.chunks_exact(self.width))
+    }
+}
+
+/// See [`Numbers::iter`].
+#[derive(Debug, Clone)]
+pub struct NumbersIter<'a>(std::slice::ChunksExact<'a, u8>);
+
+impl Iterator for NumbersIter<'_> {
+    type Item = u64;
+
+    fn next(&mut self) -> Option<u64> {
+        self.0.next().map(big_endian)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
     }
 }
 

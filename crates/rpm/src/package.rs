@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::dependency::{Dependency, DependencyKind, DependencyTexts};
 use crate::source::Source;
-use crate::{Changelog, Error, FileEntry, Header, ListedFiles, Nevra, Tag, changelog, files, tag};
+use crate::{Changelog, Error, FileEntry, Header, ListedFiles, Nevra, Tag, Texts, changelog, files, tag};
 
 /// Bytes of the lead behind its magic number.
 const LEAD_REST: usize = 92;
@@ -97,9 +97,18 @@ impl Package {
         })
     }
 
-    /// Whether this is a source package (rpm's rule: it says so, or names no source package that it comes from).
+    /// Whether this is a source package. rpm's rule: it says so; or, where it says nothing and names no source package
+    /// that it comes from either, its files have no directory (`headerIsSourceHeuristic`). Where it has no files, we
+    /// believe the lead.
     pub fn is_source(&self) -> bool {
-        self.header.number(tag::SOURCEPACKAGE).is_some_and(|n| n != 0) || !self.header.contains(tag::SOURCERPM)
+        match self.header.number(tag::SOURCEPACKAGE) {
+            Some(says) => says != 0,
+            None if self.header.contains(tag::SOURCERPM) => false,
+            None => match self.listed_files().ok().and_then(|mut files| files.next()) {
+                Some(Ok(first)) => first.dir.is_empty() && !first.name.contains(&b'/'),
+                _ => self.lead.source,
+            },
+        }
     }
 
     /// One list of dependencies, in the order of the header and unfiltered (`rpmlib(...)` included). A dependency
@@ -147,6 +156,15 @@ impl Package {
     /// The arrays of the header do not fit together; malformed values come as an error in their place.
     pub fn listed_files(&self) -> Result<ListedFiles<'_>, Error> {
         ListedFiles::new(&self.header)
+    }
+
+    /// Digests of the files, in their order and hexadecimal; empty for what is no regular file. `None` if the package
+    /// has none.
+    ///
+    /// # Errors
+    /// They are no texts, or not as many as files.
+    pub fn file_digests(&self) -> Result<Option<Texts<'_>>, Error> {
+        files::digests(&self.header)
     }
 
     /// The change log, newest first.

@@ -132,6 +132,14 @@ fn counts_that_no_value_stands_for_are_refused() {
     assert!(read_everything(&with_field(1047, 3, 40)).is_err());
 }
 
+#[test]
+fn a_header_of_65535_entries_and_64_mebibytes_is_read() {
+    let entry = [0u32, 0, 0, 0].map(u32::to_be_bytes).concat();
+    let main = [intro(0xFFFF, 64 << 20), entry.repeat(0xFFFF), vec![0; 64 << 20]].concat();
+    let package = Package::read(&*[lead(), header(&[]), main].concat()).unwrap();
+    assert_eq!((package.header.len(), package.header_end), (0xFFFF, 96 + 16 + 16 + 0xFFFF * 16 + (64 << 20)));
+}
+
 /// Runs this test again in a process that may use little memory; there, believing a claim before its bytes have come
 /// would abort.
 #[test]

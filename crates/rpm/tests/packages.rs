@@ -58,12 +58,21 @@ fn a_package_tells_its_name_dependencies_files_and_changes() {
 }
 
 #[test]
-fn a_package_without_source_rpm_is_a_source_package() {
+fn a_package_that_says_nothing_of_sources_is_one_if_its_files_have_no_directory() {
     let mut all = entries();
     all.retain(|(tag, _)| *tag != tag::SOURCERPM.0);
     let package = Package::read(&*rpm(&all, b"")).unwrap();
+    assert!(!package.is_source(), "its files lie under /etc and /usr");
+    all.retain(|(tag, _)| *tag != 1118);
+    all.push((1118, texts(&["", ""])));
+    let package = Package::read(&*rpm(&all, b"")).unwrap();
     assert!(package.is_source());
     assert_eq!(package.nevra().unwrap().arch, "src");
+    all.retain(|(tag, _)| ![1116, 1117, 1118].contains(tag));
+    all.push((1027, texts(&["greet.spec", "greet.tar.gz"])));
+    assert!(Package::read(&*rpm(&all, b"")).unwrap().is_source());
+    all.push((1106, Value::U32(vec![0])));
+    assert!(!Package::read(&*rpm(&all, b"")).unwrap().is_source(), "it says that it is none");
 }
 
 #[test]

@@ -15,6 +15,8 @@ use copr_rpm::{
     ListedFile, Nevra, Package, tag,
 };
 
+use fs_err::os::unix::fs::OpenOptionsExt;
+
 use crate::checksum::Hasher;
 use crate::{Checksum, ChecksumKind, Error, File, FileKind, Record, RecordOptions, requires};
 
@@ -74,8 +76,13 @@ impl Record {
         options: &RecordOptions,
         read: impl FnOnce(&fs_err::File, &mut [u8]) -> Result<(Package, Checksum, Option<u64>), ReadError>,
     ) -> Result<Self, Error> {
-        let file = fs_err::File::open(path)?;
+        // Without waiting, should it be a pipe that nobody writes to.
+        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let file = fs_err::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
         let before = file.metadata()?;
+        if !before.is_file() {
+            return Err(Error::metadata(path.display().to_string(), "it is no regular file, so it is no package"));
+        }
         let mut buffer = BUFFER.take();
         buffer.resize(PIECE, 0);
         let result = read(&file, &mut buffer);
@@ -125,7 +132,6 @@ impl Record {
             let stronger = dependency.flags.strong();
             if stronger { &mut supplements } else { &mut enhances }.extend(as_written(dependency));
         }
-        let source = package.is_source();
         Ok(Self {
             nevra,
             summary: text(tag::SUMMARY),
@@ -140,7 +146,7 @@ impl Record {
             vendor: text(tag::VENDOR),
             group: text(tag::GROUP),
             buildhost: text(tag::BUILDHOST),
-            sourcerpm: if source { String::new() } else { text(tag::SOURCERPM) },
+            sourcerpm: sourcerpm(package),
             header_start: package.header_start,
             header_end: package.header_end,
             provides: provides.into_iter().filter_map(|p| as_written(p.parse()?)).collect(),
@@ -235,17 +241,17 @@ fn is_same(before: &Metadata, after: &Metadata) -> bool {
     before.len() == after.len() && before.modified().ok() == after.modified().ok()
 }
 
-fn files(package: &Package, digests: bool) -> Result<Vec<File>, copr_rpm::Error> {
+fn files(package: &Package, with_digests: bool) -> Result<Vec<File>, copr_rpm::Error> {
     let listed = package.listed_files()?;
     let mut files = Vec::with_capacity(listed.left());
     for file in listed {
         let file = file?;
-        let digest = Some(file.digest).filter(|digest| digests && !digest.is_empty());
-        files.push(File {
-            path: file.path(),
-            kind: kind(&file),
-            digest: digest.map(|digest| String::from_utf8_lossy(digest).into()),
-        });
+        files.push(File { path: file.path(), kind: kind(&file), digest: None });
+    }
+    if with_digests {
+        for (file, digest) in files.iter_mut().zip(package.file_digests()?.unwrap_or_default()) {
+            file.digest = Some(digest).filter(|d| !d.is_empty()).map(|d| String::from_utf8_lossy(d).into());
+        }
     }
     Ok(files)
 }
@@ -268,6 +274,15 @@ fn file_digest(package: &Package) -> Option<ChecksumKind> {
         Some(10) => Some(ChecksumKind::Sha512),
         Some(11) => Some(ChecksumKind::Sha224),
         Some(_) => None,
+    }
+}
+
+/// The source package that the header names. For a binary package that says nothing of sources rpm puts `(none)`.
+fn sourcerpm(package: &Package) -> String {
+    match package.header.str(tag::SOURCERPM) {
+        Some(name) => name.into_owned(),
+        None if package.header.contains(tag::SOURCEPACKAGE) || package.is_source() => String::new(),
+        None => "(none)".to_owned(),
     }
 }
 

@@ -30,6 +30,15 @@ pub(crate) fn packages() -> Vec<(String, Vec<u8>)> {
         ),
         ("versions-of-dependencies".to_owned(), versions_of_dependencies()),
         ("old-weak-dependencies".to_owned(), old_weak_dependencies()),
+        ("no-source-named".to_owned(), no_source_named("no-source-named", &[])),
+        (
+            "source-unsaid".to_owned(),
+            no_source_named(
+                "source-unsaid",
+                &[(1116, Value::U32(vec![0, 0])), (1117, texts(&["a.spec", "b"])), (1118, texts(&[""]))],
+            ),
+        ),
+        ("source-denied".to_owned(), no_source_named("source-denied", &[(1106, Value::U32(vec![0]))])),
         ("nothing-but-a-name".to_owned(), nothing_but_a_name()),
         ("latin-1".to_owned(), latin_1()),
         ("control-characters".to_owned(), sealed_with("control-characters", &[(1005, text("a\u{1b}[1m\u{8}b"))])),
@@ -173,6 +182,14 @@ fn old_weak_dependencies() -> Vec<u8> {
             (1161, flags),
         ],
     )
+}
+
+/// No word of where it comes from.
+fn no_source_named(name: &str, changes: &[(u32, Value)]) -> Vec<u8> {
+    let mut all = named(name, changes);
+    all.retain(|(tag, _)| *tag != 1044);
+    let main = sealed(REGIONS[1], &all);
+    with_signature(&main, &[size_of(&main)])
 }
 
 /// The least that a package needs.

@@ -1,0 +1,47 @@
+//! The benchmarks' helper.
+//!
+//! `copr-bench data` makes all data sets and prints their folders; the other actions are what benchmarks start:
+//! `run SECONDS PROGRAM ...`, `floor FOLDER`, `parse REPOSITORY`.
+
+use std::{env, path::Path};
+
+use anyhow::{Context, Result, bail};
+use copr_benches::{
+    data::{Data, Format},
+    floor, measure,
+    measure::say,
+    parse, peers,
+};
+
+fn main() -> Result<()> {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["data"] => make_data(),
+        ["run", limit, program, ..] => {
+            let limit = limit.parse().context("run: the first word is a number of seconds")?;
+            measure::run_measured(limit, Path::new(program), args.get(3..).unwrap_or_default())
+        }
+        ["floor", folder] => {
+            say(&format!("{} bytes", floor::sum_all(Path::new(folder), 2)?));
+            Ok(())
+        }
+        ["parse", repository] => {
+            let counts = parse::parse(Path::new(repository))?;
+            say(&format!("{} packages, {} files, {} changes", counts.packages, counts.files, counts.changelogs));
+            Ok(())
+        }
+        _ => bail!("usage: copr-bench data | run SECONDS PROGRAM ... | floor FOLDER | parse REPOSITORY"),
+    }
+}
+
+fn make_data() -> Result<()> {
+    let data = Data::of(peers::tree()?);
+    let mut folders = vec![data.rpms()?, data.tree()?, data.new_rpms()?];
+    for format in [Format::Gzip, Format::Zstd, Format::Plain] {
+        folders.push(data.repository(format)?);
+    }
+    folders.extend(data.halves()?);
+    folders.iter().for_each(|folder| say(&folder.display().to_string()));
+    Ok(())
+}

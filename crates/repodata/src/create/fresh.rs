@@ -1,0 +1,147 @@
+//! Reading the packages that are not taken over.
+
+use std::path::Path;
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use copr_rpm::{Package, Tag};
+
+use super::candidates::Candidate;
+use super::duplicates::Known;
+use super::{CreateOptions, Progress, Skipped};
+use crate::assemble::Fresh;
+use crate::ordered::ordered;
+use crate::{Checksum, ChecksumKind, Document, Fragments, Record, RecordOptions};
+
+/// Packages that may be read but not written yet.
+const WINDOW: usize = 256;
+
+/// One sender a document.
+pub(super) type Senders = Vec<(Document, SyncSender<Option<String>>)>;
+
+/// Channels between reading and writing.
+pub(super) fn channels(documents: Vec<Document>) -> (Senders, Fresh) {
+    let pairs = documents.into_iter().map(|document| (document, sync_channel(WINDOW)));
+    pairs.map(|(document, (sender, receiver))| ((document, sender), (document, receiver))).unzip()
+}
+
+/// What reading came to, in the order of the packages.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// What is known of each; `None` for one that could not be read.
+    pub(super) known: Vec<Option<Known>>,
+    pub(super) skipped: Vec<Skipped>,
+}
+
+/// Reads packages on `workers` threads, and sends the parts of each, in order, to the threads that write.
+pub(super) fn read(
+    packages: &[&Candidate],
+    workers: usize,
+    options: &CreateOptions,
+    senders: &Senders,
+    progress: &(dyn Fn(Progress<'_>) + Sync),
+) -> Outcome {
+    let record_options = RecordOptions {
+        checksum: options.checksum,
+        changelog_limit: options.output.changelog_limit,
+        location_base: None,
+        file_digests: options.output.filelists_ext,
+    };
+    let work = |number: usize| -> Option<Result<(Known, Fragments), Skipped>> {
+        let candidate = packages.get(number)?;
+        let read = match &options.checksum_cache {
+            None => Record::from_file(&candidate.path, &candidate.href, &record_options),
+            Some(cache) => cached(candidate, &record_options, cache),
+        };
+        Some(match read {
+            Ok(mut record) => {
+                record.location_base.clone_from(&candidate.base);
+                let mut fragments = Fragments::default();
+                record.render_into(options.output.render(), &mut fragments);
+                progress(Progress::Read(&candidate.path));
+                let (nevra, time_build) = (record.nevra.to_string(), record.time_build);
+                Ok((Known { nevra, href: candidate.href.clone(), time_build }, fragments))
+            }
+            Err(error) => Err(Skipped { path: candidate.path.clone(), error }),
+        })
+    };
+    let mut outcome = Outcome::default();
+    ordered(packages.len(), workers, WINDOW, work, |result| {
+        let fragments = match result {
+            None => None,
+            Some(Ok((known, fragments))) => {
+                outcome.known.push(Some(known));
+                Some(fragments)
+            }
+            Some(Err(skipped)) => {
+                progress(Progress::Skipped(&skipped));
+                outcome.known.push(None);
+                outcome.skipped.push(skipped);
+                None
+            }
+        };
+        // A writer that is gone has failed, and tells that itself.
+        let Some(Fragments { primary, filelists, filelists_ext, other }) = fragments else {
+            return senders.iter().all(|(_, sender)| sender.send(None).is_ok());
+        };
+        let mut parts = [Some(primary), Some(filelists), Some(filelists_ext), Some(other)];
+        senders.iter().all(|(document, sender)| {
+            let index = Document::ALL.iter().position(|d| d == document);
+            let part = index.and_then(|index| parts.get_mut(index)).and_then(Option::take);
+            sender.send(part).is_ok()
+        })
+    });
+    outcome
+}
+
+/// What the header of a package says, for finding duplicates before anything is written.
+pub(super) fn known(candidate: &Candidate) -> Option<Known> {
+    let package = Package::open(&candidate.path).ok()?;
+    let nevra = package.nevra().ok()?.to_string();
+    let time_build = package.header.number(copr_rpm::tag::BUILDTIME).unwrap_or(0);
+    Some(Known { nevra, href: candidate.href.clone(), time_build })
+}
+
+/// Reads a package, with its checksum from the cache or into it. The cache's files are `createrepo_c`'s: named
+/// `FILE-SIGNATURES-INSTALLED-MTIME`, with the checksum for content.
+fn cached(candidate: &Candidate, options: &RecordOptions, cache: &Path) -> Result<Record, crate::Error> {
+    let file = candidate.href.rsplit_once('/').map_or(candidate.href.as_str(), |(_, file)| file);
+    let mtime = match candidate.about {
+        Some((_, mtime)) => mtime,
+        None => {
+            let time = fs_err::metadata(&candidate.path)?.modified()?;
+            time.duration_since(std::time::UNIX_EPOCH).map_or(0, |t| t.as_secs())
+        }
+    };
+    let mut place = None;
+    let mut hit = false;
+    let record = Record::from_file_trusting(&candidate.path, &candidate.href, options, |package| {
+        let key = signatures(package, options.checksum);
+        let path = cache.join(format!("{file}-{key}-{}-{mtime}", package.installed_size()));
+        let known = fs_err::read_to_string(&path).ok().and_then(|text| Checksum::new(options.checksum, &text).ok());
+        hit = known.is_some();
+        place = Some(path);
+        known
+    })?;
+    if let Some(path) = place.filter(|_| !hit) {
+        // A cache that cannot be written costs time, nothing else.
+        let _ = tempfile::NamedTempFile::new_in(cache).and_then(|mut file| {
+            std::io::Write::write_all(&mut file, record.checksum.hex.as_bytes())?;
+            Ok(file.persist(path)?)
+        });
+    }
+    Ok(record)
+}
+
+/// A sum over what signs the package and its header: another package has another, also one that was signed anew.
+fn signatures(package: &Package, kind: ChecksumKind) -> String {
+    const GPG: Tag = Tag(1005);
+    const PGP: Tag = Tag(1002);
+    const SHA1_HEADER: Tag = Tag(269);
+    const SHA256_HEADER: Tag = Tag(273);
+    let mut sum = kind.hasher();
+    let signature = &package.signature;
+    [GPG, PGP].into_iter().filter_map(|tag| signature.binary(tag)).for_each(|bytes| sum.update(bytes));
+    let header = signature.bytes(SHA1_HEADER).or_else(|| signature.bytes(SHA256_HEADER));
+    sum.update(header.unwrap_or_default());
+    sum.finish().0.hex
+}
