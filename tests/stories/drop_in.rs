@@ -239,7 +239,8 @@ fn createrepo_c_warns_about_the_same_packages_and_ends_with_the_same_code() {
     let packages = story.packages("packages", 1, 5);
     let one = packages.join(relative(&packages).first().unwrap());
     fs_err::copy(&one, packages.join("zz-the-same.rpm")).unwrap();
-    fs_err::write(packages.join("broken.rpm"), &fs_err::read(&one).unwrap()[..300]).unwrap();
+    // Less than a lead: of more the real one's librpm tells on its own, even with -q.
+    fs_err::write(packages.join("broken.rpm"), &fs_err::read(&one).unwrap()[..50]).unwrap();
     let both = story.same(&newest(), &packages, &["createrepo_c", "@/here"]);
     for (_, said) in &both {
         assert_eq!(said.code, 2, "{}", said.text());
@@ -283,7 +284,7 @@ fn mergerepo_c_takes_the_same_packages_of_the_same_repositories() {
     let blocked = blocked.display().to_string();
     let lines = [
         "mergerepo_c -o @/here -r @/a -r @/b/ --noupdateinfo",
-        "mergerepo_c -o @/here -r @/b -r @/a --all --noupdateinfo --compress-type gz --nogroups --simple-md-filenames",
+        "mergerepo_c -o @/here -r @/b -r @/a --all --noupdateinfo --compress-type gz",
         "mergerepo_c -o @/here -r @/b -r file://@/a --method nvr --noupdateinfo --omit-baseurl",
         "mergerepo_c -o @/here -r @/a -r @/b --method ts --noupdateinfo -a x86_64 \
          --repo-prefix-search @ --repo-prefix-replace https://example.org",
