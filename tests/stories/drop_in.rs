@@ -176,8 +176,14 @@ fn createrepo_c_is_told_apart_by_nothing_that_a_client_reads() {
         let words: Vec<&str> = ["createrepo_c", "@/here"].into_iter().chain(options.split(' ')).collect();
         story.same(&new, &packages, &words);
     }
-    let with_comps = ["createrepo_c", "--no-database", "--general-compress-type=gz", "-s", "sha256", "@/here"];
-    story.same(Path::new(OLDER), &packages, &with_comps);
+    // Of the older one's primary, requirements of scripts around a transaction lack that they come first.
+    let words = ["createrepo_c", "--no-database", "--general-compress-type=gz", "@/here"];
+    let [our, their] = story.both(Path::new(OLDER), &packages, &words).map(|(folder, said)| {
+        let mut described = described(&folder);
+        described.files.get_mut("primary").unwrap().1 = None;
+        (said.code, described)
+    });
+    assert_eq!(our, their);
 
     // koji: a list, comps, databases; then again with what has changed meanwhile.
     let list: Vec<String> = relative(&packages).into_iter().step_by(2).collect();
