@@ -19,6 +19,7 @@
 mod cache;
 mod error;
 mod fetch;
+mod mirror;
 mod repository;
 mod url;
 

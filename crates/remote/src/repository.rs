@@ -69,9 +69,9 @@ pub struct Metadata {
 #[derive(Debug, Clone)]
 pub struct Remote {
     cache: Cache,
-    fetcher: Fetcher,
+    pub(crate) fetcher: Fetcher,
     allow_file: bool,
-    limits: Limits,
+    pub(crate) limits: Limits,
     under_way: Arc<Mutex<HashMap<Checksum, Weak<tokio::sync::Mutex<()>>>>>,
 }
 
@@ -137,7 +137,7 @@ impl Remote {
         self.file(&url, &record.checksum, Some(record.size_package), self.limits.package).await
     }
 
-    fn allowed(&self, repository: &RepoUrl) -> Result<(), Error> {
+    pub(crate) fn allowed(&self, repository: &RepoUrl) -> Result<(), Error> {
         if repository.is_file() && !self.allow_file {
             return Err(Error::FileNotAllowed { url: repository.to_string() });
         }
@@ -150,7 +150,13 @@ impl Remote {
         self.file(&url, &entry.checksum, entry.size, self.limits.metadata).await.map(Some)
     }
 
-    async fn file(&self, url: &RepoUrl, checksum: &Checksum, size: Option<u64>, limit: u64) -> Result<PathBuf, Error> {
+    pub(crate) async fn file(
+        &self,
+        url: &RepoUrl,
+        checksum: &Checksum,
+        size: Option<u64>,
+        limit: u64,
+    ) -> Result<PathBuf, Error> {
         if let Some(path) = self.cache.find(checksum, size) {
             return Ok(path);
         }
@@ -176,7 +182,7 @@ impl Remote {
 }
 
 /// What locations are relative to: the repository, or an `xml:base` of the same scheme.
-fn based(repository: &RepoUrl, base: Option<&str>) -> Result<RepoUrl, Error> {
+pub(crate) fn based(repository: &RepoUrl, base: Option<&str>) -> Result<RepoUrl, Error> {
     let Some(base) = base.filter(|base| !base.is_empty()) else { return Ok(repository.clone()) };
     let base: RepoUrl = base.parse()?;
     if base.url().scheme() != repository.url().scheme() {

@@ -307,3 +307,91 @@ async fn records_are_those_of_the_metadata_that_the_index_names() {
     let error = remote(cache.path()).records(&url).await.unwrap_err();
     assert!(matches!(error, Error::WrongChecksum { .. }), "{error}");
 }
+
+/// A repomd.xml that names these files: type, href, content.
+fn index_of(files: &[(&str, &str, &str)]) -> String {
+    let data = files.iter().map(|(kind, href, content)| {
+        let (checksum, size) = Checksum::of(ChecksumKind::Sha256, content.as_bytes()).unwrap();
+        format!(
+            r#"<data type="{kind}"><checksum type="sha256">{}</checksum><location href="{href}"/><timestamp>1</timestamp><size>{size}</size></data>"#,
+            checksum.hex
+        )
+    });
+    let data: String = data.collect();
+    format!(r#"<?xml version="1.0"?><repomd xmlns="http://linux.duke.edu/metadata/repo">{data}</repomd>"#)
+}
+
+/// Mirrors a repository that has these files, under a repomd.xml that says `index`.
+async fn mirror(index: String, files: Vec<(String, String)>) -> (tempfile::TempDir, Result<usize, Error>) {
+    let (url, _) = serve(move |path, _| match files.iter().find(|(href, _)| path == format!("/r/{href}")) {
+        Some((_, content)) => ok(content.as_bytes()),
+        None if path == "/r/repodata/repomd.xml" => ok(index.as_bytes()),
+        None => status("404 Not Found", ""),
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let remote = remote(&folder.path().join("cache"));
+    let into = folder.path().join("into");
+    let mirrored = remote.mirror_metadata(&url, &into, |kind| !kind.ends_with("_db")).await;
+    (folder, mirrored.map(|repomd| repomd.records.len()))
+}
+
+#[tokio::test]
+async fn a_mirror_has_the_wanted_metadata_files_where_the_index_says() {
+    let named = [
+        ("primary", "repodata/a-primary.xml", "<metadata/>"),
+        ("group", "./repodata/sub//a b.xml", "<comps/>"),
+        ("group_gz", "repodata/sub/a b.xml", "<comps/>"),
+        ("primary_db", "repodata/p.sqlite", "not wanted"),
+    ];
+    let index = index_of(&named);
+    let files = vec![
+        ("repodata/a-primary.xml".to_owned(), "<metadata/>".to_owned()),
+        ("repodata/sub/a%20b.xml".to_owned(), "<comps/>".to_owned()),
+    ];
+    let (folder, mirrored) = mirror(index.clone(), files).await;
+    assert_eq!(mirrored.unwrap(), 4);
+    let read = |name: &str| fs_err::read_to_string(folder.path().join("into/repodata").join(name)).unwrap();
+    assert_eq!(read("repomd.xml"), index);
+    assert_eq!(read("a-primary.xml"), "<metadata/>");
+    assert_eq!(read("sub/a b.xml"), "<comps/>");
+    assert!(!folder.path().join("into/repodata/p.sqlite").exists());
+}
+
+#[tokio::test]
+async fn a_mirror_without_all_its_files_has_no_index() {
+    let index = index_of(&[("primary", "repodata/p.xml", "right"), ("other", "repodata/o.xml", "right")]);
+    let wrong =
+        vec![("repodata/p.xml".to_owned(), "right".to_owned()), ("repodata/o.xml".to_owned(), "wrong".to_owned())];
+    let (folder, mirrored) = mirror(index, wrong).await;
+    let error = mirrored.unwrap_err();
+    assert!(matches!(error, Error::WrongChecksum { .. }), "{error}");
+    assert!(!folder.path().join("into/repodata/repomd.xml").exists());
+}
+
+#[tokio::test]
+async fn an_index_cannot_lead_a_mirror_out_of_its_folder_or_make_it_fetch_without_end() {
+    for href in ["../x", "repodata/%2e%2e/x", "/etc/x", "repodata/repomd.xml", "repodata/./repomd.xml", "."] {
+        let files = vec![("repodata/repomd.xml".to_owned(), index_of(&[("primary", href, "x")]))];
+        let (folder, mirrored) = mirror(String::new(), files).await;
+        let error = mirrored.unwrap_err();
+        assert!(matches!(error, Error::Refused { .. }), "{href}: {error}");
+        assert!(!folder.path().join("into").exists(), "{href}");
+    }
+    let data = index_of(&[("x", "repodata/x", "x")]).replace("<size>1</size>", "<size>999999999</size>");
+    let (start, end) = (data.find("<data").unwrap(), data.find("</repomd>").unwrap());
+    let index = format!("{}{}</repomd>", &data[..start], data[start..end].repeat(18));
+    let (_, mirrored) = mirror(index, Vec::new()).await;
+    let error = mirrored.unwrap_err();
+    assert!(error.to_string().contains("it names files of"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_of_unknown_checksum_is_bounded() {
+    let cache = tempfile::tempdir().unwrap();
+    let (url, _) = serve(|_, _| ok(b"<comps/>")).await;
+    let url = url.join("comps.xml").unwrap();
+    assert_eq!(remote(cache.path()).download(&url, 8).await.unwrap(), b"<comps/>");
+    let error = remote(cache.path()).download(&url, 7).await.unwrap_err();
+    assert!(matches!(error, Error::TooLong { limit: 7, .. }), "{error}");
+}

@@ -1,19 +1,37 @@
-//! `copr-repo`, the repository toolkit.
+//! `copr-repo`, the repository toolkit; also `createrepo_c`, `mergerepo_c`, `modifyrepo_c` and `sqliterepo_c`, where it
+//! is called by their names.
 
+mod arches;
+mod compat;
 mod create;
 mod definition;
+mod dispatch;
+mod fetch;
+mod merge;
+mod modify;
+mod progress;
+mod sqlite;
+mod values;
+mod voice;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::{CommandFactory, Parser};
 
 use definition::{Action, Arguments};
+use voice::Voice;
 
 /// Runs the program: reads the command line, does what it says, tells the exit code (0 done, 1 failed or called
 /// wrongly, 2 done but for packages that were skipped).
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    if let Some((stock, words)) = dispatch::called_as(&words) {
+        return dispatch::run_stock(stock, words);
+    }
+    let arguments = match Arguments::try_parse_from(words) {
         Ok(arguments) => arguments,
         Err(error) => {
             let _ = error.print();
@@ -29,18 +47,31 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(action: Action) -> anyhow::Result<ExitCode> {
+fn run(action: Action) -> Result<ExitCode> {
     match action {
-        Action::Create(arguments) => create::run(&arguments),
-        Action::Man => {
+        Action::Create(it) => create::run(&it.stock, &it.more, Voice::ours(it.stock.quiet, it.stock.verbose, it.json)),
+        Action::Merge(it) => merge::run(&it.stock, &it.more, Voice::ours(it.quiet, it.stock.verbose, it.json)),
+        Action::Modify(it) => {
+            modify::run(&it.stock, it.retain.as_deref(), Voice::ours(it.quiet, it.stock.verbose, it.json))
+        }
+        Action::Sqlite(it) => sqlite::run(&it.stock, Voice::ours(it.stock.quiet, it.stock.verbose, it.json)),
+        Action::Compat { dir } => compat::run(&dir),
+        Action::Man { command } => {
             let mut page = Vec::new();
-            definition::man_page(&mut page)?;
+            match command {
+                Some(stock) => clap_mangen::Man::new(definition::stock_command(stock)).render(&mut page)?,
+                None => definition::man_page(&mut page)?,
+            }
             std::io::stdout().write_all(&page)?;
             Ok(ExitCode::SUCCESS)
         }
-        Action::Completions { shell } => {
+        Action::Completions { shell, command } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Arguments::command(), "copr-repo", &mut script);
+            let (mut definition, name) = match command {
+                Some(stock) => (definition::stock_command(stock), stock.name()),
+                None => (Arguments::command(), "copr-repo"),
+            };
+            clap_complete::generate(shell, &mut definition, name, &mut script);
             std::io::stdout().write_all(&script)?;
             Ok(ExitCode::SUCCESS)
         }
