@@ -140,7 +140,9 @@ pub(crate) fn block(compression: Compression, level: i32, bytes: &[u8]) -> io::R
             };
             let mut out = vec![0; compressor.gzip_compress_bound(bytes.len())];
             let size = compressor.gzip_compress(bytes, &mut out).map_err(io::Error::other)?;
+            // Many of these wait to be written; most of the room was for what compresses badly.
             out.truncate(size);
+            out.shrink_to_fit();
             Ok(out)
         }),
         Compression::Zstd => ZSTD.with_borrow_mut(|kept| {
