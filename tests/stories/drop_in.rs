@@ -302,7 +302,15 @@ fn mergerepo_c_takes_the_same_packages_of_the_same_repositories() {
         let words: Vec<&str> =
             line.split_whitespace().map(|word| if word == "BLOCKED" { blocked.as_str() } else { word }).collect();
         let [(our, _), (their, _)] = story.both(&new, &empty, &words);
+        let records = [&our, &their].map(|folder| copr_repodata::read::load(folder).unwrap());
+        assert!(records[0] == records[1] && !records[0].is_empty(), "{line}");
         let (mut our, mut their) = (described(&our), described(&their));
+        if line.contains("--simple ") {
+            // Theirs does not count the packages that are there twice: another number in the first line.
+            for file in our.files.values_mut().chain(their.files.values_mut()) {
+                file.1 = file.1.take().map(|(_, size)| (String::new(), size));
+            }
+        }
         // The order of lines in the list of origins is that of a hash table there.
         let origins = |described: &mut Described| {
             described.files.get_mut("origin").map(|file| file.1.take().map(|(_, size)| size))

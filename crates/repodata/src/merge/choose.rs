@@ -71,11 +71,15 @@ pub(super) fn choose(
             let new = Package { source, index, location };
             match rival {
                 None => {
-                    same_arch.push(new);
-                    taken += 1;
-                    if options.origins || options.koji.is_some() {
+                    // Of the same package, koji's list has the first one's origin.
+                    let listed = same_arch.iter().filter_map(|kept| entry(kept.source, kept.index)).any(|other| {
+                        other.nevra.arch == package.nevra.arch && rivals(Method::AllVersions, package, other)
+                    });
+                    if (options.origins || options.koji.is_some()) && !listed {
                         chosen.origins.push((nvra(package), origin(&input.url)));
                     }
+                    same_arch.push(new);
+                    taken += 1;
                 }
                 Some((kept, other)) => {
                     if replaces(options.method, package, other) {
