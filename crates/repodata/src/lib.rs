@@ -10,6 +10,8 @@ pub mod checksum;
 pub mod compression;
 pub mod comps;
 pub mod create;
+pub mod databases;
+pub mod diff;
 mod document;
 pub mod error;
 pub mod merge;

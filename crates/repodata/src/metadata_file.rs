@@ -8,7 +8,7 @@ use fs_err::File;
 use crate::checksum::Hasher;
 use crate::compression::{Compression, Encoder};
 use crate::zchunk::{self, Borders};
-use crate::{Checksum, ChecksumKind, Document, Error, RepomdRecord, read, source};
+use crate::{Checksum, ChecksumKind, Document, Error, RepomdRecord, databases, read, source};
 
 /// A file with all its content on disk under a temporary name, and the record that repomd.xml will have of it.
 ///
@@ -137,6 +137,14 @@ impl MetadataFile {
         self.transcode(&kind, folder.join(&kind), how)
     }
 
+    /// The database that repeats this document, as a file of its own. It is built in `folder`, from the document as it
+    /// lies there now: yum compares the checksum that the database names with the document's in repomd.xml.
+    pub(crate) fn database(&self, folder: &Path, how: &FileOptions) -> Result<Self, Error> {
+        let document =
+            self.document().ok_or_else(|| Error::metadata(&self.name, "there is no database of its kind"))?;
+        databases::of_document(document, &self.path, &self.record.checksum, folder, how)
+    }
+
     /// Which of the documents it is, if it is one.
     fn document(&self) -> Option<Document> {
         Document::of_kind(self.stem().strip_suffix(".xml")?)
@@ -150,6 +158,11 @@ impl MetadataFile {
 
     pub(crate) fn set_unique(&mut self, unique: bool) {
         self.unique = Some(unique);
+    }
+
+    pub(crate) fn with_database_version(mut self, version: u32) -> Self {
+        self.record.database_version = Some(version);
+        self
     }
 
     pub(crate) fn kind(&self) -> &str {

@@ -155,7 +155,8 @@ impl Output {
         }
         let mut more = Vec::new();
         if let Some(compression) = self.databases {
-            let _how = self.file(compression);
+            let how = self.file(compression);
+            more.extend(each(&files, |file| file.database(folder, &how))?);
         }
         if self.zchunk && self.compression != Compression::Zchunk {
             let how = self.file(Compression::Zchunk);

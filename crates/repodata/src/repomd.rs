@@ -56,6 +56,18 @@ pub struct RepomdRecord {
     pub database_version: Option<u32>,
 }
 
+impl RepomdRecord {
+    /// The file's name, without its folder.
+    pub(crate) fn file_name(&self) -> &str {
+        self.location_href.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// Whether the file's name begins with its checksum, so that another content has another name.
+    pub(crate) fn is_named_by_checksum(&self) -> bool {
+        self.file_name().strip_prefix(&self.checksum.hex).is_some_and(|rest| rest.starts_with('-'))
+    }
+}
+
 impl Repomd {
     /// Reads repomd.xml.
     ///

@@ -103,6 +103,11 @@ impl Source {
 
     /// As [`Source::open`], of a repomd.xml that has been read already.
     pub(crate) fn of(dir: &Path, name: &str, repomd: Repomd) -> Result<Self, Error> {
+        Self::reading(dir, name, repomd, &Document::ALL)
+    }
+
+    /// As [`Source::of`], where only some documents will be read. Primary always is.
+    pub(crate) fn reading(dir: &Path, name: &str, repomd: Repomd, documents: &[Document]) -> Result<Self, Error> {
         let mut source = Self {
             dir: dir.to_owned(),
             name: name.to_owned(),
@@ -112,7 +117,7 @@ impl Source {
             by_pkgid: HashMap::new(),
         };
         // All sums are known to be right before the first byte is believed.
-        let named: Vec<Document> = Document::ALL.into_iter().filter(|d| source.record(*d).is_some()).collect();
+        let named: Vec<Document> = documents.iter().copied().filter(|d| source.record(*d).is_some()).collect();
         named.into_par_iter().try_for_each(|document| source.verified(document).map(|_| ()))?;
         source.index()?;
         Ok(source)
@@ -147,7 +152,7 @@ impl Source {
         let mut stream = self.packages(Document::Primary)?;
         while let Some(package) = stream.next()? {
             let parsed = match package {
-                Package::Text(text) => match PrimaryView::parse(text).and_then(|view| Entry::of_view(&view)) {
+                Package::Text(text) => match PrimaryView::parse_start(text).and_then(|view| Entry::of_view(&view)) {
                     Ok(entry) => {
                         self.add(entry);
                         continue;
