@@ -134,8 +134,9 @@ fn base(input: &Input, number: usize, from_noarch: bool, options: &MergeOptions,
     if from_noarch {
         return options.noarch.as_ref().map(|noarch| noarch.url.clone());
     }
-    // koji's own repository comes first, and what is in it lies beside the result.
-    if options.omit_base || options.koji.is_some() && number == 0 || sources.get(number).is_none() {
+    // koji's own repository comes first, and what is in it lies beside the result. Whoever wants origins is koji.
+    let for_koji = options.koji.is_some() || options.origins;
+    if options.omit_base || for_koji && number == 0 || sources.get(number).is_none() {
         return None;
     }
     Some(match &options.replace_prefix {
