@@ -102,6 +102,12 @@ pub fn prune(dir: &Path, options: &PruneOptions, output: &Output) -> Result<Prun
     if gone.is_empty() {
         return Ok(PruneResult { pruned: Vec::new(), published });
     }
+    let remover = if options.delete_files {
+        let kept = kept.iter().filter_map(|index| source.entries.get(*index));
+        Some(Remover::new(dir, kept.filter_map(|entry| place(dir, entry)).collect())?)
+    } else {
+        None
+    };
     let items: Vec<Item> = kept.iter().map(|index| Item::Old { source: 0, index: *index, location: None }).collect();
     let sources = std::slice::from_ref(&source);
     let pool = pool(output.workers)?;
@@ -109,14 +115,8 @@ pub fn prune(dir: &Path, options: &PruneOptions, output: &Output) -> Result<Prun
     let carried = workspace.carried_over(Some(&old));
     let repomd = workspace.commit(output, Some(&old), files, carried, &mut |_| Ok(()))?;
     published = Published { revision: repomd.revision, removed: gone.len(), changed: true, ..published };
-    let pruned = match options.delete_files {
-        false => gone.into_iter().map(|entry| pruned(entry, FileFate::NotAsked)).collect(),
-        true => {
-            let kept = kept.iter().filter_map(|index| source.entries.get(*index));
-            let remover = Remover::new(dir, kept.filter_map(|entry| place(dir, entry)).collect())?;
-            gone.into_iter().map(|entry| pruned(entry, remover.remove(dir, entry))).collect()
-        }
-    };
+    let fate = |entry: &Entry| remover.as_ref().map_or(FileFate::NotAsked, |remover| remover.remove(dir, entry));
+    let pruned = gone.into_iter().map(|entry| pruned(entry, fate(entry))).collect();
     Ok(PruneResult { pruned, published })
 }
 
