@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a story ends where something fails")]
 
 mod bad_input;
+mod drop_in;
 mod journey;
 mod layering;
 mod restart;

@@ -101,7 +101,7 @@ impl Lists {
         lines.join("\n")
     }
 
-    /// Ten changes, about 2.5 KB: what the packages of Fedora have on average.
+    /// Ten changes, about 2.5 KB in all.
     fn changes(&self, random: &mut Random, record: &Record) -> Vec<Changelog> {
         let mut time = record.time_build.saturating_sub(CHANGES * 4_000_000);
         (1..=CHANGES)

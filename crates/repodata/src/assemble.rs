@@ -32,8 +32,28 @@ pub(crate) enum Item {
         /// Where it lies now, if not where it lay.
         location: Option<Box<Location>>,
     },
-    /// The next one that the document's channel of new packages gives.
-    New,
+    /// The next ones that the document's channel of new packages gives.
+    New {
+        /// How many packages there are to be.
+        packages: usize,
+    },
+}
+
+impl Item {
+    /// How many packages there are to be.
+    pub(crate) fn packages(&self) -> usize {
+        match self {
+            Self::Old { .. } => 1,
+            Self::New { packages } => *packages,
+        }
+    }
+}
+
+/// New packages of one document: their text, and how many they turned out to be.
+#[derive(Debug, Default)]
+pub(crate) struct Part {
+    pub(crate) packages: usize,
+    pub(crate) text: String,
 }
 
 /// Where a package lies.
@@ -43,8 +63,8 @@ pub(crate) struct Location {
     pub(crate) base: Option<String>,
 }
 
-/// For every document, the parts of new packages in order; `None` for one that turned out to be unreadable.
-pub(crate) type Fresh = Vec<(Document, Receiver<Option<String>>)>;
+/// For every document, a part for each [`Item::New`], in order.
+pub(crate) type Fresh = Vec<(Document, Receiver<Part>)>;
 
 /// What is assembled.
 pub(crate) struct Assembly<'a> {
@@ -72,9 +92,10 @@ impl Assembly<'_> {
         results.into_iter().collect()
     }
 
-    fn document(&self, document: Document, fresh: &Receiver<Option<String>>) -> Result<MetadataFile, Error> {
+    fn document(&self, document: Document, fresh: &Receiver<Part>) -> Result<MetadataFile, Error> {
         let path = self.path(document);
-        let mut writer = DocumentWriter::create(document, path, self.options.clone(), self.items.len())?;
+        let expected = self.items.iter().map(Item::packages).sum();
+        let mut writer = DocumentWriter::create(document, path, self.options.clone(), expected)?;
         let mut lookups = Vec::with_capacity(self.sources.len());
         for (number, source) in self.sources.iter().enumerate() {
             let wanted = self.items.iter().filter_map(|item| match item {
@@ -87,10 +108,11 @@ impl Assembly<'_> {
         let mut edited = String::new();
         for item in self.items {
             match item {
-                Item::New => {
+                Item::New { .. } => {
                     let gone = |_| Error::metadata(document.kind(), "the reading of packages ended early");
-                    let Some(part) = fresh.recv().map_err(gone)? else { continue };
-                    writer.push(part.as_bytes())?;
+                    let part = fresh.recv().map_err(gone)?;
+                    writer.push(part.text.as_bytes())?;
+                    count += part.packages;
                 }
                 Item::Old { source, index, location } => {
                     let lookup =
@@ -104,9 +126,9 @@ impl Assembly<'_> {
                             writer.push(edited.as_bytes())?;
                         }
                     }
+                    count += 1;
                 }
             }
-            count += 1;
         }
         writer.finish(count)
     }

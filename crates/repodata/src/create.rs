@@ -11,14 +11,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::ThreadPool;
+use rayon::prelude::*;
 
 use crate::assemble::{Item, pool};
 use crate::metadata_file::MetadataFile;
 use crate::output::Output;
 use crate::workspace::{Locking, Workspace};
-use crate::{Checksum, ChecksumKind, Compression, Document, Error, Published, Repomd, RepomdRecord, Warning};
+use crate::{Checksum, ChecksumKind, Compression, Error, Published, Repomd, RepomdRecord, Warning};
 use candidates::{Candidate, Found};
 use duplicates::Known;
+use fresh::Read;
 use reuse::Old;
 
 /// Which packages go into the metadata.
@@ -238,17 +240,16 @@ impl Job<'_> {
         let mut items = reuse::plan(&found.packages, old, options);
         let mut early = Vec::new();
         if options.duplicates == Duplicates::KeepLast {
-            let known = self.pool.install(|| self.known_early(&candidates, &items, old));
+            let new: Vec<&Candidate> = new_of(&candidates, &items);
+            let looked: Vec<Option<Read>> = self.pool.install(|| new.par_iter().map(|new| fresh::look(new)).collect());
+            let known = known(&candidates, &items, old, &looked);
             let (duplicates, dropped) = duplicates::find(&known, Duplicates::KeepLast);
             let dropped: HashSet<usize> = dropped.into_iter().collect();
             retain_others(&mut candidates, &dropped);
             retain_others(&mut items, &dropped);
             early = duplicates;
         }
-        let new: Vec<&Candidate> = std::iter::zip(&candidates, &items)
-            .filter(|(_, item)| matches!(item, Item::New))
-            .map(|(candidate, _)| *candidate)
-            .collect();
+        let new = new_of(&candidates, &items);
         (self.progress)(Progress::Found { packages: items.len(), to_read: new.len() });
 
         let carried = match &options.update {
@@ -259,16 +260,17 @@ impl Job<'_> {
             && self.is_as_before(current, &items, old, &carried)?
         {
             self.workspace.sweep(current, output)?;
-            let duplicates = self.duplicates(early, &items, old, &[]);
+            let duplicates = self.duplicates(early, &candidates, &items, old, &[]);
             return Ok(self.unchanged(current, items.len(), duplicates));
         }
 
         let (senders, channels) = fresh::channels(output.documents());
         let workers = self.pool.current_num_threads();
+        let batched = fresh::batched(&items);
         let (files, outcome) = std::thread::scope(|scope| {
             let folder = self.workspace.folder();
-            let writing = scope.spawn(|| output.assemble(&old.sources, &items, folder, self.pool, channels));
-            let outcome = fresh::read(&new, workers, options, &senders, self.progress);
+            let writing = scope.spawn(|| output.assemble(&old.sources, &batched, folder, self.pool, channels));
+            let outcome = fresh::read(&new, &batched, workers, options, &senders, self.progress);
             drop(senders);
             (self.progress)(Progress::Writing);
             let died = |_| Err(Error::metadata("metadata", "a writing thread died"));
@@ -279,7 +281,7 @@ impl Job<'_> {
         files.extend(extra.files);
 
         let packages = items.len() - outcome.skipped.len();
-        let duplicates = self.duplicates(early, &items, old, &outcome.known);
+        let duplicates = self.duplicates(early, &candidates, &items, old, &outcome.read);
         if let Some(current) = self.current.filter(|current| self.are_in_force(current, &files, &extra.kept)) {
             self.workspace.sweep(current, output)?;
             return Ok(Created { skipped: outcome.skipped, ..self.unchanged(current, packages, duplicates) });
@@ -287,39 +289,26 @@ impl Job<'_> {
         let mut published = Published { packages, changed: true, ..counts(&candidates, &new, old) };
         let repomd = self.workspace.commit(output, self.current, files, extra.kept, &mut |_| Ok(()))?;
         published.revision = repomd.revision;
-        let read = std::iter::zip(&new, &outcome.known)
-            .filter(|(_, known)| known.is_some())
+        let read = std::iter::zip(&new, &outcome.read)
+            .filter(|(_, read)| read.is_some())
             .map(|(candidate, _)| candidate.href.clone())
             .collect();
         Ok(Created { published, skipped: outcome.skipped, read, duplicates })
     }
 
-    /// What is known of each package before the new ones are read whole.
-    fn known_early(&self, candidates: &[&Candidate], items: &[Item], old: &Old) -> Vec<Option<Known>> {
-        use rayon::prelude::*;
-        (candidates, items)
-            .into_par_iter()
-            .map(|(candidate, item)| match item {
-                Item::New => fresh::known(candidate),
-                Item::Old { .. } => known_before(item, old),
-            })
-            .collect()
-    }
-
     /// The duplicates: those that were sought early, or those among all that is known now.
-    fn duplicates(&self, early: Vec<Duplicate>, items: &[Item], old: &Old, new: &[Option<Known>]) -> Vec<Duplicate> {
-        if self.options.duplicates == Duplicates::KeepLast {
-            return early;
+    fn duplicates(
+        &self,
+        early: Vec<Duplicate>,
+        candidates: &[&Candidate],
+        items: &[Item],
+        old: &Old,
+        read: &[Option<Read>],
+    ) -> Vec<Duplicate> {
+        match self.options.duplicates {
+            Duplicates::KeepLast => early,
+            Duplicates::Keep => duplicates::find(&known(candidates, items, old, read), Duplicates::Keep).0,
         }
-        let mut new = new.iter();
-        let known: Vec<Option<Known>> = items
-            .iter()
-            .map(|item| match item {
-                Item::New => new.next().cloned().flatten(),
-                Item::Old { .. } => known_before(item, old),
-            })
-            .collect();
-        duplicates::find(&known, Duplicates::Keep).0
     }
 
     fn unchanged(&self, current: &Repomd, packages: usize, duplicates: Vec<Duplicate>) -> Created {
@@ -402,11 +391,35 @@ impl Job<'_> {
     }
 }
 
-fn known_before(item: &Item, old: &Old) -> Option<Known> {
-    let Item::Old { source, index, location } = item else { return None };
-    let entry = old.sources.get(*source)?.entries.get(*index)?;
-    let href = location.as_ref().map_or(&entry.href, |location| &location.href);
-    Some(Known { nevra: entry.nevra.to_string(), href: href.clone(), time_build: entry.time_build })
+/// Those that are read.
+fn new_of<'a>(candidates: &[&'a Candidate], items: &[Item]) -> Vec<&'a Candidate> {
+    let pairs = std::iter::zip(candidates, items);
+    pairs.filter(|(_, item)| matches!(item, Item::New { .. })).map(|(candidate, _)| *candidate).collect()
+}
+
+/// What is known of each package; `read` has the new ones.
+fn known<'a>(
+    candidates: &[&'a Candidate],
+    items: &[Item],
+    old: &'a Old,
+    read: &'a [Option<Read>],
+) -> Vec<Option<Known<'a>>> {
+    let mut read = read.iter();
+    std::iter::zip(candidates, items)
+        .map(|(candidate, item)| {
+            let (nevra, time_build) = match item {
+                Item::New { .. } => {
+                    let read = read.next()?.as_ref()?;
+                    (&read.nevra, read.time_build)
+                }
+                Item::Old { source, index, .. } => {
+                    let entry = old.sources.get(*source)?.entries.get(*index)?;
+                    (&entry.nevra, entry.time_build)
+                }
+            };
+            Some(Known { nevra, href: &candidate.href, time_build })
+        })
+        .collect()
 }
 
 fn retain_others<T>(list: &mut Vec<T>, dropped: &HashSet<usize>) {

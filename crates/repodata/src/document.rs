@@ -189,7 +189,7 @@ impl DocumentWriter {
 
     /// Hands the pending text to the pool as one block.
     fn cut(&mut self) -> Result<(), Error> {
-        let most = 2 * self.options.pool.current_num_threads() + 1;
+        let most = self.options.pool.current_num_threads() + 2;
         while self.under_way.len() >= most {
             self.take()?;
         }

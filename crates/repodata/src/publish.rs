@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 
-use crate::assemble::{Fresh, Item, pool};
+use crate::assemble::{Fresh, Item, Part, pool};
 use crate::output::Output;
 use crate::source::{Entry, Source, file_order};
 use crate::workspace::{Hook, Locking, Workspace};
@@ -88,7 +88,7 @@ impl Publisher {
             let new: HashSet<&str> = records.iter().map(|record| record.location_href.as_str()).collect();
             counts.removed = old.keys().filter(|href| !new.contains(*href)).count();
         }
-        let items = vec![Item::New; records.len()];
+        let items = vec![Item::New { packages: 1 }; records.len()];
         self.write(&workspace, old.as_ref(), &[], &items, &records, counts, &mut |_| Ok(()))
     }
 
@@ -114,7 +114,7 @@ impl Publisher {
         }
         counts.replaced = replaced.len();
         counts.added = added.len() - replaced.len();
-        order.extend(added.iter().map(|record| (file_order(&record.location_href), Item::New)));
+        order.extend(added.iter().map(|record| (file_order(&record.location_href), Item::New { packages: 1 })));
         // Stable, and `added` is in the same order: the new ones come as their channel gives them.
         order.sort_by(|a, b| a.0.cmp(&b.0));
         let items: Vec<Item> = order.into_iter().map(|(_, item)| item).collect();
@@ -165,7 +165,7 @@ impl Publisher {
             }
             for (document, (sender, _)) in &channels {
                 // The receiver is in the same list.
-                let _ = sender.send(Some(document.part(&fragments).to_owned()));
+                let _ = sender.send(Part { packages: 1, text: document.part(&fragments).to_owned() });
             }
         }
         channels.into_iter().map(|(document, (_, receiver)): (Document, _)| (document, receiver)).collect()

@@ -54,11 +54,6 @@ impl Entry {
     pub(crate) fn order(&self) -> (&str, &str) {
         file_order(&self.href)
     }
-
-    /// The name of the source package, or of the package itself where none is told: what changes together.
-    pub(crate) fn source_name(&self) -> &str {
-        source_name(&self.sourcerpm).unwrap_or(&self.nevra.name)
-    }
 }
 
 /// File name and folder of an `href`, in which order packages are written.
@@ -152,7 +147,7 @@ impl Source {
         let mut stream = self.packages(Document::Primary)?;
         while let Some(package) = stream.next()? {
             let parsed = match package {
-                Package::Text(text) => match PrimaryView::parse(text).and_then(|view| Entry::of_view(&view)) {
+                Package::Text(text) => match PrimaryView::parse_start(text).and_then(|view| Entry::of_view(&view)) {
                     Ok(entry) => {
                         self.add(entry);
                         continue;

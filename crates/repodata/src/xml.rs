@@ -11,46 +11,31 @@ fn is_xml_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{FFFD}' | '\u{10000}'..)
 }
 
-/// Bytes that text content may have to escape or replace: markup, CR, other control characters, and the first byte of
-/// U+FFFE and U+FFFF.
-const ODD_IN_TEXT: [bool; 256] = {
-    let mut odd = [false; 256];
-    let mut byte = 0;
-    while byte < 32 {
-        odd[byte] = byte != b'\t' as usize && byte != b'\n' as usize;
-        byte += 1;
-    }
-    odd[b'&' as usize] = true;
-    odd[b'<' as usize] = true;
-    odd[b'>' as usize] = true;
-    odd[0xEF] = true;
-    odd
-};
+/// Whether text content may have to escape or replace this byte: markup, CR, other control characters, and the first
+/// byte of U+FFFE and U+FFFF.
+fn is_odd_in_text(byte: u8) -> bool {
+    (byte < 0x20) & (byte != b'\t') & (byte != b'\n')
+        | (byte == b'&')
+        | (byte == b'<')
+        | (byte == b'>')
+        | (byte == 0xEF)
+}
 
-/// Bytes that attribute values may have to escape: the same, quotes, white space and everything outside ASCII.
-const ODD_IN_ATTRIBUTE: [bool; 256] = {
-    let mut odd = ODD_IN_TEXT;
-    odd[b'"' as usize] = true;
-    odd[b'\t' as usize] = true;
-    odd[b'\n' as usize] = true;
-    let mut byte = 128;
-    while byte < 256 {
-        odd[byte] = true;
-        byte += 1;
-    }
-    odd
-};
+/// Whether attribute values may have to escape this byte: the same, quotes, white space and all outside ASCII.
+fn is_odd_in_attribute(byte: u8) -> bool {
+    (byte < 0x20) | (byte >= 0x80) | (byte == b'&') | (byte == b'<') | (byte == b'>') | (byte == b'"')
+}
 
-/// Whether none of the bytes is marked in the table. Nearly all texts are plain, and are copied as they are.
-fn is_plain(text: &str, odd: &[bool; 256]) -> bool {
-    !text.bytes().any(|byte| odd.get(usize::from(byte)).copied().unwrap_or(true))
+/// Whether no byte of a text is odd. Nearly all texts are so, and are copied as they are. Every byte is looked at,
+/// without a way out, so that the compiler takes many at a time.
+fn is_plain(text: &str, odd: impl Fn(u8) -> bool) -> bool {
+    !text.bytes().fold(false, |any, byte| any | odd(byte))
 }
 
 /// The text as it is read again after it was written: what XML cannot hold is U+FFFD.
 pub(crate) fn valid(text: &str) -> Cow<'_, str> {
-    // U+FFFE and U+FFFF begin with 0xEF, and so do a few others. A fold to the end is many bytes an instruction.
-    let suspect = |byte| (byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) || byte == 0xEF;
-    if !text.bytes().fold(false, |found, byte| found | suspect(byte)) || text.chars().all(is_xml_char) {
+    let suspect = |byte| (byte < 0x20) & !matches!(byte, b'\t' | b'\n' | b'\r') | (byte == 0xEF);
+    if is_plain(text, suspect) || text.chars().all(is_xml_char) {
         return Cow::Borrowed(text);
     }
     Cow::Owned(text.chars().map(|c| if is_xml_char(c) { c } else { '\u{FFFD}' }).collect())
@@ -58,7 +43,7 @@ pub(crate) fn valid(text: &str) -> Cow<'_, str> {
 
 /// Appends text content.
 pub(crate) fn push_text(out: &mut String, text: &str) {
-    if is_plain(text, &ODD_IN_TEXT) {
+    if is_plain(text, is_odd_in_text) {
         return out.push_str(text);
     }
     for c in text.chars() {
@@ -87,7 +72,7 @@ fn push_attribute_of(out: &mut String, name: &str, value: &str, utf8: bool) {
     out.push(' ');
     out.push_str(name);
     out.push_str("=\"");
-    if is_plain(value, &ODD_IN_ATTRIBUTE) {
+    if is_plain(value, is_odd_in_attribute) {
         out.push_str(value);
         out.push('"');
         return;

@@ -168,7 +168,7 @@ def _repodata(folder: Path, copr_repo: Path, progress: Progress) -> None:
     stamp = folder.with_name(folder.name + ".repodata-by")
     if stamp.is_file() and stamp.read_text() == writer and (folder / "repodata/repomd.xml").is_file():
         return
-    run(str(copr_repo), "create", str(folder))
+    run(str(copr_repo), "create", "--compress", "gz", str(folder))
     if not (folder / "repodata/repomd.xml").is_file():
         raise Trouble(f"{copr_repo} create ended well but left no repodata in {folder}")
     _replace(stamp, writer)

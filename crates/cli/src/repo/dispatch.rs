@@ -100,7 +100,8 @@ fn parse<T: FromArgMatches>(
             Ok(ExitCode::SUCCESS)
         }
         Err(error) if !error.use_stderr() => {
-            error.print()?;
+            // Whoever reads it may have gone away.
+            let _ = error.print();
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => anyhow::bail!("Argument parsing failed: {}", complaint(&error)),

@@ -38,7 +38,8 @@ pub(super) fn run(options: &ModifyOptions, retain: Option<&str>, voice: Voice) -
 }
 
 fn kind_of(addition: &Addition) -> String {
-    addition.kind.clone().unwrap_or_else(|| stem(&addition.path))
+    let name = addition.name.as_ref().map_or(addition.path.as_path(), Path::new);
+    addition.kind.clone().unwrap_or_else(|| stem(name))
 }
 
 /// What is to be changed, and where.
@@ -83,21 +84,13 @@ fn addition(options: &ModifyOptions, file: &Path) -> Result<Addition> {
     checked(addition)
 }
 
-/// Checks what does not depend on where an addition was asked for, and fills in its type.
-fn checked(mut addition: Addition) -> Result<Addition> {
+/// Checks what does not depend on where an addition was asked for.
+fn checked(addition: Addition) -> Result<Addition> {
     if !addition.path.is_file() {
         bail!("File \"{}\" is not regular file or doesn't exist", addition.path.display());
     }
-    // A folder in a new name has no meaning, as in `modifyrepo_c`.
-    if let Some(name) = &addition.name {
-        match Path::new(name).file_name() {
-            Some(name) => addition.name = Some(name.to_string_lossy().into_owned()),
-            None => bail!("the new name of {} cannot be \"{name}\"", addition.path.display()),
-        }
-    }
-    // The type comes from the name that the file gets.
-    if let (None, Some(name)) = (&addition.kind, &addition.name) {
-        addition.kind = Some(stem(Path::new(name)));
+    if addition.name.as_deref() == Some("") {
+        bail!("the new name of {} is empty", addition.path.display());
     }
     Ok(addition)
 }
@@ -158,8 +151,7 @@ mod tests {
         assert_eq!(changes, [Change::Add(plain.clone())]);
         let words = ["--no-compress", "-s", "sha512", &path, "r", "--simple-md-filenames", "--new-name=a/b.c.txt"];
         let asked = Addition {
-            kind: Some("b".to_owned()),
-            name: Some("b.c.txt".to_owned()),
+            name: Some("a/b.c.txt".to_owned()),
             compression: Compression::None,
             checksum: ChecksumKind::Sha512,
             unique_name: false,

@@ -8,7 +8,6 @@ use rayon::prelude::*;
 
 use super::{CreateOptions, Selection, Skipped};
 use crate::Error;
-use crate::source::file_order;
 
 /// A package that may go into the metadata.
 #[derive(Debug, Clone)]
@@ -16,11 +15,21 @@ pub(super) struct Candidate {
     pub(super) path: PathBuf,
     /// Relative to its folder, as it was found.
     relative: String,
+    /// Where in that its file name starts.
+    name_at: usize,
     /// Where it will lie.
     pub(super) href: String,
     pub(super) base: Option<String>,
     /// Size in bytes and modification time in seconds since 1970; `None` if the file was not looked at.
     pub(super) about: Option<(u64, u64)>,
+}
+
+impl Candidate {
+    /// As [`crate::source::file_order`] of the path that was found.
+    fn order(&self) -> (&str, &str) {
+        let (folder, name) = self.relative.split_at_checked(self.name_at).unwrap_or_default();
+        (name, folder)
+    }
 }
 
 /// What was found.
@@ -54,7 +63,7 @@ pub(super) fn find(dirs: &[PathBuf], options: &CreateOptions, recycled: &[String
             candidate.href = href(&candidate.relative, options);
             candidate.base.clone_from(&base);
         }
-        found.packages.sort_by(|a, b| file_order(&a.relative).cmp(&file_order(&b.relative)));
+        found.packages.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
         all.packages.append(&mut found.packages);
         all.modules.append(&mut found.modules);
         all.skipped.append(&mut found.skipped);
@@ -159,8 +168,9 @@ fn gather(found: &mut Found, dir: &Path, paths: Vec<String>, stat: bool) {
         .map(|relative| {
             let path = dir.join(&relative);
             let about = if stat { about(&path).map(Some) } else { Ok(None) };
+            let name_at = relative.rfind('/').map_or(0, |slash| slash + 1);
             match about {
-                Ok(about) => Ok(Candidate { path, relative, href: String::new(), base: None, about }),
+                Ok(about) => Ok(Candidate { path, relative, name_at, href: String::new(), base: None, about }),
                 Err(error) => Err(Skipped { path, error }),
             }
         })

@@ -3,20 +3,21 @@
 use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
-use copr_rpm::{Package, Tag};
+use copr_rpm::{Nevra, Package, Tag};
 
 use super::candidates::Candidate;
-use super::duplicates::Known;
 use super::{CreateOptions, Progress, Skipped};
-use crate::assemble::Fresh;
+use crate::assemble::{Fresh, Item, Part};
 use crate::ordered::ordered;
 use crate::{Checksum, ChecksumKind, Document, Fragments, Record, RecordOptions};
 
-/// Packages that may be read but not written yet.
-const WINDOW: usize = 256;
+/// Packages that one thread reads in one go.
+const BATCH: usize = 16;
+/// Batches that may be read but not written yet.
+const WINDOW: usize = 16;
 
 /// One sender a document.
-pub(super) type Senders = Vec<(Document, SyncSender<Option<String>>)>;
+pub(super) type Senders = Vec<(Document, SyncSender<Part>)>;
 
 /// Channels between reading and writing.
 pub(super) fn channels(documents: Vec<Document>) -> (Senders, Fresh) {
@@ -24,81 +25,110 @@ pub(super) fn channels(documents: Vec<Document>) -> (Senders, Fresh) {
     pairs.map(|(document, (sender, receiver))| ((document, sender), (document, receiver))).unzip()
 }
 
+/// What is known of a package that was read.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) nevra: Nevra,
+    /// Seconds since 1970.
+    pub(super) time_build: u64,
+}
+
 /// What reading came to, in the order of the packages.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     /// What is known of each; `None` for one that could not be read.
-    pub(super) known: Vec<Option<Known>>,
+    pub(super) read: Vec<Option<Read>>,
     pub(super) skipped: Vec<Skipped>,
 }
 
-/// Reads packages on `workers` threads, and sends the parts of each, in order, to the threads that write.
+/// The same items with new packages that follow each other in batches.
+pub(super) fn batched(items: &[Item]) -> Vec<Item> {
+    let mut batched: Vec<Item> = Vec::with_capacity(items.len());
+    for item in items {
+        match (item, batched.last_mut()) {
+            (Item::New { .. }, Some(Item::New { packages })) if *packages < BATCH => *packages += 1,
+            _ => batched.push(item.clone()),
+        }
+    }
+    batched
+}
+
+/// Reads packages on `workers` threads, and sends the parts of each batch of `items`, in order, to the threads that write.
 pub(super) fn read(
     packages: &[&Candidate],
+    items: &[Item],
     workers: usize,
     options: &CreateOptions,
     senders: &Senders,
     progress: &(dyn Fn(Progress<'_>) + Sync),
 ) -> Outcome {
+    let mut batches = Vec::new();
+    let mut rest = packages;
+    for item in items.iter().filter(|item| matches!(item, Item::New { .. })) {
+        let (batch, behind) = rest.split_at(item.packages().min(rest.len()));
+        batches.push(batch);
+        rest = behind;
+    }
     let record_options = RecordOptions {
         checksum: options.checksum,
         changelog_limit: options.output.changelog_limit,
         location_base: None,
         file_digests: options.output.filelists_ext,
     };
-    let work = |number: usize| -> Option<Result<(Known, Fragments), Skipped>> {
-        let candidate = packages.get(number)?;
-        let read = match &options.checksum_cache {
-            None => Record::from_file(&candidate.path, &candidate.href, &record_options),
-            Some(cache) => cached(candidate, &record_options, cache),
-        };
-        Some(match read {
-            Ok(mut record) => {
-                record.location_base.clone_from(&candidate.base);
-                let mut fragments = Fragments::default();
-                record.render_into(options.output.render(), &mut fragments);
-                progress(Progress::Read(&candidate.path));
-                let (nevra, time_build) = (record.nevra.to_string(), record.time_build);
-                Ok((Known { nevra, href: candidate.href.clone(), time_build }, fragments))
+    let work = |number: usize| -> (Vec<Result<Read, Skipped>>, Fragments) {
+        let batch = batches.get(number).copied().unwrap_or_default();
+        let mut fragments = Fragments::default();
+        let one = |candidate: &&Candidate| {
+            let read = match &options.checksum_cache {
+                None => Record::from_file(&candidate.path, &candidate.href, &record_options),
+                Some(cache) => cached(candidate, &record_options, cache),
+            };
+            match read {
+                Ok(mut record) => {
+                    record.location_base.clone_from(&candidate.base);
+                    record.render_into(options.output.render(), &mut fragments);
+                    progress(Progress::Read(&candidate.path));
+                    Ok(Read { nevra: record.nevra, time_build: record.time_build })
+                }
+                Err(error) => {
+                    let skipped = Skipped { path: candidate.path.clone(), error };
+                    progress(Progress::Skipped(&skipped));
+                    Err(skipped)
+                }
             }
-            Err(error) => Err(Skipped { path: candidate.path.clone(), error }),
-        })
+        };
+        (batch.iter().map(one).collect(), fragments)
     };
     let mut outcome = Outcome::default();
-    ordered(packages.len(), workers, WINDOW, work, |result| {
-        let fragments = match result {
-            None => None,
-            Some(Ok((known, fragments))) => {
-                outcome.known.push(Some(known));
-                Some(fragments)
+    ordered(batches.len(), workers, WINDOW, work, |(results, fragments)| {
+        let mut packages = 0;
+        for result in results {
+            packages += usize::from(result.is_ok());
+            match result {
+                Ok(read) => outcome.read.push(Some(read)),
+                Err(skipped) => {
+                    outcome.read.push(None);
+                    outcome.skipped.push(skipped);
+                }
             }
-            Some(Err(skipped)) => {
-                progress(Progress::Skipped(&skipped));
-                outcome.known.push(None);
-                outcome.skipped.push(skipped);
-                None
-            }
-        };
+        }
+        let Fragments { primary, filelists, filelists_ext, other } = fragments;
+        let mut texts = [primary, filelists, filelists_ext, other];
         // A writer that is gone has failed, and tells that itself.
-        let Some(Fragments { primary, filelists, filelists_ext, other }) = fragments else {
-            return senders.iter().all(|(_, sender)| sender.send(None).is_ok());
-        };
-        let mut parts = [Some(primary), Some(filelists), Some(filelists_ext), Some(other)];
         senders.iter().all(|(document, sender)| {
             let index = Document::ALL.iter().position(|d| d == document);
-            let part = index.and_then(|index| parts.get_mut(index)).and_then(Option::take);
-            sender.send(part).is_ok()
+            let text = index.and_then(|index| texts.get_mut(index)).map(std::mem::take).unwrap_or_default();
+            sender.send(Part { packages, text }).is_ok()
         })
     });
     outcome
 }
 
 /// What the header of a package says, for finding duplicates before anything is written.
-pub(super) fn known(candidate: &Candidate) -> Option<Known> {
+pub(super) fn look(candidate: &Candidate) -> Option<Read> {
     let package = Package::open(&candidate.path).ok()?;
-    let nevra = package.nevra().ok()?.to_string();
     let time_build = package.header.number(copr_rpm::tag::BUILDTIME).unwrap_or(0);
-    Some(Known { nevra, href: candidate.href.clone(), time_build })
+    Some(Read { nevra: package.nevra().ok()?, time_build })
 }
 
 /// Reads a package, with its checksum from the cache or into it. The cache's files are `createrepo_c`'s: named

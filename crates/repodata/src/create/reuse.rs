@@ -56,9 +56,12 @@ fn usable(source: &Source, options: &CreateOptions) -> bool {
     !options.output.filelists_ext || source.record(Document::FilelistsExt).is_some()
 }
 
+/// One package that is read.
+const NEW: Item = Item::New { packages: 1 };
+
 /// For every candidate where it is taken over from, or that it is new.
 pub(super) fn plan(candidates: &[Candidate], old: &Old, options: &CreateOptions) -> Vec<Item> {
-    let Some(update) = &options.update else { return vec![Item::New; candidates.len()] };
+    let Some(update) = &options.update else { return vec![NEW; candidates.len()] };
     // The first repository that has a location wins; inside one, a location that is there twice tells nothing.
     let mut by_href: HashMap<&str, Option<(usize, usize)>> = HashMap::new();
     for (number, source) in old.sources.iter().enumerate() {
@@ -76,7 +79,7 @@ pub(super) fn plan(candidates: &[Candidate], old: &Old, options: &CreateOptions)
         let entry = old.sources.get(source)?.entries.get(index)?;
         same(candidate, entry, options, update).then(|| Item::Old { source, index, location: moved(candidate, entry) })
     };
-    candidates.iter().map(|candidate| item(candidate).unwrap_or(Item::New)).collect()
+    candidates.iter().map(|candidate| item(candidate).unwrap_or(NEW)).collect()
 }
 
 fn same(candidate: &Candidate, entry: &Entry, options: &CreateOptions, update: &Update) -> bool {

@@ -147,7 +147,7 @@ fn located(package: &Entry, base: Option<String>) -> Option<Box<Location>> {
     if package.base.is_some() || base.is_none() {
         return None;
     }
-    Some(Box::new(Location { href: package.href.clone(), base }))
+    Some(Box::new(Location { href: package.href.clone(), base: base.map(|base| with_scheme(&base)) }))
 }
 
 fn file_name(href: &str) -> &str {
@@ -168,7 +168,12 @@ fn nvra(package: &Entry) -> String {
 /// A repository's URL as koji's list has it: with a protocol, and a slash at its end.
 fn origin(url: &str) -> String {
     let slash = if url.ends_with('/') { "" } else { "/" };
-    if url.contains("://") { format!("{url}{slash}") } else { format!("file://{url}{slash}") }
+    format!("{}{slash}", with_scheme(url))
+}
+
+/// An absolute path as a URL; everything else as it is.
+fn with_scheme(url: &str) -> String {
+    if url.starts_with('/') { format!("file://{url}") } else { url.to_owned() }
 }
 
 /// koji's rules: which source packages' results are taken.

@@ -120,8 +120,8 @@ fn is_usual(head: &str, document: Document) -> bool {
         }
     };
     let mut tokens = Tokens::new(head);
-    let Ok(Some(Token::Start { name, attributes, empty: false })) = tokens.next() else { return false };
-    let declares_rpm = attributes.get("xmlns:rpm").as_written() == "http://linux.duke.edu/metadata/rpm";
+    let Ok(Some(Token::Start { name, empty: false })) = tokens.next() else { return false };
+    let declares_rpm = tokens.attribute("xmlns:rpm").as_written() == "http://linux.duke.edu/metadata/rpm";
     let alone = head.get(tokens.position()..).is_some_and(|rest| rest.trim().is_empty());
     name == document.root() && alone && (declares_rpm || document != Document::Primary)
 }

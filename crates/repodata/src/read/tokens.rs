@@ -86,28 +86,11 @@ fn character(name: &str) -> Option<char> {
     })
 }
 
-/// The attributes of one element.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Attributes<'a> {
-    list: [(&'a str, Raw<'a>); MAX_ATTRIBUTES],
-    count: usize,
-}
-
-impl<'a> Attributes<'a> {
-    /// The value of an attribute, empty if it is not there.
-    pub(crate) fn get(&self, name: &str) -> Raw<'a> {
-        self.iter().find(|(key, _)| *key == name).map_or(Raw(""), |(_, value)| value)
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'a str, Raw<'a>)> + '_ {
-        self.list.iter().take(self.count).copied()
-    }
-}
-
-/// An element's start or end. Names are without namespace prefix.
-#[derive(Debug)]
+/// An element's start or end. Names are without namespace prefix. The attributes of a start are with the reader until it
+/// reads on ([`Tokens::attribute`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Token<'a> {
-    Start { name: &'a str, attributes: Attributes<'a>, empty: bool },
+    Start { name: &'a str, empty: bool },
     End { name: &'a str },
 }
 
@@ -117,16 +100,29 @@ pub(crate) struct Tokens<'a> {
     text: &'a str,
     /// Byte offset of what has not been read.
     at: usize,
+    /// The attributes of the last start; as many as `count` says.
+    list: [(&'a str, Raw<'a>); MAX_ATTRIBUTES],
+    count: usize,
 }
 
 impl<'a> Tokens<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+        Self { text, at: 0, list: [("", Raw("")); MAX_ATTRIBUTES], count: 0 }
     }
 
     /// Bytes read so far.
     pub(crate) fn position(&self) -> usize {
         self.at
+    }
+
+    /// The value of an attribute of the last start, empty if it is not there.
+    pub(crate) fn attribute(&self, name: &str) -> Raw<'a> {
+        self.attributes().iter().find(|(key, _)| *key == name).map_or(Raw(""), |(_, value)| *value)
+    }
+
+    /// The attributes of the last start.
+    pub(crate) fn attributes(&self) -> &[(&'a str, Raw<'a>)] {
+        self.list.get(..self.count).unwrap_or_default()
     }
 
     fn rest(&self) -> Result<&'a str, Unusual> {
@@ -158,13 +154,13 @@ impl<'a> Tokens<'a> {
             return Err(Unusual); // `<!`, `<?` and worse
         }
         self.at += end;
-        let mut attributes = Attributes::default();
-        let empty = self.attributes(&mut attributes)?;
-        Ok(Token::Start { name: local(name), attributes, empty })
+        let empty = self.read_attributes()?;
+        Ok(Token::Start { name: local(name), empty })
     }
 
     /// Reads attributes up to the tag's end; tells whether the element is empty.
-    fn attributes(&mut self, to: &mut Attributes<'a>) -> Result<bool, Unusual> {
+    fn read_attributes(&mut self) -> Result<bool, Unusual> {
+        self.count = 0;
         loop {
             let rest = self.rest()?;
             let trimmed = rest.trim_start_matches([' ', '\n', '\t', '\r']);
@@ -190,8 +186,8 @@ impl<'a> Tokens<'a> {
             if key.is_empty() || raw.0.bytes().any(|c| matches!(c, b'<' | b'\n' | b'\t' | b'\r')) {
                 return Err(Unusual);
             }
-            *to.list.get_mut(to.count).ok_or(Unusual)? = (key, raw);
-            to.count += 1;
+            *self.list.get_mut(self.count).ok_or(Unusual)? = (key, raw);
+            self.count += 1;
             self.at += equal + 1 + (value.len() - quoted.len()) + close + 2;
         }
     }
@@ -251,10 +247,10 @@ mod tests {
     #[test]
     fn attributes_come_in_either_quotes_and_any_spacing() {
         let mut tokens = Tokens::new("<rpm:entry name = 'a>b'\n flags=\"EQ\"/><x></x >");
-        let Ok(Some(Token::Start { name, attributes, empty })) = tokens.next() else { panic!() };
-        assert_eq!((name, empty), ("entry", true));
-        assert_eq!((attributes.get("name").0, attributes.get("flags").0, attributes.get("x").0), ("a>b", "EQ", ""));
-        assert!(matches!(tokens.next(), Ok(Some(Token::Start { name: "x", empty: false, .. }))));
+        assert_eq!(tokens.next(), Ok(Some(Token::Start { name: "entry", empty: true })));
+        let values = ["name", "flags", "x"].map(|name| tokens.attribute(name).0);
+        assert_eq!(values, ["a>b", "EQ", ""]);
+        assert_eq!(tokens.next(), Ok(Some(Token::Start { name: "x", empty: false })));
         assert_eq!(tokens.text_of("x"), Ok(Raw("")));
         assert!(matches!(tokens.next(), Ok(None)));
     }

@@ -2,7 +2,7 @@
 
 use copr_rpm::{Changelog, Comparison, Dependency, DependencyFlags, DependencyKind, Evr, Nevra};
 
-use super::tokens::{Attributes, Raw, Token, Tokens, Unusual};
+use super::tokens::{Raw, Token, Tokens, Unusual};
 use super::{PackageChangelogs, PackageFiles};
 use crate::{Checksum, ChecksumKind, File, FileKind, Record};
 
@@ -87,12 +87,12 @@ impl<'a> NevraView<'a> {
         }
     }
 
-    fn set_version(&mut self, attributes: &Attributes<'a>) {
-        for (key, value) in attributes.iter() {
-            match key {
-                "epoch" => self.epoch = value,
-                "ver" => self.version = value,
-                "rel" => self.release = value,
+    fn set_version(&mut self, tokens: &Tokens<'a>) {
+        for (key, value) in tokens.attributes() {
+            match *key {
+                "epoch" => self.epoch = *value,
+                "ver" => self.version = *value,
+                "rel" => self.release = *value,
                 _ => {}
             }
         }
@@ -178,14 +178,23 @@ fn file_kind(written: Raw<'_>) -> FileKind {
 impl<'a> PrimaryView<'a> {
     /// Reads one `<package>` element.
     pub(crate) fn parse(text: &'a str) -> Result<Self, Unusual> {
+        Self::parse_parts(text, true)
+    }
+
+    /// Reads what comes before the lists of dependencies and files, and passes over those.
+    pub(crate) fn parse_start(text: &'a str) -> Result<Self, Unusual> {
+        Self::parse_parts(text, false)
+    }
+
+    fn parse_parts(text: &'a str, whole: bool) -> Result<Self, Unusual> {
         let mut tokens = Tokens::new(text);
-        let Some(Token::Start { name: "package", empty: false, .. }) = tokens.next()? else { return Err(Unusual) };
+        let Some(Token::Start { name: "package", empty: false }) = tokens.next()? else { return Err(Unusual) };
         let mut view = Self::default();
         let mut in_format = false;
         loop {
             let before = tokens.position();
-            let (name, attributes, empty) = match tokens.next()?.ok_or(Unusual)? {
-                Token::Start { name, attributes, empty } => (name, attributes, empty),
+            let (name, empty) = match tokens.next()?.ok_or(Unusual)? {
+                Token::Start { name, empty } => (name, empty),
                 Token::End { name: "format" } if in_format => {
                     in_format = false;
                     continue;
@@ -193,13 +202,13 @@ impl<'a> PrimaryView<'a> {
                 Token::End { name: "package" } if !in_format => break,
                 Token::End { .. } => return Err(Unusual),
             };
-            let get = |key| attributes.get(key);
+            let get = |key| tokens.attribute(key);
             match name {
                 "format" => {
                     in_format = !empty;
                     continue;
                 }
-                "version" => view.nevra.set_version(&attributes),
+                "version" => view.nevra.set_version(&tokens),
                 "time" => (view.time_file, view.time_build) = (get("file").number(), get("build").number()),
                 "size" => {
                     view.size_package = get("package").number();
@@ -233,8 +242,8 @@ impl<'a> PrimaryView<'a> {
                         "buildhost" => &mut view.buildhost,
                         "sourcerpm" => &mut view.sourcerpm,
                         "file" => {
-                            let path = tokens.text_of(name)?;
-                            view.files.push(FileView { path, kind: file_kind(get("type")), digest: Raw("") });
+                            let kind = file_kind(get("type"));
+                            view.files.push(FileView { path: tokens.text_of(name)?, kind, digest: Raw("") });
                             continue;
                         }
                         _ => {
@@ -246,6 +255,10 @@ impl<'a> PrimaryView<'a> {
                         }
                     };
                     *to = tokens.text_of(name)?;
+                    // All tools write the lists behind it.
+                    if !whole && name == "sourcerpm" && !view.location_href.is_empty() {
+                        break;
+                    }
                     continue;
                 }
             }
@@ -311,15 +324,15 @@ impl<'a> PrimaryView<'a> {
 fn entries<'a>(tokens: &mut Tokens<'a>, name: &str, list: &mut Vec<EntryView<'a>>) -> Result<(), Unusual> {
     loop {
         match tokens.next()?.ok_or(Unusual)? {
-            Token::Start { name: "entry", attributes, empty } => {
+            Token::Start { name: "entry", empty } => {
                 let mut entry = EntryView::default();
-                for (key, value) in attributes.iter() {
-                    match key {
-                        "name" => entry.name = value,
-                        "flags" => entry.flags = value,
-                        "epoch" => entry.epoch = value,
-                        "ver" => entry.version = value,
-                        "rel" => entry.release = value,
+                for (key, value) in tokens.attributes() {
+                    match *key {
+                        "name" => entry.name = *value,
+                        "flags" => entry.flags = *value,
+                        "epoch" => entry.epoch = *value,
+                        "ver" => entry.version = *value,
+                        "rel" => entry.release = *value,
                         "pre" => entry.pre = !matches!(value.0, "" | "0" | "FALSE" | "false" | "False"),
                         _ => {}
                     }
@@ -352,9 +365,9 @@ pub struct FilelistsView<'a> {
 
 /// Reads the start of a package of filelists or other.
 fn identity<'a>(tokens: &mut Tokens<'a>) -> Result<(Raw<'a>, NevraView<'a>), Unusual> {
-    let Some(Token::Start { name: "package", attributes, empty: false }) = tokens.next()? else { return Err(Unusual) };
-    let pkgid = attributes.get("pkgid");
-    let nevra = NevraView { name: attributes.get("name"), arch: attributes.get("arch"), ..NevraView::default() };
+    let Some(Token::Start { name: "package", empty: false }) = tokens.next()? else { return Err(Unusual) };
+    let pkgid = tokens.attribute("pkgid");
+    let nevra = NevraView { name: tokens.attribute("name"), arch: tokens.attribute("arch"), ..NevraView::default() };
     if pkgid.is_empty() { Err(Unusual) } else { Ok((pkgid, nevra)) }
 }
 
@@ -377,18 +390,17 @@ impl<'a> FilelistsView<'a> {
         let mut view = Self { pkgid, nevra, digest_type: Raw(""), files: Vec::with_capacity(text.len() / 72) };
         loop {
             match tokens.next()?.ok_or(Unusual)? {
-                Token::Start { name: "file", attributes, empty: false } => {
-                    let path = tokens.text_of("file")?;
-                    let (kind, digest) = match attributes.iter().next() {
-                        None => (FileKind::Plain, Raw("")),
-                        Some(_) => (file_kind(attributes.get("type")), attributes.get("hash")),
+                Token::Start { name: "file", empty: false } => {
+                    let (kind, digest) = match tokens.attributes() {
+                        [] => (FileKind::Plain, Raw("")),
+                        _ => (file_kind(tokens.attribute("type")), tokens.attribute("hash")),
                     };
-                    view.files.push(FileView { path, kind, digest });
+                    view.files.push(FileView { path: tokens.text_of("file")?, kind, digest });
                 }
-                Token::Start { name, attributes, empty } => {
+                Token::Start { name, empty } => {
                     match name {
-                        "version" => view.nevra.set_version(&attributes),
-                        "checksum" => view.digest_type = attributes.get("type"),
+                        "version" => view.nevra.set_version(&tokens),
+                        "checksum" => view.digest_type = tokens.attribute("type"),
                         _ => {}
                     }
                     if !empty {
@@ -442,14 +454,14 @@ impl<'a> OtherView<'a> {
         let mut view = Self { pkgid, nevra, changelogs: Vec::new() };
         loop {
             match tokens.next()?.ok_or(Unusual)? {
-                Token::Start { name: "changelog", attributes, empty } => {
+                Token::Start { name: "changelog", empty } => {
+                    let (author, time) = (tokens.attribute("author"), tokens.attribute("date").number());
                     let text = if empty { Raw("") } else { tokens.text_of("changelog")? };
-                    let time = attributes.get("date").number();
-                    view.changelogs.push(ChangeView { author: attributes.get("author"), time, text });
+                    view.changelogs.push(ChangeView { author, time, text });
                 }
-                Token::Start { name, attributes, empty } => {
+                Token::Start { name, empty } => {
                     if name == "version" {
-                        view.nevra.set_version(&attributes);
+                        view.nevra.set_version(&tokens);
                     }
                     if !empty {
                         tokens.skip()?;

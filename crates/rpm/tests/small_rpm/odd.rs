@@ -28,6 +28,7 @@ pub(crate) fn packages() -> Vec<(String, Vec<u8>)> {
                 ],
             ),
         ),
+        ("blanks-in-names-of-files".to_owned(), blanks_in_names_of_files()),
         ("versions-of-dependencies".to_owned(), versions_of_dependencies()),
         ("old-weak-dependencies".to_owned(), old_weak_dependencies()),
         ("no-source-named".to_owned(), no_source_named("no-source-named", &[])),
@@ -140,6 +141,13 @@ fn not_sorted() -> Vec<u8> {
 fn signature_of_odd_size(extra: usize) -> Vec<u8> {
     let main = sealed(REGIONS[1], &named(&format!("signature-of-odd-size-{extra}"), &[]));
     with_signature(&main, &[size_of(&main), (1005, Value::Bin(vec![0x55; extra]))])
+}
+
+/// Names that rpmbuild refuses since 4.14, with blanks other than spaces.
+fn blanks_in_names_of_files() -> Vec<u8> {
+    let changes =
+        [(1117, texts(&["tab\there", "new\nline"])), (1118, texts(&["/etc/carriage\rreturn/", "/usr/bin/ and <&> /"]))];
+    sealed_with("blanks-in-names-of-files", &changes)
 }
 
 fn versions_of_dependencies() -> Vec<u8> {
