@@ -131,7 +131,8 @@ fn base(input: &Input, number: usize, from_noarch: bool, options: &MergeOptions,
         return options.noarch.as_ref().map(|noarch| noarch.url.clone());
     }
     // koji's own repository comes first, and what is in it lies beside the result.
-    if options.omit_base || options.koji.is_some() && number == 0 || sources.get(number).is_none() {
+    let own = number == 0 && (options.koji.is_some() || options.origins);
+    if options.omit_base || own || sources.get(number).is_none() {
         return None;
     }
     Some(match &options.replace_prefix {
