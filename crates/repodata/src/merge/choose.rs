@@ -71,9 +71,14 @@ pub(super) fn choose(
             let new = Package { source, index, location };
             match rival {
                 None => {
+                    // koji asks by name, version and architecture: the first that has them counts.
+                    let is_second = same_arch
+                        .iter()
+                        .filter_map(|kept| entry(kept.source, kept.index))
+                        .any(|other| other.nevra.arch == package.nevra.arch && evr(other) == evr(package));
                     same_arch.push(new);
                     taken += 1;
-                    if options.origins || options.koji.is_some() {
+                    if !is_second && (options.origins || options.koji.is_some()) {
                         chosen.origins.push((nvra(package), origin(&input.url)));
                     }
                 }
