@@ -1,0 +1,179 @@
+"""`createrepo_c --update` in both directions: over metadata of ours and of createrepo_c's, done by us and by createrepo_c."""
+
+import os
+import shutil
+import zlib
+
+import pytest
+from programs import Repository, assert_same, rpms, run
+
+ADDED = "least-0-0.src.rpm"
+
+
+def unchanged(folder):
+    return set()
+
+
+def added(folder):
+    shutil.copy2(folder / "a" / ADDED, folder / "b" / ADDED)
+    return {f"b/{ADDED}"}
+
+
+def removed(folder):
+    (folder / "a" / ADDED).unlink()
+    return set()
+
+
+def replaced(folder):
+    shutil.copy2(folder / "not-sorted.rpm", folder / "a" / ADDED)
+    return {f"a/{ADDED}"}
+
+
+def touched(folder):
+    os.utime(folder / "a" / ADDED, (1_700_000_000, 1_700_000_000))
+    return {f"a/{ADDED}"}
+
+
+def several(folder):
+    shutil.copy2(folder / "a/format-3.rpm", folder / "0.rpm")
+    (folder / "a/format-3.rpm").unlink()
+    (folder / "not-sorted.rpm").rename(folder / "z z+~^/renamed & moved.rpm")
+    os.utime(folder / "changes-1-1.noarch.rpm", (1_700_000_000, 1_700_000_000))
+    return {"0.rpm", "z z+~^/renamed & moved.rpm", "changes-1-1.noarch.rpm"}
+
+
+@pytest.fixture
+def folder(packages, tmp_path):
+    """A copy of the packages that a test may change. createrepo_c reads a package again that is there twice: none is."""
+    folder = shutil.copytree(packages, tmp_path / "packages", symlinks=True)
+    for path in [p for p in rpms(folder) if p.is_symlink()]:
+        path.resolve().unlink()
+        path.unlink()
+    return folder
+
+
+@pytest.fixture
+def programs(ours, theirs):
+    return {"ours": ours("createrepo_c"), "theirs": theirs("createrepo_c")}
+
+
+def hrefs_read(folder, program, *options):
+    """Runs a program with --read-pkgs-list; the locations that it lists."""
+    listed = folder.parent / "read"
+    run(program, "-q", "--read-pkgs-list", listed, *options, folder)
+    return {line.removeprefix(f"{folder}/") for line in listed.read_text().splitlines()}
+
+
+@pytest.mark.parametrize("change", [unchanged, added, removed, replaced, touched, several])
+@pytest.mark.parametrize("maker,updater", [("theirs", "ours"), ("ours", "theirs"), ("ours", "ours")])
+def test_only_what_changed_is_read_again(maker, updater, change, programs, folder, tmp_path):
+    run(programs[maker], "-q", "--general-compress-type", "gz", folder)
+    expected = change(folder)
+    assert hrefs_read(folder, programs[updater], "--update", "--general-compress-type", "gz") == expected
+    (tmp_path / "fresh").mkdir()
+    run(programs["theirs"], "-q", "--general-compress-type", "gz", "-o", tmp_path / "fresh", folder)
+    assert_same(folder, tmp_path / "fresh")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--skip-stat"],
+        ["--recycle-pkglist"],
+        ["--recycle-pkglist", "--skip-stat"],
+        ["--recycle-pkglist", "-n", "0.rpm"],
+        ["--recycle-pkglist", "--skip-stat", "--pkglist", "{folder}/more"],
+        ["--recycle-pkglist", "-x", "*mini/*"],
+        ["-s", "sha512"],
+        ["--no-pretty"],
+        ["--changelog-limit", "1"],
+        ["-u", "http://example.org/"],
+        ["--location-prefix", "p"],
+        ["--cut-dirs", "1"],
+        ["-x", "b*"],
+        ["-S"],
+        ["--simple-md-filenames", "--general-compress-type", "xz"],
+    ],
+    ids=" ".join,
+)
+def test_an_update_with_other_options_gives_what_createrepo_c_gives(options, programs, folder, tmp_path):
+    run(programs["theirs"], "-q", folder)
+    several(folder)
+    (folder / "more").write_text("0.rpm\n")
+    options = [o.replace("{folder}", str(folder)) for o in options]
+    copy = shutil.copytree(folder, tmp_path / "copy/packages", symlinks=True)
+    lists = []
+    for where, program in ((folder, programs["ours"]), (copy, programs["theirs"])):
+        listed = where / "read"
+        run(program, "-q", "--update", "--read-pkgs-list", listed, *options, where)
+        lists.append({line.removeprefix(f"{where}/") for line in listed.read_text().splitlines()})
+    assert lists[0] == lists[1]
+    assert_same(folder, copy)
+
+
+@pytest.mark.parametrize("options", [["-s", "sha512", "--skip-stat"], ["--filelists-ext"], ["--duplicated-nevra", "keep-last"]])
+def test_an_update_gives_what_a_fresh_run_gives_where_createrepo_cs_does_not(options, programs, folder, tmp_path):
+    """createrepo_c mixes kinds of checksums, loses the digests of files that it takes over, and calls packages read that
+    it leaves out."""
+    run(programs["theirs"], "-q", folder)
+    added(folder)
+    (tmp_path / "fresh").mkdir()
+    run(programs["theirs"], "-q", *options, "-o", tmp_path / "fresh", folder)
+    run(programs["ours"], "-q", "--update", *options, folder)
+    named = {"filelists-ext": lambda text: text.replace('<checksum type="unknown"/>', '<checksum type="md5"/>')}
+    assert_same(folder, tmp_path / "fresh", rewritten=named)
+
+
+def test_more_metadata_may_be_taken_over(programs, folder, tmp_path):
+    """--update-md-path: the packages are known from two other places, one beside and one made with another base."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    run(programs["theirs"], "-q", "-x", "b/*", "-o", tmp_path / "one", folder)
+    run(programs["theirs"], "-q", "-x", "a/*", "-u", "http://example.org", "-o", tmp_path / "two", folder)
+    several(folder)
+    read = []
+    for who, program in programs.items():
+        (tmp_path / who).mkdir()
+        more = ["--update-md-path", tmp_path / "one", "--update-md-path", f"file://{tmp_path}/two"]
+        read.append(hrefs_read(folder, program, "--update", *more, "-o", tmp_path / who))
+    assert read[0] == read[1]
+    assert_same(tmp_path / "ours", tmp_path / "theirs")
+
+
+@pytest.mark.parametrize("options", [[], ["--discard-additional-metadata"], ["--compress-type", "gz"], ["-g", "comps.xml"]], ids=" ".join)
+def test_other_metadata_are_kept_or_dropped_as_createrepo_c_does(options, programs, theirs, folder, tmp_path):
+    run(programs["theirs"], "-q", "-g", "comps.xml", folder)
+    (tmp_path / "updateinfo.xml").write_text("<updates/>")
+    (tmp_path / "productid").write_text("a certificate")
+    modify = theirs("modifyrepo_c")
+    run(modify, tmp_path / "updateinfo.xml", folder / "repodata")
+    run(modify, "--no-compress", "--mdtype", "productid", tmp_path / "productid", folder / "repodata")
+    copy = shutil.copytree(folder, tmp_path / "copy/packages", symlinks=True)
+    for where, program in ((folder, programs["ours"]), (copy, programs["theirs"])):
+        several(where)
+        run(program, "-q", "--update", *options, where)
+    kept = {"updateinfo", "productid"}
+    assert kept.isdisjoint(Repository(folder).records) == ("--discard-additional-metadata" in options)
+    assert_same(folder, copy)
+
+
+def streams(gzipped):
+    """How many gzip streams follow each other in a file."""
+    count = 0
+    while gzipped:
+        stream = zlib.decompressobj(wbits=31)
+        stream.decompress(gzipped)
+        gzipped, count = stream.unused_data, count + 1
+    return count
+
+
+def test_createrepo_c_takes_over_documents_of_many_gzip_streams(programs, corner_cases, tmp_path):
+    run(programs["ours"], "-q", "--general-compress-type", "gz", "-o", tmp_path, corner_cases)
+    assert streams(Repository(tmp_path).path("filelists").read_bytes()) > 1
+    before = Repository(tmp_path).packages()
+    read = tmp_path / "read"
+    # The packages that createrepo_c cannot write itself it takes over well enough to choke on them.
+    options = ("-x", "control-characters*", "--update", "--general-compress-type", "gz", "--read-pkgs-list", read)
+    run(programs["theirs"], "-q", *options, "-o", tmp_path, corner_cases)
+    assert read.read_text() == ""
+    assert Repository(tmp_path).packages() == [p for p in before if not p[0].startswith("control-characters")]
