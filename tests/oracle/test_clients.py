@@ -4,7 +4,6 @@ import hashlib
 import re
 import shutil
 import sqlite3
-from pathlib import Path
 
 import createrepo_c as cr
 import pytest
@@ -65,7 +64,9 @@ def test_dnf_reads_repositories_however_they_are_written(options, dnf, ours, cor
     run(ours("createrepo_c"), "-q", "-o", tmp_path, *options, corner_cases)
     assert names_by_dnf(dnf, tmp_path) == names_in(tmp_path)
     files = dnf(tmp_path, "repoquery", "-l", "many-files.noarch").splitlines()
-    assert len(files) == Repository(tmp_path).text("filelists").partition('name="many-files"')[2].partition("</package>")[0].count("<file")
+    assert len(files) == Repository(tmp_path).text("filelists").partition('name="many-files"')[2].partition(
+        "</package>"
+    )[0].count("<file")
 
 
 def test_dnf_reads_a_repository_after_an_update_of_one_that_createrepo_c_made(dnf, ours, theirs, packages, tmp_path):
@@ -181,7 +182,9 @@ def test_yum_finds_who_provides_something_and_who_owns_a_file(ours, corner_cases
         assert database.execute("SELECT dbversion, checksum FROM db_info").fetchall() == [(10, document.checksum[1])]
 
 
-@pytest.mark.parametrize("options", [["--filelists-ext", "-g", "{packages}/comps.xml"], ["--general-compress-type", "gz"]])
+@pytest.mark.parametrize(
+    "options", [["--filelists-ext", "-g", "{packages}/comps.xml"], ["--general-compress-type", "gz"]]
+)
 def test_zchunks_tools_open_the_copies(options, ours, packages, tmp_path):
     options = [o.replace("{packages}", str(packages)) for o in options]
     run(ours("createrepo_c"), "-q", "--zck", "-o", tmp_path, *options, packages)

@@ -47,7 +47,18 @@ OPTIONS = {
     "list without some": ["--pkglist", "{packages}/list", "-x", "a/*"],
     "one package": ["-n", "least-0-0.src.rpm", "--includepkg", "b/deep/../../a/nonexistent.rpm"],
     "without links": ["--skip-symlinks"],
-    "tags": ["--distro", "cpe:/o:x:y:1,The <X> & Y", "--distro", "plain", "--content", "c1", "--content", "c2", "--repo", "r"],
+    "tags": [
+        "--distro",
+        "cpe:/o:x:y:1,The <X> & Y",
+        "--distro",
+        "plain",
+        "--content",
+        "c1",
+        "--content",
+        "c2",
+        "--repo",
+        "r",
+    ],
     "revision": [*REVISION],
     "revision that is a word": ["--revision", "release <1>"],
     "group file": ["-g", "comps.xml"],
@@ -65,9 +76,29 @@ OPTIONS = {
     "compatibility": ["--compatibility", "-g", "comps.xml", *UTF_8],
     "compatibility without databases": ["--compatibility", "--no-database"],
     "as Copr": ["--no-database", "--ignore-lock", "--local-sqlite", "--workers", "8", "--general-compress-type=gz"],
-    "as koji": ["--error-exit-val", "-vd", *UTF_8, "-i", "{packages}/list", "-g", "{packages}/comps.xml", "--update", "--skip-stat"],
+    "as koji": [
+        "--error-exit-val",
+        "-vd",
+        *UTF_8,
+        "-i",
+        "{packages}/list",
+        "-g",
+        "{packages}/comps.xml",
+        "--update",
+        "--skip-stat",
+    ],
     "much at once": [
-        *("--no-pretty", "-s", "sha512", "--repomd-checksum", "sha256", "--changelog-limit", "1", "-u", "http://e.org/"),
+        *(
+            "--no-pretty",
+            "-s",
+            "sha512",
+            "--repomd-checksum",
+            "sha256",
+            "--changelog-limit",
+            "1",
+            "-u",
+            "http://e.org/",
+        ),
         *("--simple-md-filenames", "--location-prefix", "x/", "--distro", "d", "--general-compress-type", "xz", *FIXED),
         *("--filelists-ext", "-g", "comps.xml", "-S", "-x", "b/*"),
     ],
@@ -96,7 +127,16 @@ def test_the_metadata_are_those_of_createrepo_c(options, ours, theirs, packages,
 def test_old_checksums_are_those_of_an_older_createrepo_c(kind, ours, packages, tmp_path):
     """PyPI's 1.2.5 is built without them. Debian's 0.17.3 does not yet say `pre` for what runs after a
     transaction, and its rpm library lets a package of format 3 provide itself twice."""
-    options = ["-q", "-s", kind, "--general-compress-type", "gz", "--no-database", *("-x", "dependencies-*", "-x", "not-sorted.rpm"), packages]
+    options = [
+        "-q",
+        "-s",
+        kind,
+        "--general-compress-type",
+        "gz",
+        "--no-database",
+        *("-x", "dependencies-*", "-x", "not-sorted.rpm"),
+        packages,
+    ]
     for where, program in (("ours", ours("createrepo_c")), ("theirs", "/usr/bin/createrepo_c")):
         (tmp_path / where).mkdir()
         run(program, "-o", tmp_path / where, *options)
@@ -193,7 +233,9 @@ def test_folders_are_found_where_createrepo_c_finds_them(words, ours, theirs, od
     for where, program in (("ours", ours("createrepo_c")), ("theirs", theirs("createrepo_c"))):
         (tmp_path / where / "out").mkdir(parents=True)
         folder = shutil.copytree(odd_folder, tmp_path / where / "packages", symlinks=True)
-        done = subprocess.run([program, "-q", *(w.format(folder=folder) for w in words)], capture_output=True, cwd=folder)
+        done = subprocess.run(
+            [program, "-q", *(w.format(folder=folder) for w in words)], capture_output=True, cwd=folder
+        )
         found = sorted(p.relative_to(tmp_path / where).as_posix() for p in (tmp_path / where).rglob("repomd.xml"))
         results.append((done.returncode, found))
     assert results[0] == results[1]

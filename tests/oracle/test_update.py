@@ -1,4 +1,4 @@
-"""`createrepo_c --update` in both directions: over metadata of ours and of createrepo_c's, done by us and by createrepo_c."""
+"""`createrepo_c --update` in both directions: over metadata of ours and of createrepo_c's, by us and by createrepo_c."""
 
 import os
 import re
@@ -45,7 +45,7 @@ def several(folder):
 
 @pytest.fixture
 def folder(packages, tmp_path):
-    """A copy of the packages that a test may change. createrepo_c reads a package again that is there twice: none is."""
+    """A copy of the packages, to be changed. What is there twice createrepo_c reads again: nothing is."""
     folder = shutil.copytree(packages, tmp_path / "packages", symlinks=True)
     for path in [p for p in rpms(folder) if p.is_symlink()]:
         path.resolve().unlink()
@@ -112,10 +112,12 @@ def test_an_update_with_other_options_gives_what_createrepo_c_gives(options, pro
     assert_same(folder, copy)
 
 
-@pytest.mark.parametrize("options", [["-s", "sha512", "--skip-stat"], ["--filelists-ext"], ["--duplicated-nevra", "keep-last"]])
+@pytest.mark.parametrize(
+    "options", [["-s", "sha512", "--skip-stat"], ["--filelists-ext"], ["--duplicated-nevra", "keep-last"]]
+)
 def test_an_update_gives_what_a_fresh_run_gives_where_createrepo_cs_does_not(options, programs, folder, tmp_path):
-    """createrepo_c mixes kinds of checksums, loses the digests of files that it takes over, and calls packages read that
-    it leaves out."""
+    """createrepo_c mixes kinds of checksums, loses the digests of files that it takes over, and calls packages read
+    that it leaves out."""
     run(programs["theirs"], "-q", folder)
     added(folder)
     (tmp_path / "fresh").mkdir()
@@ -141,7 +143,9 @@ def test_more_metadata_may_be_taken_over(programs, folder, tmp_path):
     assert_same(tmp_path / "ours", tmp_path / "theirs")
 
 
-@pytest.mark.parametrize("options", [[], ["--discard-additional-metadata"], ["--compress-type", "gz"], ["-g", "comps.xml"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "options", [[], ["--discard-additional-metadata"], ["--compress-type", "gz"], ["-g", "comps.xml"]], ids=" ".join
+)
 def test_other_metadata_are_kept_or_dropped_as_createrepo_c_does(options, programs, theirs, folder, tmp_path):
     run(programs["theirs"], "-q", "-g", "comps.xml", folder)
     (tmp_path / "updateinfo.xml").write_text("<updates/>")
