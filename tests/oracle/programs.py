@@ -25,9 +25,7 @@ THEIR_PROGRAMS = Path(cr.__file__).parent / "data/bin"
 
 
 def run(*command, code=0, cwd=None):
-    done = subprocess.run(
-        [str(c) for c in command], capture_output=True, text=True, errors="surrogateescape", cwd=cwd
-    )
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, errors="surrogateescape", cwd=cwd)
     assert done.returncode == code, f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stderr}"
     return done.stdout
 
@@ -171,7 +169,9 @@ def assert_same(ours, theirs, with_times=False, rewritten=None):
         elif kind in (rewritten or {}):
             assert ours.text(kind) == rewritten[kind](theirs.text(kind)), kind
             for record in (ours.records[kind], theirs.records[kind]):
-                mine, other = (t.replace(record.open_checksum[1], "").replace(f">{record.open_size}<", "><") for t in (mine, other))
+                mine, other = (
+                    t.replace(record.open_checksum[1], "").replace(f">{record.open_size}<", "><") for t in (mine, other)
+                )
         else:
             assert ours.text(kind) == theirs.text(kind), kind
     assert mine == other

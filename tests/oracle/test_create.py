@@ -1,6 +1,7 @@
 """`createrepo_c` as we do it against createrepo_c 1.2.5: the same options, the same folder, the same metadata."""
 
 import shutil
+import subprocess
 
 import pytest
 from programs import Repository, assert_same, run
@@ -46,7 +47,18 @@ OPTIONS = {
     "list without some": ["--pkglist", "{packages}/list", "-x", "a/*"],
     "one package": ["-n", "least-0-0.src.rpm", "--includepkg", "b/deep/../../a/nonexistent.rpm"],
     "without links": ["--skip-symlinks"],
-    "tags": ["--distro", "cpe:/o:x:y:1,The <X> & Y", "--distro", "plain", "--content", "c1", "--content", "c2", "--repo", "r"],
+    "tags": [
+        "--distro",
+        "cpe:/o:x:y:1,The <X> & Y",
+        "--distro",
+        "plain",
+        "--content",
+        "c1",
+        "--content",
+        "c2",
+        "--repo",
+        "r",
+    ],
     "revision": [*REVISION],
     "revision that is a word": ["--revision", "release <1>"],
     "group file": ["-g", "comps.xml"],
@@ -64,9 +76,29 @@ OPTIONS = {
     "compatibility": ["--compatibility", "-g", "comps.xml", *UTF_8],
     "compatibility without databases": ["--compatibility", "--no-database"],
     "as Copr": ["--no-database", "--ignore-lock", "--local-sqlite", "--workers", "8", "--general-compress-type=gz"],
-    "as koji": ["--error-exit-val", "-vd", *UTF_8, "-i", "{packages}/list", "-g", "{packages}/comps.xml", "--update", "--skip-stat"],
+    "as koji": [
+        "--error-exit-val",
+        "-vd",
+        *UTF_8,
+        "-i",
+        "{packages}/list",
+        "-g",
+        "{packages}/comps.xml",
+        "--update",
+        "--skip-stat",
+    ],
     "much at once": [
-        *("--no-pretty", "-s", "sha512", "--repomd-checksum", "sha256", "--changelog-limit", "1", "-u", "http://e.org/"),
+        *(
+            "--no-pretty",
+            "-s",
+            "sha512",
+            "--repomd-checksum",
+            "sha256",
+            "--changelog-limit",
+            "1",
+            "-u",
+            "http://e.org/",
+        ),
         *("--simple-md-filenames", "--location-prefix", "x/", "--distro", "d", "--general-compress-type", "xz", *FIXED),
         *("--filelists-ext", "-g", "comps.xml", "-S", "-x", "b/*"),
     ],
@@ -95,7 +127,16 @@ def test_the_metadata_are_those_of_createrepo_c(options, ours, theirs, packages,
 def test_old_checksums_are_those_of_an_older_createrepo_c(kind, ours, packages, tmp_path):
     """PyPI's 1.2.5 is built without them. Debian's 0.17.3 does not yet say `pre` for what runs after a
     transaction, and its rpm library lets a package of format 3 provide itself twice."""
-    options = ["-q", "-s", kind, "--general-compress-type", "gz", "--no-database", *("-x", "dependencies-*", "-x", "not-sorted.rpm"), packages]
+    options = [
+        "-q",
+        "-s",
+        kind,
+        "--general-compress-type",
+        "gz",
+        "--no-database",
+        *("-x", "dependencies-*", "-x", "not-sorted.rpm"),
+        packages,
+    ]
     for where, program in (("ours", ours("createrepo_c")), ("theirs", "/usr/bin/createrepo_c")):
         (tmp_path / where).mkdir()
         run(program, "-o", tmp_path / where, *options)
@@ -130,3 +171,90 @@ def test_a_package_that_is_broken_is_left_out_and_the_exit_code_says_so(ours, th
 )  # fmt: skip
 def test_wrong_options_are_refused_where_createrepo_c_refuses_them(options, ours, theirs, packages, tmp_path):
     both(ours, theirs, packages, options, tmp_path, code=1)
+
+
+@pytest.fixture(scope="session")
+def odd_folder(packages, tmp_path_factory):
+    """A folder with names that are hard to tell from packages, and lists of packages in all spellings."""
+    folder = tmp_path_factory.mktemp("odd") / "packages"
+    package = packages / "a/least-0-0.src.rpm"
+    for place in ("x.rpm", "X.RPM", ".hidden.rpm", ".rpm", ".folder/a.rpm", "repodata/b.rpm", ".repodata-not/c.rpm",
+                  "dir.rpm/d.rpm", "y.rpm.part", "drpms/e.drpm", "é ü/f&<g>'\".rpm", "%41%2F+.rpm", "back\\slash.rpm",
+                  "deep/er/and/deep/er/h.rpm", "#hash?query.rpm"):  # fmt: skip
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(package, folder / place)
+    (folder / "dangling.rpm").symlink_to("nowhere")
+    (folder / "linked").symlink_to("deep")
+    (folder / "outside.rpm").symlink_to(packages / "not-sorted.rpm")
+    lines = ["x.rpm", "", "./deep/er/and/deep/er/h.rpm", "deep//er/and/../and/deep/er/h.rpm", "X.RPM", " y ", "/linked/er/and/deep/er/h.rpm",
+             "nonexistent.rpm", "dir.rpm", "drpms/e.drpm", "outside.rpm"]  # fmt: skip
+    (folder / "list").write_text("\n".join(lines))
+    (folder / "list-empty").write_text("\n\n")
+    return folder
+
+
+ODD = {
+    "walk": [],
+    "walk without links": ["-S"],
+    "list": ["-i", "list"],
+    "list without links": ["-S", "-i", "list"],
+    "empty list": ["-i", "list-empty"],
+    "excluded by name": ["-x", "x.*"],
+    "excluded folder": ["-x", "deep"],
+    "excluded by question marks": ["-x", "?.rpm"],
+    "excluded by path": ["-x", "deep/*", "-x", "dir.rpm/d.rpm"],
+    "excluded from a list": ["-x", "deep*", "-i", "list"],
+    "one named": ["-n", "x.rpm", "-n", "./dir.rpm/d.rpm"],
+    "prefix": ["--location-prefix", "a b/é&", "-u", "ftp://x/é &"],
+    "cut": ["--cut-dirs", "2"],
+}
+
+
+@pytest.mark.parametrize("options", ODD.values(), ids=ODD.keys())
+def test_odd_names_are_packages_where_they_are_for_createrepo_c(options, ours, theirs, odd_folder, tmp_path):
+    options = [str(odd_folder / o) if o.startswith("list") else o for o in options]
+    results = []
+    for where, program in (("ours", ours("createrepo_c")), ("theirs", theirs("createrepo_c"))):
+        (tmp_path / where).mkdir()
+        done = subprocess.run([program, "-q", "-o", tmp_path / where, *options, odd_folder], capture_output=True)
+        results.append((done.returncode, Repository(tmp_path / where).packages()))
+    assert results[0] == results[1]
+    assert_same(tmp_path / "ours", tmp_path / "theirs")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["."], ["./"], ["../packages//"], ["--basedir", "{folder}/..", "packages"], ["-o", "../out", "."], ["-g", "x", "."],
+     ["-o", "nonexistent", "."], ["nonexistent"], [], ["list"], ["x", "."], ["-g", "{folder}/list", "-i", "list", "."]],
+    ids=" ".join,
+)  # fmt: skip
+def test_folders_are_found_where_createrepo_c_finds_them(words, ours, theirs, odd_folder, tmp_path):
+    results = []
+    for where, program in (("ours", ours("createrepo_c")), ("theirs", theirs("createrepo_c"))):
+        (tmp_path / where / "out").mkdir(parents=True)
+        folder = shutil.copytree(odd_folder, tmp_path / where / "packages", symlinks=True)
+        done = subprocess.run(
+            [program, "-q", *(w.format(folder=folder) for w in words)], capture_output=True, cwd=folder
+        )
+        found = sorted(p.relative_to(tmp_path / where).as_posix() for p in (tmp_path / where).rglob("repomd.xml"))
+        results.append((done.returncode, found))
+    assert results[0] == results[1]
+    for found in results[0][1]:
+        assert_same((tmp_path / "ours" / found).parents[1], (tmp_path / "theirs" / found).parents[1])
+
+
+def test_a_link_back_upwards_is_not_followed_again_and_again(ours, packages, tmp_path):
+    """createrepo_c follows it forty times."""
+    folder = tmp_path / "packages/inside"
+    folder.mkdir(parents=True)
+    (folder / "up").symlink_to("..")
+    shutil.copy2(packages / "a/least-0-0.src.rpm", folder)
+    run(ours("createrepo_c"), "-q", tmp_path / "packages")
+    assert Repository(tmp_path / "packages").hrefs() == ["inside/least-0-0.src.rpm"]
+
+
+def test_a_list_may_name_a_package_twice_and_have_the_line_ends_of_windows(ours, packages, tmp_path):
+    """createrepo_c puts the package into the metadata twice, and takes the carriage return for part of the name."""
+    (tmp_path / "list").write_text("a/least-0-0.src.rpm\r\na/least-0-0.src.rpm\r\n")
+    run(ours("createrepo_c"), "-q", "-i", tmp_path / "list", "-o", tmp_path, packages)
+    assert Repository(tmp_path).hrefs() == ["a/least-0-0.src.rpm"]

@@ -86,8 +86,17 @@ def repositories(theirs, packages, tmp_path_factory):
             spec = folder / "x.spec"
             line = f"Epoch: {epoch}" if epoch else "BuildRequires: nothing"
             spec.write_text(SPEC.format(name=name, version=version, release=release, epoch=line, where=where))
-            defines = [f"_topdir {folder}/build", f"_rpmdir {repository}", f"_srcrpmdir {repository}/src", "dist %{nil}"]
-            defines += ["debug_package %{nil}", "_buildhost fixture", "_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm"]
+            defines = [
+                f"_topdir {folder}/build",
+                f"_rpmdir {repository}",
+                f"_srcrpmdir {repository}/src",
+                "dist %{nil}",
+            ]
+            defines += [
+                "debug_package %{nil}",
+                "_buildhost fixture",
+                "_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm",
+            ]
             run("rpmbuild", "--quiet", "--nodeps", "-ba", "--target", arch, *(f"--define={d}" for d in defines), spec)
         for path in repository.rglob("*.rpm"):
             # The files of the second repository are the newest.
@@ -129,7 +138,15 @@ OPTIONS = {
     "file URLs": ["-r", "file://{folder}/first", "-r", "file://{folder}/second/", "--all"],
     "slash at the end": ["-r", "{folder}/second/", "-r", "{folder}/first//"],
     "one": ["-r", "{folder}/third"],
-    "noarch from elsewhere": ["-r", "{folder}/first", "-r", "{folder}/second", "--noarch-repo", "{folder}/third", "--all"],
+    "noarch from elsewhere": [
+        "-r",
+        "{folder}/first",
+        "-r",
+        "{folder}/second",
+        "--noarch-repo",
+        "{folder}/third",
+        "--all",
+    ],
     "origins": ["--pkgorigins", "--all"],
     "origins by repository": ["--pkgorigins"],
     "koji": ["--koji", "-a", "x86_64"],
@@ -138,7 +155,17 @@ OPTIONS = {
     "koji, noarch only": ["--koji"],
     "koji, simple": ["--koji", "--simple", "-a", "x86_64", "--arch-expand"],
     "koji, simple, blocked": ["--koji", "--simple", "-a", "x86_64;i686", "-b", "{folder}/blocklist"],
-    "koji, from the second": ["--koji", "-a", "x86_64", "-r", "{folder}/second", "-r", "{folder}/third", "-r", "{folder}/first"],
+    "koji, from the second": [
+        "--koji",
+        "-a",
+        "x86_64",
+        "-r",
+        "{folder}/second",
+        "-r",
+        "{folder}/third",
+        "-r",
+        "{folder}/first",
+    ],
     "databases": ["-d", "--all"],
 }
 

@@ -1,6 +1,7 @@
-"""`createrepo_c --update` in both directions: over metadata of ours and of createrepo_c's, done by us and by createrepo_c."""
+"""`createrepo_c --update` in both directions: over metadata of ours and of createrepo_c's, by us and by createrepo_c."""
 
 import os
+import re
 import shutil
 import zlib
 
@@ -44,7 +45,7 @@ def several(folder):
 
 @pytest.fixture
 def folder(packages, tmp_path):
-    """A copy of the packages that a test may change. createrepo_c reads a package again that is there twice: none is."""
+    """A copy of the packages, to be changed. What is there twice createrepo_c reads again: nothing is."""
     folder = shutil.copytree(packages, tmp_path / "packages", symlinks=True)
     for path in [p for p in rpms(folder) if p.is_symlink()]:
         path.resolve().unlink()
@@ -111,10 +112,12 @@ def test_an_update_with_other_options_gives_what_createrepo_c_gives(options, pro
     assert_same(folder, copy)
 
 
-@pytest.mark.parametrize("options", [["-s", "sha512", "--skip-stat"], ["--filelists-ext"], ["--duplicated-nevra", "keep-last"]])
+@pytest.mark.parametrize(
+    "options", [["-s", "sha512", "--skip-stat"], ["--filelists-ext"], ["--duplicated-nevra", "keep-last"]]
+)
 def test_an_update_gives_what_a_fresh_run_gives_where_createrepo_cs_does_not(options, programs, folder, tmp_path):
-    """createrepo_c mixes kinds of checksums, loses the digests of files that it takes over, and calls packages read that
-    it leaves out."""
+    """createrepo_c mixes kinds of checksums, loses the digests of files that it takes over, and calls packages read
+    that it leaves out."""
     run(programs["theirs"], "-q", folder)
     added(folder)
     (tmp_path / "fresh").mkdir()
@@ -140,7 +143,9 @@ def test_more_metadata_may_be_taken_over(programs, folder, tmp_path):
     assert_same(tmp_path / "ours", tmp_path / "theirs")
 
 
-@pytest.mark.parametrize("options", [[], ["--discard-additional-metadata"], ["--compress-type", "gz"], ["-g", "comps.xml"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "options", [[], ["--discard-additional-metadata"], ["--compress-type", "gz"], ["-g", "comps.xml"]], ids=" ".join
+)
 def test_other_metadata_are_kept_or_dropped_as_createrepo_c_does(options, programs, theirs, folder, tmp_path):
     run(programs["theirs"], "-q", "-g", "comps.xml", folder)
     (tmp_path / "updateinfo.xml").write_text("<updates/>")
@@ -177,3 +182,68 @@ def test_createrepo_c_takes_over_documents_of_many_gzip_streams(programs, corner
     run(programs["theirs"], "-q", *options, "-o", tmp_path, corner_cases)
     assert read.read_text() == ""
     assert Repository(tmp_path).packages() == [p for p in before if not p[0].startswith("control-characters")]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--retain-old-md", "0"],
+        ["--retain-old-md", "5"],
+        ["--compatibility", "--retain-old-md", "1"],
+        ["--compatibility", "--no-database", "--retain-old-md", "0"],
+        ["--retain-old-md-by-age", "1d"],
+    ],
+    ids=" ".join,
+)
+def test_old_files_stay_as_long_as_with_createrepo_c(options, programs, folder, tmp_path):
+    """Three publishes, the first of them three hours ago, and a file that no publish knows."""
+    copy = shutil.copytree(folder, tmp_path / "copy/packages", symlinks=True)
+    left = []
+    for where, program in ((folder, programs["ours"]), (copy, programs["theirs"])):
+        run(programs["theirs"], "-q", *(o for o in options if o in ("--compatibility", "--no-database")), where)
+        (where / "repodata/unknown").write_text("unknown")
+        for path in (where / "repodata").iterdir():
+            time = path.stat().st_mtime - 3 * 3600
+            os.utime(path, (time, time))
+        for change in (added, several):
+            change(where)
+            run(program, "-q", "--update", *options, where)
+        files = {path.name for path in (where / "repodata").iterdir()} - {".copr-repo.lock"}
+        left.append(sorted(re.sub(r"^[0-9a-f]{64}-", "", name) for name in files))
+    assert left[0] == left[1]
+
+
+def test_the_age_of_old_files_counts_from_when_they_were_superseded_unlike_createrepo_cs(programs, folder):
+    """A client may have read repomd.xml the moment before. A file that no publish knows is as old as it is."""
+    run(programs["theirs"], "-q", folder)
+    before = [folder / record.href for record in Repository(folder).records.values()]
+    (folder / "repodata/unknown").write_text("unknown")
+    for path in (folder / "repodata").iterdir():
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    added(folder)
+    run(programs["ours"], "-q", "--update", "--retain-old-md-by-age", "30m", folder)
+    assert all(path.is_file() for path in before)
+    assert not (folder / "repodata/unknown").exists()
+
+
+def test_checksums_are_kept_in_createrepo_cs_cache_and_taken_from_it(programs, packages, tmp_path):
+    for who, program in programs.items():
+        (tmp_path / who).mkdir()
+        run(program, "-q", "-c", tmp_path / f"{who}-cache", "-o", tmp_path / who, packages)
+    caches = [{p.name: p.read_text() for p in (tmp_path / f"{who}-cache").iterdir()} for who in programs]
+    assert caches[0] == caches[1] and caches[0]
+    # A checksum that is in the cache is believed.
+    (cached,) = (tmp_path / "theirs-cache").glob("least-0-0.src*")
+    cached.write_text("0" * 64)
+    run(programs["ours"], "-q", "-c", tmp_path / "theirs-cache", "-o", tmp_path / "ours", packages)
+    run(programs["theirs"], "-q", "-c", tmp_path / "theirs-cache", "-o", tmp_path / "theirs", packages)
+    assert "0" * 64 in Repository(tmp_path / "ours").text("primary")
+    assert_same(tmp_path / "ours", tmp_path / "theirs")
+
+
+def test_a_run_that_another_createrepo_c_has_locked_out_fails_unless_told_to_go_on(programs, packages, tmp_path):
+    (tmp_path / ".repodata").mkdir()
+    for program in programs.values():
+        run(program, "-q", "-o", tmp_path, packages, code=1)
+    run(programs["ours"], "-q", "--ignore-lock", "-o", tmp_path, packages)
+    assert Repository(tmp_path).packages() and not (tmp_path / ".repodata").exists()
