@@ -104,13 +104,18 @@ fn all_packages() -> Vec<PathBuf> {
     packages
 }
 
+/// A file's name without checksum, the checksum and size of its text (databases: none), and whether there is a checksum in
+/// the name.
+type DescribedFile = (String, Option<(String, u64)>, bool);
+/// Tags of content, repository and distribution.
+type Tags = (Vec<String>, Vec<String>, Vec<(Option<String>, String)>);
+
 /// What repomd.xml says, but for what differs with each compression or run.
 #[derive(Debug, PartialEq, Eq)]
 struct Described {
-    /// By type: the file's name without checksum, the checksum and size of its text (databases: none), and whether
-    /// there is a checksum in the name.
-    files: BTreeMap<String, (String, Option<(String, u64)>, bool)>,
-    tags: (Vec<String>, Vec<String>, Vec<(Option<String>, String)>),
+    /// By type.
+    files: BTreeMap<String, DescribedFile>,
+    tags: Tags,
 }
 
 fn repomd(folder: &Path) -> Repomd {
