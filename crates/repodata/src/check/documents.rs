@@ -43,12 +43,12 @@ fn document_agrees(
     let path = read::inside(dir, &record.location_href)?;
     let mut stream = PackageStream::new(Box::new(read::open(&path)?), document);
     let mut expected = vec![0u32; source.entries.len()];
-    let count_one = |counts: &mut Vec<u32>, id: u32| {
+    let add = |counts: &mut Vec<u32>, id: u32| {
         if let Some(count) = counts.get_mut(id as usize) {
             *count = count.saturating_add(1);
         }
     };
-    source.ids.iter().for_each(|id| count_one(&mut expected, *id));
+    source.ids.iter().for_each(|id| add(&mut expected, *id));
     let mut seen = vec![0u32; source.entries.len()];
     let mut count = 0u64;
     let mut strange = Examples::new("it is not in primary");
@@ -59,7 +59,7 @@ fn document_agrees(
         match source.id(&pkgid) {
             None => strange.add(&nevra),
             Some(id) => {
-                count_one(&mut seen, id);
+                add(&mut seen, id);
                 // Packages of one content have one name, unless primary lies: that is told elsewhere.
                 if source.entries.get(id as usize).is_some_and(|entry| entry.nevra != nevra) {
                     misnamed.add(&nevra);

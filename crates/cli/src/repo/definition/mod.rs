@@ -6,6 +6,7 @@
 mod create;
 mod merge;
 mod modify;
+mod ops;
 mod sqlite;
 
 use std::ffi::OsString;
@@ -17,6 +18,7 @@ use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser
 pub(super) use create::{Create, CreateOptions};
 pub(super) use merge::{Merge, MergeOptions};
 pub(super) use modify::{Modify, ModifyOptions};
+pub(super) use ops::{Check, Depth, Diff, Prune, Stats, Subset};
 pub(super) use sqlite::{Sqlite, SqliteOptions};
 
 use super::dispatch::Stock;
@@ -38,6 +40,11 @@ pub(super) enum Action {
     Merge(Box<Merge>),
     Modify(Box<Modify>),
     Sqlite(Box<Sqlite>),
+    Check(Check),
+    Diff(Diff),
+    Stats(Stats),
+    Prune(Prune),
+    Subset(Subset),
     /// Make links to this program under the names of createrepo_c's four commands.
     ///
     /// Nothing is overwritten but links that lead here already.
