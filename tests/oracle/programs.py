@@ -119,7 +119,7 @@ class Repository:
         return head, sorted(p.partition("</package>")[0] for p in packages)
 
     def database(self, kind):
-        """All of a SQLite database as SQL, in the order of the alphabet, without the document's checksum and with single
+        """All of a SQLite database as SQL, in alphabetical order, without the document's checksum and with single
         blanks."""
         connection = sqlite3.connect(":memory:")
         connection.deserialize(self.content(kind))
@@ -145,8 +145,8 @@ VOLATILE = [
     (r"<size>\d+</size>", "<size/>"),
     (r"<header-size>\d+</header-size>", "<header-size/>"),
     (r'(<header-checksum type="\w+">)\w+', r"\1"),
-    (r"(<data type=\"\w+_db\">.*?<open-checksum type=\"\w+\">)\w+", r"\1"),
-    (r"(<data type=\"\w+_db\">.*?)<open-size>\d+</open-size>", r"\1<open-size/>"),
+    (r"(<data type=\"[\w-]+_db\">.*?<open-checksum type=\"\w+\">)\w+", r"\1"),
+    (r"(<data type=\"[\w-]+_db\">.*?)<open-size>\d+</open-size>", r"\1<open-size/>"),
 ]
 TIMES = [(r"<timestamp>\d+</timestamp>", "<timestamp/>"), (r"<revision>\d+</revision>", "<revision/>")]
 
