@@ -3,6 +3,8 @@
 //! The four commands of `createrepo_c` have one struct of options each, which stands for itself when the program is called
 //! by their name, and is part of our own command otherwise.
 
+#![allow(clippy::doc_markdown, reason = "doc comments here are help texts, shown as they are")]
+
 mod create;
 mod merge;
 mod modify;
