@@ -9,7 +9,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use crate::assemble::{Item, Location, nothing_fresh, pool};
 use crate::metadata_file::MetadataFile;
 use crate::output::Output;
-use crate::source::{Entry, Source};
+use crate::source::{Entry, Source, source_name};
 use crate::workspace::{Locking, Workspace, is_derived};
 use crate::{Compression, Error, Published, RepomdRecord, read};
 
@@ -81,7 +81,9 @@ pub fn subset(dir: &Path, out: &Path, options: &SubsetOptions, output: &Output) 
     let mut chosen: Vec<usize> = Vec::new();
     for (index, entry) in source.entries.iter().enumerate() {
         let named = packages.matches(&spellings(&entry.nevra), &mut packages_seen);
-        let of_source = sources.matches(&[entry.source_name()], &mut sources_seen);
+        // A source package is its own.
+        let name = source_name(&entry.sourcerpm).unwrap_or(&entry.nevra.name);
+        let of_source = sources.matches(&[name], &mut sources_seen);
         let of_arch = options.arches.is_empty() || options.arches.contains(&entry.nevra.arch);
         if named && of_source && of_arch {
             chosen.push(index);
