@@ -67,7 +67,10 @@ fn select(path: &Path, query: &str) -> Vec<String> {
 fn what_a_package_does_not_say_is_null_or_empty_as_createrepo_c_has_it() {
     let columns = "SELECT pkgKey, epoch, description, url, rpm_license, rpm_vendor, rpm_group, rpm_buildhost, \
                    rpm_sourcerpm, rpm_packager, location_base, checksum_type FROM packages";
-    assert_eq!(rows(Document::Primary, &[greet()], columns), [r#"1 "0" NULL NULL NULL "" NULL NULL "" NULL NULL "sha256""#]);
+    assert_eq!(
+        rows(Document::Primary, &[greet()], columns),
+        [r#"1 "0" NULL NULL NULL "" NULL NULL "" NULL NULL "sha256""#]
+    );
 }
 
 #[test]

@@ -55,7 +55,9 @@ pub(super) fn find(dirs: &[PathBuf], options: &CreateOptions, recycled: &[String
             Selection::Recycle(more) => {
                 let mut found = listed(dir, recycled.iter().chain(more), options, stat);
                 // A package that the metadata before name and that is gone is what this way of working is for.
-                found.skipped.retain(|skipped| more.iter().any(|name| dir.join(name.trim_start_matches('/')) == skipped.path));
+                found
+                    .skipped
+                    .retain(|skipped| more.iter().any(|name| dir.join(name.trim_start_matches('/')) == skipped.path));
                 found
             }
         };
