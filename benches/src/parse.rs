@@ -1,4 +1,4 @@
-//! Reading a repository's three files, every value of every package, on one thread.
+//! Reading a repository's three files, every value of every package.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ pub struct Counts {
     pub changelogs: usize,
 }
 
-/// Parses primary, filelists and other, one after the other, keeping nothing.
+/// Parses primary, filelists and other, keeping nothing: one thread for filelists, one for the others.
 ///
 /// # Errors
 /// A file is missing or malformed.
@@ -26,16 +26,26 @@ pub fn parse(repository: &Path) -> Result<Counts> {
         let record = repomd.record(kind).with_context(|| format!("repomd.xml names no {kind}"))?;
         Ok::<_, anyhow::Error>(read::open(&repository.join(&record.location_href))?)
     };
-    let mut counts = Counts::default();
-    for record in read::primary(open("primary")?) {
-        record?;
-        counts.packages += 1;
-    }
-    for package in read::filelists(open("filelists")?) {
-        counts.files += package?.files.len();
-    }
-    for package in read::other(open("other")?) {
-        counts.changelogs += package?.changelogs.len();
-    }
-    Ok(counts)
+    let (primary, filelists, other) = (open("primary")?, open("filelists")?, open("other")?);
+    std::thread::scope(|scope| {
+        let files = scope.spawn(move || {
+            let mut files = 0;
+            read::each_filelists(filelists, |package| {
+                files += package.files.len();
+                Ok(())
+            })
+            .map(|()| files)
+        });
+        let (mut packages, mut changelogs) = (0, 0);
+        read::each_primary(primary, |_| {
+            packages += 1;
+            Ok(())
+        })?;
+        read::each_other(other, |package| {
+            changelogs += package.changelogs.len();
+            Ok(())
+        })?;
+        let files = files.join().map_err(|_| anyhow::anyhow!("the thread that reads filelists died"))??;
+        Ok(Counts { packages, files, changelogs })
+    })
 }

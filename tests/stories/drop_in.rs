@@ -104,13 +104,18 @@ fn all_packages() -> Vec<PathBuf> {
     packages
 }
 
+/// A file's name without checksum, the checksum and size of its text (databases: none), and whether there is a checksum in
+/// the name.
+type DescribedFile = (String, Option<(String, u64)>, bool);
+/// Tags of content, repository and distribution.
+type Tags = (Vec<String>, Vec<String>, Vec<(Option<String>, String)>);
+
 /// What repomd.xml says, but for what differs with each compression or run.
 #[derive(Debug, PartialEq, Eq)]
 struct Described {
-    /// By type: the file's name without checksum, the checksum and size of its text (databases: none), the version of
-    /// the database, and whether there is a checksum in the name.
-    files: BTreeMap<String, (String, Option<(String, u64)>, Option<u32>, bool)>,
-    tags: (Vec<String>, Vec<String>, Vec<(Option<String>, String)>),
+    /// By type.
+    files: BTreeMap<String, DescribedFile>,
+    tags: Tags,
 }
 
 fn repomd(folder: &Path) -> Repomd {
@@ -132,8 +137,7 @@ fn described(folder: &Path) -> Described {
                 Some((record.checksum.to_string(), record.size.unwrap()))
             }
         };
-        let version = record.database_version.map(|version| u32::try_from(version).unwrap());
-        (record.kind.clone(), (plain.unwrap_or(name).to_owned(), text, version, plain.is_some()))
+        (record.kind.clone(), (plain.unwrap_or(name).to_owned(), text, plain.is_some()))
     });
     Described { files: files.collect(), tags: (repomd.content_tags, repomd.repo_tags, repomd.distro_tags) }
 }
@@ -204,7 +208,9 @@ fn createrepo_c_is_told_apart_by_nothing_that_a_client_reads() {
         "@/here",
     ];
     let [(made, _), _] = story.same(&new, &packages, &koji);
-    assert!(repomd(&made).record("primary_db").is_some() && repomd(&made).record("group").is_some());
+    let index = repomd(&made);
+    assert_eq!(index.record("primary_db").and_then(|record| record.database_version), Some(10));
+    assert!(index.record("group").is_some());
     let made = story.copy(&made, "made");
     story.write("pkglist", &(relative(&packages).join("\n") + "\n"));
     story.same(&new, &made, &koji);
@@ -302,7 +308,15 @@ fn mergerepo_c_takes_the_same_packages_of_the_same_repositories() {
         let words: Vec<&str> =
             line.split_whitespace().map(|word| if word == "BLOCKED" { blocked.as_str() } else { word }).collect();
         let [(our, _), (their, _)] = story.both(&new, &empty, &words);
+        let records = [&our, &their].map(|folder| copr_repodata::read::load(folder).unwrap());
+        assert!(records[0] == records[1] && !records[0].is_empty(), "{line}");
         let (mut our, mut their) = (described(&our), described(&their));
+        if line.contains("--simple ") {
+            // Theirs does not count the packages that are there twice (another number in the first line).
+            for file in our.files.values_mut().chain(their.files.values_mut()) {
+                file.1 = file.1.take().map(|(_, size)| (String::new(), size));
+            }
+        }
         // The order of lines in the list of origins is that of a hash table there.
         let origins = |described: &mut Described| {
             described.files.get_mut("origin").map(|file| file.1.take().map(|(_, size)| size))

@@ -6,6 +6,7 @@
 //! the metadata of a folder of packages. Nothing here reads the clock, the environment or the network.
 
 mod assemble;
+pub mod check;
 pub mod checksum;
 pub mod compression;
 pub mod comps;
@@ -20,6 +21,7 @@ pub mod modify;
 pub mod modules;
 mod ordered;
 pub mod output;
+pub mod prune;
 pub mod publish;
 pub mod read;
 pub mod record;
@@ -28,6 +30,8 @@ pub mod repomd;
 mod requires;
 mod source;
 pub mod sqlite;
+pub mod stats;
+pub mod subset;
 pub mod updateinfo;
 pub mod warning;
 mod workspace;

@@ -1,5 +1,7 @@
 //! What the metadata of a repository look like: shared by all that write them.
 
+mod like;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

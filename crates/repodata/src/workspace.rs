@@ -9,6 +9,8 @@
 
 mod retain;
 
+pub(crate) use retain::is_ours;
+
 use std::collections::HashSet;
 use std::fs::TryLockError;
 use std::io::Write;

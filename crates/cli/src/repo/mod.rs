@@ -2,15 +2,21 @@
 //! is called by their names.
 
 mod arches;
+mod check;
 mod compat;
 mod create;
 mod definition;
+mod diff;
 mod dispatch;
 mod fetch;
 mod merge;
 mod modify;
 mod progress;
+mod prune;
+mod show;
 mod sqlite;
+mod stats;
+mod subset;
 mod values;
 mod voice;
 
@@ -55,6 +61,11 @@ fn run(action: Action) -> Result<ExitCode> {
             modify::run(&it.stock, it.retain.as_deref(), Voice::ours(it.quiet, it.stock.verbose, it.json))
         }
         Action::Sqlite(it) => sqlite::run(&it.stock, Voice::ours(it.stock.quiet, it.stock.verbose, it.json)),
+        Action::Check(it) => check::run(&it),
+        Action::Diff(it) => diff::run(&it),
+        Action::Stats(it) => stats::run(&it),
+        Action::Prune(it) => prune::run(&it),
+        Action::Subset(it) => subset::run(&it),
         Action::Compat { dir } => compat::run(&dir),
         Action::Man { command } => {
             let mut page = Vec::new();

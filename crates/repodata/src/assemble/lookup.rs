@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use super::stash::Stash;
-use crate::read::{self, FilelistsView, OtherView, Package, PackageFiles, PackageStream, Parsed, PrimaryView, Unusual};
+use crate::read::{self, FilelistsView, OtherView, Package, PackageStream, Parsed, PrimaryView, Unusual};
 use crate::source::Source;
-use crate::{Checksum, Document, Error, Fragments, Record, RenderOptions};
+use crate::{Document, Error, Fragments, RenderOptions};
 
 /// Goes through a document once. Asked for packages in the document's own order it keeps nothing.
 pub(super) struct Lookup<'a> {
@@ -116,7 +116,7 @@ impl<'a> Lookup<'a> {
                     self.text.push('\n');
                 }
                 Package::Text(text) => {
-                    render(fast(self.read, text).map_err(named)?, self.document, self.render, &mut self.text)
+                    render(fast(self.read, text).map_err(named)?, self.document, self.render, &mut self.text);
                 }
                 Package::Parsed(parsed) => render(*parsed, self.document, self.render, &mut self.text),
             }
@@ -158,19 +158,7 @@ fn fast(document: Document, text: &str) -> Result<Parsed, Error> {
 
 /// Appends the element of a parsed package.
 fn render(parsed: Parsed, document: Document, options: RenderOptions, to: &mut String) {
-    let record = match parsed {
-        Parsed::Primary(record) => record,
-        Parsed::Files(PackageFiles { pkgid, nevra, digest, files }) => Record {
-            checksum: Checksum { hex: pkgid, ..Checksum::default() },
-            nevra,
-            file_digest: digest,
-            files,
-            ..Record::default()
-        },
-        Parsed::Changelogs(read::PackageChangelogs { pkgid, nevra, changelogs }) => {
-            Record { checksum: Checksum { hex: pkgid, ..Checksum::default() }, nevra, changelogs, ..Record::default() }
-        }
-    };
+    let record = parsed.into_record();
     let mut fragments = Fragments::default();
     let filelists_ext = document == Document::FilelistsExt;
     record.render_into(RenderOptions { filelists_ext, ..options }, &mut fragments);

@@ -56,7 +56,7 @@ pub(super) fn choose(
             {
                 (source, index, package) = (inputs.len(), *other, *entry);
             }
-            let wanted = options.arches.is_empty() || options.arches.iter().any(|arch| *arch == package.nevra.arch);
+            let wanted = options.arches.is_empty() || options.arches.contains(&package.nevra.arch);
             if !wanted || !rules.as_mut().is_none_or(|rules| rules.allow(package)) {
                 continue;
             }
@@ -71,16 +71,15 @@ pub(super) fn choose(
             let new = Package { source, index, location };
             match rival {
                 None => {
-                    // koji asks by name, version and architecture: the first that has them counts.
-                    let is_second = same_arch
-                        .iter()
-                        .filter_map(|kept| entry(kept.source, kept.index))
-                        .any(|other| other.nevra.arch == package.nevra.arch && evr(other) == evr(package));
-                    same_arch.push(new);
-                    taken += 1;
-                    if !is_second && (options.origins || options.koji.is_some()) {
+                    // Of the same package, koji's list has the first one's origin.
+                    let listed = same_arch.iter().filter_map(|kept| entry(kept.source, kept.index)).any(|other| {
+                        other.nevra.arch == package.nevra.arch && rivals(Method::AllVersions, package, other)
+                    });
+                    if (options.origins || options.koji.is_some()) && !listed {
                         chosen.origins.push((nvra(package), origin(&input.url)));
                     }
+                    same_arch.push(new);
+                    taken += 1;
                 }
                 Some((kept, other)) => {
                     if replaces(options.method, package, other) {
@@ -135,9 +134,9 @@ fn base(input: &Input, number: usize, from_noarch: bool, options: &MergeOptions,
     if from_noarch {
         return options.noarch.as_ref().map(|noarch| noarch.url.clone());
     }
-    // koji's own repository comes first, and what is in it lies beside the result.
-    let own = number == 0 && (options.koji.is_some() || options.origins);
-    if options.omit_base || own || sources.get(number).is_none() {
+    // koji's own repository comes first, and what is in it lies beside the result. Whoever wants origins is koji.
+    let for_koji = options.koji.is_some() || options.origins;
+    if options.omit_base || for_koji && number == 0 || sources.get(number).is_none() {
         return None;
     }
     Some(match &options.replace_prefix {

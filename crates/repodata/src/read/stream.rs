@@ -21,6 +21,7 @@ pub(crate) enum Package<'a> {
 
 /// A package of one of the documents.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, boxed where it is kept")]
 pub(crate) enum Parsed {
     Primary(Record),
     Files(PackageFiles),
@@ -40,11 +41,19 @@ enum State<'r> {
 pub(crate) struct PackageStream<'r> {
     document: Document,
     state: State<'r>,
+    /// What `packages` of the root says.
+    announced: Option<u64>,
 }
 
 impl<'r> PackageStream<'r> {
     pub(crate) fn new(from: Box<dyn Read + Send + 'r>, document: Document) -> Self {
-        Self { document, state: State::Start(Scanner::new(from, document)) }
+        Self { document, state: State::Start(Scanner::new(from, document)), announced: None }
+    }
+
+    /// How many packages the document's root announces, once the first has been read; `None` if it says nothing, or in
+    /// a way that only the general reader understands.
+    pub(crate) fn announced(&self) -> Option<u64> {
+        self.announced
     }
 
     /// The next package; `None` behind the last one. Ends after the first error.
@@ -52,6 +61,7 @@ impl<'r> PackageStream<'r> {
         let document = self.document;
         if let State::Start(scanner) = &mut self.state {
             let head = scanner.head()?;
+            self.announced = head.as_deref().and_then(|head| announced(head, document));
             let usual = head.as_deref().is_some_and(|head| is_usual(head, document));
             let State::Start(scanner) = std::mem::replace(&mut self.state, State::Done) else { return Ok(None) };
             self.state = match (usual, head) {
@@ -115,6 +125,13 @@ fn is_usual(head: &str, document: Document) -> bool {
     let declares_rpm = tokens.attribute("xmlns:rpm").as_written() == "http://linux.duke.edu/metadata/rpm";
     let alone = head.get(tokens.position()..).is_some_and(|rest| rest.trim().is_empty());
     name == document.root() && alone && (declares_rpm || document != Document::Primary)
+}
+
+/// The number of packages that a document's head announces.
+fn announced(head: &str, document: Document) -> Option<u64> {
+    let (_, root) = head.rsplit_once(&format!("<{} ", document.root()))?;
+    let (_, count) = root.split_once(" packages=").or_else(|| root.split_once("packages="))?;
+    count.trim_start_matches(['"', '\'']).split(['"', '\'']).next()?.trim().parse().ok()
 }
 
 /// Reads one package that the fast reader found unusual.

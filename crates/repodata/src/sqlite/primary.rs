@@ -14,7 +14,7 @@ const PACKAGE: &str = "\
     rpm_packager, size_package, size_installed, size_archive, location_href, location_base, checksum_type) \
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
-/// As `createrepo_c` has it, what a package does not say is NULL, but vendor and source package are empty text.
+/// What a package does not say is NULL, but for vendor and source package, which are empty.
 pub(super) fn add(database: &Database, record: &Record) -> rusqlite::Result<()> {
     let nevra = &record.nevra;
     database.inserting(PACKAGE)?.row(params![

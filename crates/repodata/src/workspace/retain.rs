@@ -86,7 +86,7 @@ fn split(name: &str) -> (Option<&str>, &str) {
 }
 
 /// Whether a file was made by a metadata tool: it is named by its checksum, or is about packages.
-fn is_ours(name: &str) -> bool {
+pub(crate) fn is_ours(name: &str) -> bool {
     let (sum, name) = split(name);
     if sum.is_some() {
         return true;

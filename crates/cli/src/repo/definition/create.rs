@@ -148,7 +148,7 @@ pub(in crate::repo) struct CreateOptions {
     /// Folder of checksums that were computed before; one file a package.
     #[arg(short, long, value_name = "DIR")]
     pub cachedir: Option<PathBuf>,
-    /// Without effect: databases never are made in the repository itself.
+    /// Accepted, without effect.
     #[arg(long)]
     pub local_sqlite: bool,
     /// Leave away so many leading folders of locations.

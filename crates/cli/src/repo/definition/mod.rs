@@ -6,6 +6,7 @@
 mod create;
 mod merge;
 mod modify;
+mod ops;
 mod sqlite;
 
 use std::ffi::OsString;
@@ -17,6 +18,7 @@ use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser
 pub(super) use create::{Create, CreateOptions};
 pub(super) use merge::{Merge, MergeOptions};
 pub(super) use modify::{Modify, ModifyOptions};
+pub(super) use ops::{Check, Depth, Diff, Prune, Stats, Subset};
 pub(super) use sqlite::{Sqlite, SqliteOptions};
 
 use super::dispatch::Stock;
@@ -38,6 +40,11 @@ pub(super) enum Action {
     Merge(Box<Merge>),
     Modify(Box<Modify>),
     Sqlite(Box<Sqlite>),
+    Check(Check),
+    Diff(Diff),
+    Stats(Stats),
+    Prune(Prune),
+    Subset(Subset),
     /// Make links to this program under the names of createrepo_c's four commands.
     ///
     /// Nothing is overwritten but links that lead here already.
@@ -65,7 +72,7 @@ pub(super) enum Action {
 /// What our own commands can besides.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct MoreOutput {
-    /// Compression level [default: gz 6, xz 5, zstd 7].
+    /// Compression level [default: gz 5, xz 5, bz2 9, zstd 3].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub compress_level: Option<i32>,
     /// Leave checksum and size of the decompressed text out of repomd.xml; no client checks them.

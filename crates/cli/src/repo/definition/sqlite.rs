@@ -32,7 +32,7 @@ pub(in crate::repo) struct SqliteOptions {
     /// Kind of the checksums in repomd.xml [default: that of the primary file].
     #[arg(long, value_name = "TYPE")]
     pub checksum: Option<String>,
-    /// Without effect: databases never are made in the repository itself.
+    /// Build the databases in the folder for temporary files (TMPDIR), for network file systems without locks.
     #[arg(long)]
     pub local_sqlite: bool,
 }
