@@ -39,6 +39,8 @@ pub(crate) struct Scanner<R> {
     /// Bytes handed out or passed over before the buffer's start, for messages.
     passed: u64,
     end: memmem::Finder<'static>,
+    /// The root's end.
+    foot: String,
 }
 
 impl<R: Read> Scanner<R> {
@@ -53,6 +55,7 @@ impl<R: Read> Scanner<R> {
             ended: false,
             passed: 0,
             end: memmem::Finder::new(END),
+            foot: document.foot(),
         }
     }
 
@@ -132,11 +135,11 @@ impl<R: Read> Scanner<R> {
             let unread = self.unread();
             let blank = unread.iter().position(|c| !c.is_ascii_whitespace()).unwrap_or(unread.len());
             self.start += blank;
-            if self.unread().len() > START.len() || !self.fill()? {
+            if self.unread().len() >= self.foot.len().max(START.len() + 1) || !self.fill()? {
                 break;
             }
         }
-        if self.unread().starts_with(b"</") {
+        if self.unread().starts_with(self.foot.as_bytes()) {
             return Ok(Piece::End);
         }
         if !is_package(self.unread()) {
