@@ -97,7 +97,7 @@ impl Source {
 
     /// As [`Source::open`], with another name in messages.
     pub(crate) fn open_as(dir: &Path, name: &str) -> Result<Self, Error> {
-        let repomd = Repomd::read(&fs_err::read(dir.join("repodata/repomd.xml"))?)?;
+        let repomd = Repomd::open(&dir.join("repodata/repomd.xml"))?;
         Self::of(dir, name, repomd)
     }
 
