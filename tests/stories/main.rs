@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod drop_in;
+mod full_disk;
 mod journey;
 mod layering;
 mod restart;

@@ -79,7 +79,7 @@ pub(crate) struct Assembly<'a> {
 impl Assembly<'_> {
     /// Writes the documents that `fresh` has channels for, in parallel, in that order.
     pub(crate) fn write(&self, fresh: Fresh) -> Result<Vec<MetadataFile>, Error> {
-        let mut results: Vec<Result<MetadataFile, Error>> = Vec::new();
+        let mut results: Vec<Result<Option<MetadataFile>, Error>> = Vec::new();
         std::thread::scope(|scope| {
             let threads: Vec<_> = fresh
                 .into_iter()
@@ -89,10 +89,14 @@ impl Assembly<'_> {
                 thread.join().unwrap_or_else(|_| Err(Error::metadata("metadata", "a writing thread died")))
             }));
         });
-        results.into_iter().collect()
+        // One that failed makes the reading end, and so all others. What is told is why the first one did.
+        let files: Vec<Option<MetadataFile>> = results.into_iter().collect::<Result<_, _>>()?;
+        let ended = || Error::metadata("metadata", "the reading of packages ended early");
+        files.into_iter().map(|file| file.ok_or_else(ended)).collect()
     }
 
-    fn document(&self, document: Document, fresh: &Receiver<Part>) -> Result<MetadataFile, Error> {
+    /// Writes one document; `None` if its channel ended before all new packages came.
+    fn document(&self, document: Document, fresh: &Receiver<Part>) -> Result<Option<MetadataFile>, Error> {
         let path = self.path(document);
         let expected = self.items.iter().map(Item::packages).sum();
         let mut writer = DocumentWriter::create(document, path, self.options.clone(), expected)?;
@@ -109,8 +113,7 @@ impl Assembly<'_> {
         for item in self.items {
             match item {
                 Item::New { .. } => {
-                    let gone = |_| Error::metadata(document.kind(), "the reading of packages ended early");
-                    let part = fresh.recv().map_err(gone)?;
+                    let Ok(part) = fresh.recv() else { return Ok(None) };
                     writer.push(part.text.as_bytes())?;
                     count += part.packages;
                 }
@@ -130,7 +133,7 @@ impl Assembly<'_> {
                 }
             }
         }
-        writer.finish(count)
+        writer.finish(count).map(Some)
     }
 
     fn path(&self, document: Document) -> PathBuf {

@@ -209,8 +209,8 @@ pub fn create(
     let found = found?;
     found.skipped.iter().for_each(|skipped| progress(Progress::Skipped(skipped)));
     match job.run(&found, &old) {
-        // Metadata that contradict themselves are as good as none.
-        Err(error @ Error::Missing { .. }) if !old.sources.is_empty() => {
+        // Metadata that contradict themselves or cannot be read are as good as none.
+        Err(error) if !old.sources.is_empty() && is_of_content(&error) => {
             let reason = format!("its metadata are not taken over, all packages are read anew: {error}");
             progress(Progress::Warning(&Warning::new("repodata", reason)));
             job.run(&found, &Old { sources: Vec::new(), own: false })
@@ -222,6 +222,17 @@ pub fn create(
         created.skipped.sort_by(|a, b| a.path.cmp(&b.path));
         created
     })
+}
+
+/// Whether an error is about what stands in a file, not about reading and writing files.
+fn is_of_content(error: &Error) -> bool {
+    use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
+    match error {
+        // What decompression says.
+        Error::Io(error) => matches!(error.kind(), InvalidData | InvalidInput | Other | UnexpectedEof),
+        Error::Locked { .. } => false,
+        _ => true,
+    }
 }
 
 /// One run, once it is clear what there is.

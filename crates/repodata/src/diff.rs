@@ -101,7 +101,7 @@ fn open(place: &Path, other: &Path) -> Result<Source, Error> {
         (place.to_owned(), dir.ok_or_else(|| Error::metadata(place.display().to_string(), unknown))?)
     };
     let name = place.display().to_string();
-    let repomd = Repomd::read(&fs_err::read(index)?).map_err(|error| match error {
+    let repomd = Repomd::open(&index).map_err(|error| match error {
         Error::Metadata { what, reason } => Error::Metadata { what: format!("{name}: {what}"), reason },
         other => other,
     })?;

@@ -140,7 +140,7 @@ fn owned<'r, T>(
 /// # Errors
 /// `dir/repodata/repomd.xml` or what it names is missing, malformed or does not match its checksum.
 pub fn load(dir: &Path) -> Result<Vec<Record>, Error> {
-    let repomd = Repomd::read(&fs_err::read(dir.join("repodata/repomd.xml"))?)?;
+    let repomd = Repomd::open(&dir.join("repodata/repomd.xml"))?;
     let entry = |kind| repomd.record(kind);
     let primary_entry =
         entry("primary").ok_or_else(|| Error::metadata("repomd.xml", "it names no primary metadata"))?;

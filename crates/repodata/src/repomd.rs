@@ -1,10 +1,14 @@
 //! The index of a repository's metadata: repomd.xml.
 
-use std::io::BufRead;
+use std::io::{BufRead, Read};
+use std::path::Path;
 
 use crate::read::{Elements, Token, attribute, optional};
 use crate::xml::{Layout, push_attribute, push_decimal, push_text};
 use crate::{Checksum, Error};
+
+/// Bytes that a repomd.xml may have. Those of distributions have some thousands.
+const MAX_SIZE: u64 = 128 << 20;
 
 /// repomd.xml.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -110,6 +114,20 @@ impl Repomd {
                 Token::Eof => return Err(elements.error("the file is truncated")),
             }
         }
+    }
+
+    /// Reads the file `path` as repomd.xml.
+    ///
+    /// # Errors
+    /// As [`Repomd::read`]; the file cannot be read.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let mut bytes = Vec::new();
+        fs_err::File::open(path)?.take(MAX_SIZE + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > MAX_SIZE {
+            let reason = format!("it has over {MAX_SIZE} bytes; refused");
+            return Err(Error::metadata(path.display().to_string(), reason));
+        }
+        Self::read(&bytes)
     }
 
     /// The XML of repomd.xml. Files are in the order of `createrepo_c`: primary, filelists, other, then by type.

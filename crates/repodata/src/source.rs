@@ -54,11 +54,6 @@ impl Entry {
     pub(crate) fn order(&self) -> (&str, &str) {
         file_order(&self.href)
     }
-
-    /// The name of the source package, or of the package itself where none is told: what changes together.
-    pub(crate) fn source_name(&self) -> &str {
-        source_name(&self.sourcerpm).unwrap_or(&self.nevra.name)
-    }
 }
 
 /// File name and folder of an `href`, in which order packages are written.
@@ -97,7 +92,7 @@ impl Source {
 
     /// As [`Source::open`], with another name in messages.
     pub(crate) fn open_as(dir: &Path, name: &str) -> Result<Self, Error> {
-        let repomd = Repomd::read(&fs_err::read(dir.join("repodata/repomd.xml"))?)?;
+        let repomd = Repomd::open(&dir.join("repodata/repomd.xml"))?;
         Self::of(dir, name, repomd)
     }
 

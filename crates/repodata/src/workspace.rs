@@ -11,7 +11,7 @@ mod retain;
 
 pub(crate) use retain::is_ours;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::TryLockError;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,8 @@ use crate::{Document, Error, Repomd, RepomdRecord, read};
 pub(crate) const LOCK: &str = ".copr-repo.lock";
 /// Marks a `.repodata/` as ours.
 const MARK: &str = ".copr-repo";
+/// The name of `.repodata/` before it has its mark and after it has served. It is always ours.
+const ASIDE: &str = ".repodata.copr-repo";
 
 /// What to do about another writer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,19 +74,19 @@ impl Workspace {
         let (repodata, work) = (dir.join("repodata"), dir.join(".repodata"));
         fs_err::create_dir_all(&repodata)?;
         let lock = lock(&repodata, locking)?;
-        match fs_err::create_dir(&work) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                // We have the lock, so one of ours is a leftover.
-                if locking != Locking::Ignore && !work.join(MARK).exists() {
-                    return Err(Error::Locked { path: work });
-                }
-                fs_err::remove_dir_all(&work)?;
-                fs_err::create_dir(&work)?;
+        remove_folder(&dir.join(ASIDE))?;
+        if work.symlink_metadata().is_ok() {
+            // We have the lock, so one of ours is a leftover.
+            if locking != Locking::Ignore && !work.join(MARK).exists() {
+                return Err(Error::Locked { path: work });
             }
-            Err(error) => return Err(error.into()),
+            discard(dir, &work)?;
         }
-        File::create(work.join(MARK))?;
+        // It appears with its mark in it: whenever we crash, the next writer knows that it was ours.
+        let aside = dir.join(ASIDE);
+        fs_err::create_dir(&aside)?;
+        File::create(aside.join(MARK))?;
+        appear(&aside, &work)?;
         Ok(Self {
             dir: dir.to_owned(),
             repodata,
@@ -106,10 +108,9 @@ impl Workspace {
 
     /// The repomd.xml in force, if there is one.
     pub(crate) fn repomd(&self) -> Result<Option<Repomd>, Error> {
-        match fs_err::read(self.repodata.join("repomd.xml")) {
-            Ok(bytes) => Repomd::read(&bytes).map(Some),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
+        match Repomd::open(&self.repodata.join("repomd.xml")) {
+            Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            repomd => repomd.map(Some),
         }
     }
 
@@ -137,6 +138,7 @@ impl Workspace {
         hook: Hook<'_>,
     ) -> Result<Repomd, Error> {
         hook(Step::FilesWritten)?;
+        refuse_clashes(output, &files, &kept)?;
         let now = output.seconds();
         let timestamp = output.timestamp.unwrap_or(now);
         let mut repomd = Repomd {
@@ -191,7 +193,8 @@ impl Workspace {
             let name = entry.file_name();
             let about = entry.metadata()?;
             let skipped = name.to_str().is_some_and(|name| replaced.contains(name) || name == "repomd.xml");
-            if about.is_file() && !skipped {
+            if !about.is_dir() && !skipped {
+                // Also what is no regular file: a link stays the link that it is.
                 fs_err::hard_link(entry.path(), staging.join(&name))?;
             } else if about.is_dir() {
                 return Err(Error::metadata(
@@ -211,7 +214,7 @@ impl Drop for Workspace {
             return;
         }
         // What cannot be removed now is removed by the next writer.
-        let _ = fs_err::remove_dir_all(&self.work);
+        let _ = discard(&self.dir, &self.work);
     }
 }
 
@@ -238,6 +241,36 @@ fn lock(repodata: &Path, locking: Locking) -> Result<std::fs::File, Error> {
     }
 }
 
+/// Removes a `.repodata/`. It loses its name first: one without its mark, half removed, would be taken for another's.
+fn discard(dir: &Path, work: &Path) -> Result<(), Error> {
+    let aside = dir.join(ASIDE);
+    fs_err::rename(work, &aside)?;
+    remove_folder(&aside)
+}
+
+/// Removes a folder with all that is in it, if it is there.
+fn remove_folder(folder: &Path) -> Result<(), Error> {
+    match fs_err::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Gives a folder its name, unless that is taken.
+fn appear(folder: &Path, name: &Path) -> Result<(), Error> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match renameat_with(CWD, folder, CWD, name, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::EXIST) => Err(Error::Locked { path: name.to_owned() }),
+        // A system that cannot look and rename at once; it still refuses a folder that has anything in it.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) if !name.exists() => Ok(fs_err::rename(folder, name)?),
+        Err(errno) => {
+            let reason = format!("cannot be renamed to {}: {errno}", name.display());
+            Err(Error::metadata(folder.display().to_string(), reason))
+        }
+    }
+}
+
 /// Swaps two folders at once; where the system cannot, one after the other.
 fn exchange(new: &Path, old: &Path) -> Result<(), Error> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -253,6 +286,25 @@ fn exchange(new: &Path, old: &Path) -> Result<(), Error> {
             Err(Error::metadata(old.display().to_string(), reason))
         }
     }
+}
+
+/// Refuses files whose names are those of other ones: only one of them would be there.
+fn refuse_clashes(output: &Output, files: &[MetadataFile], kept: &[RepomdRecord]) -> Result<(), Error> {
+    let kept = kept.iter().filter_map(|r| Some((r.location_href.strip_prefix("repodata/")?.to_owned(), r)));
+    let mut taken: HashMap<String, &RepomdRecord> = kept.collect();
+    for file in files {
+        let name = file.final_name(output.unique_names);
+        if name.starts_with("repomd.xml") {
+            return Err(Error::metadata(name, "the index itself has this name; give the file another one"));
+        }
+        // Named by checksum they may be one file.
+        let same = |other: &RepomdRecord| other.checksum == file.record().checksum;
+        if let Some(other) = taken.insert(name.clone(), file.record()).filter(|other| !same(other)) {
+            let reason = format!("the file of type {} has this name too; give one of them another", other.kind);
+            return Err(Error::metadata(name, reason));
+        }
+    }
+    Ok(())
 }
 
 fn tags<T: Clone>(wanted: &Option<Vec<T>>, old: Option<&Repomd>, of: fn(&Repomd) -> &Vec<T>) -> Vec<T> {

@@ -1,35 +1,14 @@
 //! Packages that lie: every byte of a header may be wrong. Reading gives an error or a package, at little cost.
 #![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
 
+#[path = "hostile/properties.rs"]
+mod properties;
 mod small_rpm;
 
-use copr_rpm::{DependencyKind, Error, Package, tag};
+use copr_rpm::{Error, Package, tag};
+use properties::read_everything;
 use proptest::prelude::*;
 use small_rpm::{Value, entries, header, lead, odd, rpm, texts};
-
-/// Looks at everything that a header can tell.
-fn read_everything(bytes: &[u8]) -> Result<(), Error> {
-    let package = Package::read(bytes)?;
-    package.nevra()?;
-    package.files()?;
-    for file in package.listed_files()? {
-        file?.path();
-    }
-    for kind in DependencyKind::ALL {
-        package.dependencies(kind)?;
-        package.old_dependencies(kind)?;
-    }
-    package.changelogs();
-    package.payload_compressor();
-    let _ = (package.installed_size(), package.archive_size(), package.expected_file_size(), package.is_source());
-    for header in [&package.signature, &package.header] {
-        for number in 0..6000 {
-            let tag = copr_rpm::Tag(number);
-            let _ = (header.strings(tag), header.u64s(tag), header.u32s(tag), header.binary(tag), header.offset(tag));
-        }
-    }
-    Ok(())
-}
 
 /// What precedes the data of the header: lead, signature, intro and index.
 fn up_to_data(bytes: &[u8]) -> usize {

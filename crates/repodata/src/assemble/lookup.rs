@@ -6,7 +6,7 @@ use std::path::Path;
 use super::stash::Stash;
 use crate::read::{self, FilelistsView, OtherView, Package, PackageStream, Parsed, PrimaryView, Unusual};
 use crate::source::Source;
-use crate::{Document, Error, Fragments, RenderOptions};
+use crate::{Document, Error, Fragments, RenderOptions, xml};
 
 /// Goes through a document once. Asked for packages in the document's own order it keeps nothing.
 pub(super) struct Lookup<'a> {
@@ -110,15 +110,23 @@ impl<'a> Lookup<'a> {
             let Some(key) = key.filter(is_wanted) else { continue };
             match package {
                 Package::Text(text)
-                    if self.read == self.document && is_as_rendered(self.document, text, self.render) =>
+                    if self.read == self.document
+                        && is_as_rendered(self.document, text, self.render, checksum(self.source, key)) =>
                 {
                     self.text.push_str(text);
                     self.text.push('\n');
                 }
-                Package::Text(text) => {
-                    render(fast(self.read, text).map_err(named)?, self.document, self.render, &mut self.text);
+                other => {
+                    let parsed = match other {
+                        Package::Text(text) => fast(self.read, text).map_err(named)?,
+                        Package::Parsed(parsed) => *parsed,
+                    };
+                    if matches!(&parsed, Parsed::Primary(record) if record.checksum.hex != checksum(self.source, key)) {
+                        let what = format!("{}: {}", self.source.name, self.document.kind());
+                        return Err(Error::metadata(what, "it changed while it was read; try again"));
+                    }
+                    render(parsed, self.document, self.render, &mut self.text);
                 }
-                Package::Parsed(parsed) => render(*parsed, self.document, self.render, &mut self.text),
             }
             return Ok(Some(key));
         }
@@ -133,14 +141,25 @@ fn key(source: &Source, document: Document, index: usize) -> Option<u32> {
     }
 }
 
-/// Whether an element may be taken over as it is: it is well-formed and laid out as we would.
-fn is_as_rendered(document: Document, text: &str, options: RenderOptions) -> bool {
+/// The checksum of the package that a key stands for.
+fn checksum(source: &Source, key: u32) -> &str {
+    // A key is the place of a package in primary, or of the first one that has the checksum.
+    source.entries.get(key as usize).map_or("", |entry| &entry.checksum.hex)
+}
+
+/// Whether an element may be taken over as it is: it is well-formed, laid out as we would, and names the package by its
+/// checksum as primary does, to the letter: clients compare no other way.
+fn is_as_rendered(document: Document, text: &str, options: RenderOptions, pkgid: &str) -> bool {
     let pretty = text.split_once('>').is_some_and(|(_, behind)| behind.starts_with('\n'));
+    let named = |written: read::Raw<'_>| written.as_written() == pkgid;
     pretty == options.pretty
+        // Clients read no document with these, and all would have to go without the others' packages.
+        && matches!(xml::valid(text), Cow::Borrowed(_))
+        && memchr::memmem::find(text.as_bytes(), b"]]>").is_none()
         && match document {
-            Document::Primary => PrimaryView::parse(text).is_ok(),
-            Document::Filelists | Document::FilelistsExt => FilelistsView::parse(text).is_ok(),
-            Document::Other => OtherView::parse(text).is_ok(),
+            Document::Primary => PrimaryView::parse(text).is_ok_and(|view| named(view.checksum)),
+            Document::Filelists | Document::FilelistsExt => FilelistsView::parse(text).is_ok_and(|v| named(v.pkgid)),
+            Document::Other => OtherView::parse(text).is_ok_and(|view| named(view.pkgid)),
         }
 }
 

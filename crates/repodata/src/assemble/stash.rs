@@ -30,7 +30,11 @@ impl Stash {
         Self { places: HashMap::new(), in_memory: 0, folder: folder.to_owned(), file: None, end: 0 }
     }
 
+    /// Keeps a text. Of several with the same number the first one stays.
     pub(super) fn put(&mut self, key: u32, text: &str) -> Result<(), Error> {
+        if self.places.contains_key(&key) {
+            return Ok(());
+        }
         if self.in_memory + text.len() <= IN_MEMORY {
             self.in_memory += text.len();
             self.places.insert(key, Place::Memory(text.into()));
@@ -79,6 +83,7 @@ mod tests {
         }
         assert!(stash.file.is_some() && stash.in_memory > 0);
         for key in (0..40).rev() {
+            stash.put(key, "another text under the same number").unwrap();
             assert_eq!(stash.take(key).unwrap().as_ref(), Some(&text(key)));
         }
         assert_eq!((stash.take(0).unwrap(), stash.in_memory), (None, 0));

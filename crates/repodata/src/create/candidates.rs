@@ -1,5 +1,6 @@
 //! Which files are to go into the metadata.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::time::UNIX_EPOCH;
 use rayon::prelude::*;
 
 use super::{CreateOptions, Selection, Skipped};
-use crate::Error;
+use crate::{Error, xml};
 
 /// A package that may go into the metadata.
 #[derive(Debug, Clone)]
@@ -171,6 +172,10 @@ fn gather(found: &mut Found, dir: &Path, paths: Vec<String>, stat: bool) {
         .map(|relative| {
             // A leading slash means the folder, not the root.
             let path = dir.join(relative.trim_start_matches('/'));
+            if let Cow::Owned(_) = xml::valid(&relative) {
+                let reason = "its name has characters that XML cannot hold; rename it";
+                return Err(Skipped { error: Error::metadata(format!("{path:?}"), reason), path });
+            }
             let about = if stat { about(&path).map(Some) } else { Ok(None) };
             let name_at = relative.rfind('/').map_or(0, |slash| slash + 1);
             match about {

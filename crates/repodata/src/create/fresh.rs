@@ -126,6 +126,8 @@ pub(super) fn read(
 
 /// What the header of a package says, for finding duplicates before anything is written.
 pub(super) fn look(candidate: &Candidate) -> Option<Read> {
+    // A pipe would be waited for.
+    fs_err::metadata(&candidate.path).ok().filter(std::fs::Metadata::is_file)?;
     let package = Package::open(&candidate.path).ok()?;
     let time_build = package.header.number(copr_rpm::tag::BUILDTIME).unwrap_or(0);
     Some(Read { nevra: package.nevra().ok()?, time_build })

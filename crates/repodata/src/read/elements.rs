@@ -11,6 +11,8 @@ use crate::{Error, Warning};
 pub(crate) const MAX_PACKAGE: u64 = 1 << 30;
 /// Elements inside elements. Metadata have six at most; libxml2 stops at 256 too.
 pub(crate) const MAX_DEPTH: u32 = 256;
+/// Attributes of one element. Metadata have six at most, and each takes ten times its bytes in memory.
+const MAX_ATTRIBUTES: usize = 1000;
 /// Warnings kept until they are taken. A hostile file may have one for each of its elements.
 const MAX_WARNINGS: usize = 100;
 
@@ -205,6 +207,9 @@ fn token(start: &BytesStart<'_>) -> Result<Token, String> {
     let name = start.local_name().as_ref().to_owned();
     let mut attributes = Vec::new();
     for attribute in start.attributes().with_checks(false) {
+        if attributes.len() >= MAX_ATTRIBUTES {
+            return Err(format!("over {MAX_ATTRIBUTES} attributes of <{name}>; refused"));
+        }
         let attribute = attribute.map_err(|e| format!("a malformed attribute of <{name}>: {e}"))?;
         // As the XML specification says (3.3.3): a line end or a tab is a blank, unless it is written as a reference.
         let value = attribute

@@ -41,6 +41,8 @@ pub(crate) struct Scanner<R> {
     end: memmem::Finder<'static>,
     again: memmem::Finder<'static>,
     odd: memmem::Finder<'static>,
+    /// The root's end.
+    foot: String,
 }
 
 impl<R: Read> Scanner<R> {
@@ -57,6 +59,7 @@ impl<R: Read> Scanner<R> {
             end: memmem::Finder::new(END),
             again: memmem::Finder::new(START),
             odd: memmem::Finder::new("<!"),
+            foot: document.foot(),
         }
     }
 
@@ -136,11 +139,11 @@ impl<R: Read> Scanner<R> {
             let unread = self.unread();
             let blank = unread.iter().position(|c| !c.is_ascii_whitespace()).unwrap_or(unread.len());
             self.start += blank;
-            if self.unread().len() > START.len() || !self.fill()? {
+            if self.unread().len() >= self.foot.len().max(START.len() + 1) || !self.fill()? {
                 break;
             }
         }
-        if self.unread().starts_with(b"</") {
+        if self.unread().starts_with(self.foot.as_bytes()) {
             return Ok(Piece::End);
         }
         if !is_package(self.unread()) {

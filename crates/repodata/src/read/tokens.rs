@@ -38,7 +38,7 @@ impl<'a> Raw<'a> {
 
     /// The number written here; 0 if it is none, as in `createrepo_c`.
     pub(crate) fn number(self) -> u64 {
-        self.0.trim().parse().unwrap_or(0)
+        self.text().trim().parse().unwrap_or(0)
     }
 }
 
@@ -81,7 +81,7 @@ fn character(name: &str) -> Option<char> {
                 None if digits.bytes().all(|c| c.is_ascii_digit()) => digits.parse().ok()?,
                 _ => return None,
             };
-            char::from_u32(code).filter(|c| *c != '\0')?
+            char::from_u32(code).filter(|c| crate::xml::is_xml_char(*c))?
         }
     })
 }
@@ -173,6 +173,7 @@ impl<'a> Tokens<'a> {
         loop {
             let rest = self.rest()?;
             let trimmed = rest.trim_start_matches([' ', '\n', '\t', '\r']);
+            let spaced = trimmed.len() < rest.len();
             self.at += rest.len() - trimmed.len();
             if trimmed.starts_with('>') {
                 self.at += 1;
@@ -192,7 +193,11 @@ impl<'a> Tokens<'a> {
             let close = memchr(quote, inside.as_bytes()).ok_or(Unusual)?;
             let raw = checked(inside.get(..close).ok_or(Unusual)?)?;
             // White space in attributes means blanks, which a slice cannot say.
-            if key.is_empty() || raw.0.bytes().any(|c| matches!(c, b'<' | b'\n' | b'\t' | b'\r')) {
+            if key.is_empty() || !spaced || raw.0.bytes().any(|c| matches!(c, b'<' | b'\n' | b'\t' | b'\r')) {
+                return Err(Unusual);
+            }
+            // Twice the same is not well-formed.
+            if self.attributes().iter().any(|(before, _)| *before == key) {
                 return Err(Unusual);
             }
             *self.list.get_mut(self.count).ok_or(Unusual)? = (key, raw);
@@ -236,15 +241,20 @@ impl<'a> Tokens<'a> {
         checked(text).map(Some)
     }
 
-    /// Passes over the element whose start was read last.
-    pub(crate) fn skip(&mut self) -> Result<(), Unusual> {
-        let mut depth = 0u32;
+    /// Passes over the element `name` whose start was read last.
+    pub(crate) fn skip(&mut self, name: &str) -> Result<(), Unusual> {
+        let mut inside = Vec::new();
         while let Some(token) = self.next()? {
             match token {
                 Token::Start { empty: true, .. } => {}
-                Token::Start { .. } => depth = depth.checked_add(1).filter(|d| *d < super::MAX_DEPTH).ok_or(Unusual)?,
-                Token::End { .. } if depth == 0 => return Ok(()),
-                Token::End { .. } => depth -= 1,
+                Token::Start { .. } if inside.len() + 1 >= super::MAX_DEPTH as usize => return Err(Unusual),
+                Token::Start { name, .. } => inside.push(name),
+                Token::End { name: ended } => match inside.pop() {
+                    Some(name) if name != ended => return Err(Unusual),
+                    Some(_) => {}
+                    None if ended == name => return Ok(()),
+                    None => return Err(Unusual),
+                },
             }
         }
         Err(Unusual)

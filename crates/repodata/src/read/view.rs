@@ -34,7 +34,7 @@ impl EntryView<'_> {
             flags = flags.with_pre();
         }
         let evr = Some(self.version).filter(|v| !v.is_empty() && comparison.is_some()).map(|version| Evr {
-            epoch: Some(self.epoch.0.trim().parse().unwrap_or(0)),
+            epoch: Some(self.epoch.text().trim().parse().unwrap_or(0)),
             version: version.text().into_owned(),
             release: Some(self.release).filter(|r| !r.is_empty()).map(|r| r.text().into_owned()),
         });
@@ -80,7 +80,7 @@ impl<'a> NevraView<'a> {
     pub fn to_nevra(&self) -> Nevra {
         Nevra {
             name: self.name.text().into_owned(),
-            epoch: self.epoch.0.trim().parse().unwrap_or(0),
+            epoch: self.epoch.text().trim().parse().unwrap_or(0),
             version: self.version.text().into_owned(),
             release: self.release.text().into_owned(),
             arch: self.arch.text().into_owned(),
@@ -168,7 +168,7 @@ fn list_index(name: &str) -> Option<usize> {
 }
 
 fn file_kind(written: Raw<'_>) -> FileKind {
-    match written.0 {
+    match &*written.text() {
         "dir" => FileKind::Dir,
         "ghost" => FileKind::Ghost,
         _ => FileKind::Plain,
@@ -191,6 +191,8 @@ impl<'a> PrimaryView<'a> {
         let Some(Token::Start { name: "package", empty: false }) = tokens.next()? else { return Err(Unusual) };
         let mut view = Self::default();
         let mut in_format = false;
+        // Of version, time and size, which all come before the format, those that came.
+        let mut seen = [false; 3];
         loop {
             let before = tokens.position();
             let (name, empty) = match tokens.next()?.ok_or(Unusual)? {
@@ -208,9 +210,16 @@ impl<'a> PrimaryView<'a> {
                     in_format = !empty;
                     continue;
                 }
-                "version" => view.nevra.set_version(&tokens),
-                "time" => (view.time_file, view.time_build) = (get("file").number(), get("build").number()),
+                "version" => {
+                    seen[0] = true;
+                    view.nevra.set_version(&tokens);
+                }
+                "time" => {
+                    seen[1] = true;
+                    (view.time_file, view.time_build) = (get("file").number(), get("build").number());
+                }
                 "size" => {
+                    seen[2] = true;
                     view.size_package = get("package").number();
                     (view.size_installed, view.size_archive) = (get("installed").number(), get("archive").number());
                 }
@@ -249,21 +258,21 @@ impl<'a> PrimaryView<'a> {
                         _ => {
                             match list_index(name).and_then(|index| view.dependencies.get_mut(index)) {
                                 Some(list) => entries(&mut tokens, name, list)?,
-                                None => tokens.skip()?,
+                                None => tokens.skip(name)?,
                             }
                             continue;
                         }
                     };
                     *to = tokens.text_of(name)?;
-                    // All tools write the lists behind it.
-                    if !whole && name == "sourcerpm" && !view.location_href.is_empty() {
+                    // All tools write the lists behind it, and the rest before.
+                    if !whole && name == "sourcerpm" && !view.location_href.is_empty() && seen == [true; 3] {
                         break;
                     }
                     continue;
                 }
             }
             if !empty {
-                tokens.skip()?;
+                tokens.skip(name)?;
             }
         }
         let needed = [view.nevra.name, view.nevra.arch, view.checksum, view.location_href];
@@ -333,17 +342,17 @@ fn entries<'a>(tokens: &mut Tokens<'a>, name: &str, list: &mut Vec<EntryView<'a>
                         "epoch" => entry.epoch = *value,
                         "ver" => entry.version = *value,
                         "rel" => entry.release = *value,
-                        "pre" => entry.pre = !matches!(value.0, "" | "0" | "FALSE" | "false" | "False"),
+                        "pre" => entry.pre = !matches!(&*value.text(), "" | "0" | "FALSE" | "false" | "False"),
                         _ => {}
                     }
                 }
                 list.push(entry);
                 if !empty {
-                    tokens.skip()?;
+                    tokens.skip("entry")?;
                 }
             }
             Token::Start { empty: true, .. } => {}
-            Token::Start { .. } => tokens.skip()?,
+            Token::Start { name: other, .. } => tokens.skip(other)?,
             Token::End { name: ended } if ended == name => return Ok(()),
             Token::End { .. } => return Err(Unusual),
         }
@@ -368,7 +377,7 @@ fn identity<'a>(tokens: &mut Tokens<'a>) -> Result<(Raw<'a>, NevraView<'a>), Unu
     let Some(Token::Start { name: "package", empty: false }) = tokens.next()? else { return Err(Unusual) };
     let pkgid = tokens.attribute("pkgid");
     let nevra = NevraView { name: tokens.attribute("name"), arch: tokens.attribute("arch"), ..NevraView::default() };
-    if pkgid.is_empty() { Err(Unusual) } else { Ok((pkgid, nevra)) }
+    if pkgid.text().trim().is_empty() { Err(Unusual) } else { Ok((pkgid, nevra)) }
 }
 
 /// The checksum that a package of filelists or other belongs to, without reading more.
@@ -407,7 +416,7 @@ impl<'a> FilelistsView<'a> {
                         _ => {}
                     }
                     if !empty {
-                        tokens.skip()?;
+                        tokens.skip(name)?;
                     }
                 }
                 Token::End { name: "package" } => return Ok(view),
@@ -467,7 +476,7 @@ impl<'a> OtherView<'a> {
                         view.nevra.set_version(&tokens);
                     }
                     if !empty {
-                        tokens.skip()?;
+                        tokens.skip(name)?;
                     }
                 }
                 Token::End { name: "package" } => return Ok(view),

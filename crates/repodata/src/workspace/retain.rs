@@ -4,6 +4,7 @@
 //! force: no state beside the files, and a crash in between only makes an old file live longer.
 
 use std::collections::{HashMap, HashSet};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -22,7 +23,7 @@ pub(super) fn mark_superseded(repodata: &Path, old: &Repomd, new: &Repomd, now: 
     for name in names(old).into_iter().filter(|name| !kept.contains(name) && is_ours(name) && !name.contains('/')) {
         match fs_err::OpenOptions::new().write(true).open(repodata.join(name)) {
             Ok(file) => file.into_file().set_modified(now)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error.into()),
         }
     }
@@ -38,7 +39,11 @@ pub(super) fn sweep(repodata: &Path, current: &Repomd, output: &Output) -> Resul
         let entry = entry?;
         let name = entry.file_name();
         let Some(name) = name.to_str().filter(|name| !kept.contains(name)) else { continue };
-        let about = entry.metadata()?;
+        // Somebody else may tidy up too.
+        let about = match entry.metadata() {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            about => about?,
+        };
         if !about.is_file() || name.starts_with("repomd.xml") || name == super::LOCK {
             continue;
         }
@@ -60,7 +65,7 @@ pub(super) fn sweep(repodata: &Path, current: &Repomd, output: &Output) -> Resul
             }
         };
         if goes {
-            fs_err::remove_file(repodata.join(name))?;
+            remove(&repodata.join(name))?;
         }
     }
     if let Retain::Generations(most) = output.retain {
@@ -68,11 +73,19 @@ pub(super) fn sweep(repodata: &Path, current: &Repomd, output: &Output) -> Resul
             old.sort();
             let surplus = old.len().saturating_sub(most);
             for (_, name) in old.into_iter().take(surplus) {
-                fs_err::remove_file(repodata.join(name))?;
+                remove(&repodata.join(name))?;
             }
         }
     }
     Ok(())
+}
+
+/// Removes a file that may be gone already.
+fn remove(path: &Path) -> Result<(), Error> {
+    match fs_err::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Cuts `SUM-primary.xml.gz` into the checksum, if there is one, and the rest.

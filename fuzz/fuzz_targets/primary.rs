@@ -1,0 +1,6 @@
+#![no_main]
+
+#[path = "../../crates/repodata/tests/hostile/properties.rs"]
+mod properties;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| properties::document(copr_repodata::Document::Primary, bytes));
