@@ -147,7 +147,7 @@ fn choose<'a>(source: &'a Source, options: &PruneOptions, output: &Output) -> (V
         let lowest = lowest.get(&(entry.nevra.name.as_str(), entry.nevra.arch.as_str()));
         match lowest {
             Some(lowest) if !of_module(entry) && !is_young(entry) && entry.nevra.evr() < lowest.evr() => {
-                gone.push(entry)
+                gone.push(entry);
             }
             _ => kept.push(index),
         }
