@@ -13,38 +13,16 @@ that is beside the tree.
 import gzip
 import json
 import os
-import subprocess
 from collections import Counter, defaultdict
 from pathlib import Path
 
 import createrepo_c as cr
 import pytest
+from programs import rpms, run
 
 # Fields and records of what dnf and rpm print are told apart by characters that no package has.
 FIELD, RECORD = "\x1f", "\x1e"
 FLAGS = {None: "", "": "", "LT": "<", "LE": "<=", "EQ": "=", "GE": ">=", "GT": ">"}
-
-
-def run(*command):
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, errors="surrogateescape")
-    assert done.returncode == 0, f"{command[0]} ended with {done.returncode}:\n{done.stderr}"
-    return done.stdout
-
-
-def from_environment(name):
-    if not os.environ.get(name):
-        pytest.fail(f"set the environment variable {name}; see the top of {Path(__file__).name}", pytrace=False)
-    return Path(os.environ[name]).resolve()
-
-
-@pytest.fixture(scope="session")
-def copr_repo():
-    return from_environment("COPR_REPO_BIN")
-
-
-@pytest.fixture(scope="session")
-def minidistro():
-    return from_environment("COPR_MINIDISTRO")
 
 
 TREE = Path(__file__).resolve().parents[2]
@@ -74,10 +52,6 @@ def made(copr_repo, tmp_path_factory):
         return done[folder]
 
     return make
-
-
-def rpms(folder):
-    return sorted(Path(folder).rglob("*.rpm"))
 
 
 def normal_evr(evr):
@@ -296,9 +270,7 @@ DEPENDENCIES = "requires provides conflicts obsoletes recommends suggests supple
 
 def written(text):
     """Text as XML can hold it."""
-    return "".join(
-        "\ufffd" if c < " " and c not in "\t\n\r" or c in "\ufffe\uffff" else c for c in text or ""
-    )
+    return "".join("\ufffd" if c < " " and c not in "\t\n\r" or c in "\ufffe\uffff" else c for c in text or "")
 
 
 def attributes(package):
@@ -308,7 +280,12 @@ def attributes(package):
     found |= {name: getattr(package, name) for name in NUMBERS}
     for kind in DEPENDENCIES:
         found[kind] = [
-            (written(name), flags, *(map(written, (epoch, version, release)) if flags else ()), kind == "requires" and pre)
+            (
+                written(name),
+                flags,
+                *(map(written, (epoch, version, release)) if flags else ()),
+                kind == "requires" and pre,
+            )
             for name, flags, epoch, version, release, pre in getattr(package, kind)
         ]
     found["files"] = [(kind or "", written((directory or "") + name)) for kind, directory, name, *_ in package.files]

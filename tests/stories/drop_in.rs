@@ -104,13 +104,30 @@ fn all_packages() -> Vec<PathBuf> {
     packages
 }
 
+/// A file's name without checksum, the checksum and size of its text (databases: none), and whether there is a checksum in
+/// the name.
+type DescribedFile = (String, Option<(String, u64)>, bool);
+/// Tags of content, repository and distribution.
+type Tags = (Vec<String>, Vec<String>, Vec<(Option<String>, String)>);
+
 /// What repomd.xml says, but for what differs with each compression or run.
 #[derive(Debug, PartialEq, Eq)]
 struct Described {
-    /// By type: the file's name without checksum, the checksum and size of its text (databases: none), and whether
-    /// there is a checksum in the name.
-    files: BTreeMap<String, (String, Option<(String, u64)>, bool)>,
-    tags: (Vec<String>, Vec<String>, Vec<(Option<String>, String)>),
+    /// By type.
+    files: BTreeMap<String, File>,
+    content_tags: Vec<String>,
+    repo_tags: Vec<String>,
+    distro_tags: Vec<(Option<String>, String)>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct File {
+    /// Without the checksum.
+    name: String,
+    /// Whether there was one.
+    named_by_checksum: bool,
+    /// Checksum and size of the text; of databases nothing.
+    text: Option<(String, u64)>,
 }
 
 fn repomd(folder: &Path) -> Repomd {
@@ -132,9 +149,12 @@ fn described(folder: &Path) -> Described {
                 Some((record.checksum.to_string(), record.size.unwrap()))
             }
         };
-        (record.kind.clone(), (plain.unwrap_or(name).to_owned(), text, plain.is_some()))
+        let file = File { name: plain.unwrap_or(name).to_owned(), named_by_checksum: plain.is_some(), text };
+        (record.kind.clone(), file)
     });
-    Described { files: files.collect(), tags: (repomd.content_tags, repomd.repo_tags, repomd.distro_tags) }
+    let files = files.collect();
+    let Repomd { content_tags, repo_tags, distro_tags, .. } = repomd;
+    Described { files, content_tags, repo_tags, distro_tags }
 }
 
 /// Lines of createrepo_c's that scripts look for.
@@ -179,7 +199,7 @@ fn createrepo_c_is_told_apart_by_nothing_that_a_client_reads() {
     let words = ["createrepo_c", "--no-database", "--general-compress-type=gz", "@/here"];
     let [our, their] = story.both(Path::new(OLDER), &packages, &words).map(|(folder, said)| {
         let mut described = described(&folder);
-        described.files.get_mut("primary").unwrap().1 = None;
+        described.files.get_mut("primary").unwrap().text = None;
         (said.code, described)
     });
     assert_eq!(our, their);
@@ -309,12 +329,12 @@ fn mergerepo_c_takes_the_same_packages_of_the_same_repositories() {
         if line.contains("--simple ") {
             // Theirs does not count the packages that are there twice (another number in the first line).
             for file in our.files.values_mut().chain(their.files.values_mut()) {
-                file.1 = file.1.take().map(|(_, size)| (String::new(), size));
+                file.text = file.text.take().map(|(_, size)| (String::new(), size));
             }
         }
         // The order of lines in the list of origins is that of a hash table there.
         let origins = |described: &mut Described| {
-            described.files.get_mut("origin").map(|file| file.1.take().map(|(_, size)| size))
+            described.files.get_mut("origin").map(|file| file.text.take().map(|(_, size)| size))
         };
         assert_eq!(origins(&mut our), origins(&mut their), "{line}");
         assert_eq!(our, their, "{line}");

@@ -72,6 +72,8 @@ fn law_2_the_library_and_the_machines_are_synchronous() {
 #[test]
 fn law_3_sql_http_types_and_processes_each_have_their_room() {
     forbid(&["server/src", "crates"], &["sqlx::"], &["server/src/db"]);
+    // A repository's database files are a file format of the library.
+    forbid(&["server/src", "crates"], &["rusqlite"], &["crates/repodata/src/sqlite"]);
     forbid(
         &["server/src"],
         &["axum::", "use axum", "StatusCode", "HeaderMap"],

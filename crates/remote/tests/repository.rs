@@ -360,9 +360,9 @@ async fn a_mirror_has_the_wanted_metadata_files_where_the_index_says() {
 
 #[tokio::test]
 async fn a_mirror_without_all_its_files_has_no_index() {
-    let index = index_of(&[("primary", "repodata/p.xml", "right"), ("other", "repodata/o.xml", "right")]);
+    let index = index_of(&[("primary", "repodata/p.xml", "right"), ("other", "repodata/o.xml", "right, too")]);
     let wrong =
-        vec![("repodata/p.xml".to_owned(), "right".to_owned()), ("repodata/o.xml".to_owned(), "wrong".to_owned())];
+        vec![("repodata/p.xml".to_owned(), "right".to_owned()), ("repodata/o.xml".to_owned(), "wrong, too".to_owned())];
     let (folder, mirrored) = mirror(index, wrong).await;
     let error = mirrored.unwrap_err();
     assert!(matches!(error, Error::WrongChecksum { .. }), "{error}");

@@ -159,8 +159,7 @@ impl Repomd {
         let mut records: Vec<&RepomdRecord> = self.records.iter().collect();
         records.sort_by_key(|record| (rank(&record.kind), &record.kind, &record.location_href));
         records.into_iter().for_each(|record| push_data(&mut out, layout, record));
-        out.push_str("</repomd>");
-        layout.newline(&mut out);
+        out.push_str("</repomd>\n");
         out
     }
 

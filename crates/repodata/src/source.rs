@@ -54,6 +54,11 @@ impl Entry {
     pub(crate) fn order(&self) -> (&str, &str) {
         file_order(&self.href)
     }
+
+    /// The name of the source package, or of the package itself where none is told: what changes together.
+    pub(crate) fn source_name(&self) -> &str {
+        source_name(&self.sourcerpm).unwrap_or(&self.nevra.name)
+    }
 }
 
 /// File name and folder of an `href`, in which order packages are written.

@@ -2,8 +2,8 @@
 //!
 //! yum (EL 6 and 7), mdapi and some koji hubs read these in place of the XML. Tables, columns and values are those of
 //! `createrepo_c`, version [`DATABASE_VERSION`]; clients send SQL of their own to them, so nothing may be added or left
-//! out. A package has the same `pkgKey`, counted from 1 in the order of writing, in all three if they are written in one
-//! order. The same input gives the same bytes.
+//! out. Only times and offsets have 64 bits here, where `createrepo_c` cuts them to 32. Keys of packages count from 1 in
+//! the order of writing. The same input gives the same bytes.
 //!
 //! [`from_xml`] repeats a document as a database; a [`Database`] takes one package at a time from anywhere.
 

@@ -23,7 +23,7 @@ fn is_odd_in_text(byte: u8) -> bool {
 
 /// Whether attribute values may have to escape this byte: the same, quotes, white space and all outside ASCII.
 fn is_odd_in_attribute(byte: u8) -> bool {
-    (byte < 0x20) | (byte >= 0x80) | (byte == b'&') | (byte == b'<') | (byte == b'>') | (byte == b'"')
+    !(0x20..0x80).contains(&byte) | (byte == b'&') | (byte == b'<') | (byte == b'>') | (byte == b'"')
 }
 
 /// Whether no byte of a text is odd. Nearly all texts are so, and are copied as they are. Every byte is looked at,

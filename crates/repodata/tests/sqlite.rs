@@ -65,9 +65,12 @@ fn select(path: &Path, query: &str) -> Vec<String> {
 
 #[test]
 fn what_a_package_does_not_say_is_null_or_empty_as_createrepo_c_has_it() {
-    let columns = "SELECT pkgKey, epoch, description, url, rpm_license, rpm_vendor, rpm_group, rpm_buildhost, \
+    let columns = "SELECT pkgKey, epoch, summary, description, url, rpm_license, rpm_vendor, rpm_group, rpm_buildhost, \
                    rpm_sourcerpm, rpm_packager, location_base, checksum_type FROM packages";
-    assert_eq!(rows(Document::Primary, &[greet()], columns), [r#"1 "0" "" NULL "" "" "" "" "" NULL NULL "sha256""#]);
+    assert_eq!(
+        rows(Document::Primary, &[Record { summary: String::new(), ..greet() }], columns),
+        [r#"1 "0" NULL NULL NULL NULL "" NULL NULL "" NULL NULL "sha256""#]
+    );
 }
 
 #[test]
@@ -334,11 +337,14 @@ fn xml_that_is_cut_or_of_another_kind_is_an_error() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.min(64), ..ProptestConfig::default() })]
+    // Every case waits for the disk, so they are fewer than elsewhere.
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 4))]
 
     /// yum splits names and types and puts them together again; nothing may get lost, whatever the paths are.
     #[test]
-    fn files_come_back_from_the_compact_form(names in prop::collection::vec(("(/[a-c.é]{1,2}){0,3}", "[a-z \u{1}]{1,3}", 0..3usize), 0..20)) {
+    fn files_come_back_from_the_compact_form(
+        names in prop::collection::vec(("(/[a-c.é]{1,2}){0,3}", "[a-z \u{1}]{1,3}", 0..3usize), 0..20),
+    ) {
         let kinds = [FileKind::Plain, FileKind::Dir, FileKind::Ghost];
         let files: Vec<File> = names
             .iter()

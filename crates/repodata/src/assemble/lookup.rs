@@ -116,7 +116,7 @@ impl<'a> Lookup<'a> {
                     self.text.push('\n');
                 }
                 Package::Text(text) => {
-                    render(fast(self.read, text).map_err(named)?, self.document, self.render, &mut self.text)
+                    render(fast(self.read, text).map_err(named)?, self.document, self.render, &mut self.text);
                 }
                 Package::Parsed(parsed) => render(*parsed, self.document, self.render, &mut self.text),
             }

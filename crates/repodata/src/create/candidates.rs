@@ -1,6 +1,7 @@
 //! Which files are to go into the metadata.
 
 use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -54,7 +55,9 @@ pub(super) fn find(dirs: &[PathBuf], options: &CreateOptions, recycled: &[String
             Selection::Recycle(more) => {
                 let mut found = listed(dir, recycled.iter().chain(more), options, stat);
                 // A package that the metadata before name and that is gone is what this way of working is for.
-                found.skipped.retain(|skipped| more.iter().any(|name| dir.join(name) == skipped.path));
+                found
+                    .skipped
+                    .retain(|skipped| more.iter().any(|name| dir.join(name.trim_start_matches('/')) == skipped.path));
                 found
             }
         };
@@ -166,7 +169,8 @@ fn gather(found: &mut Found, dir: &Path, paths: Vec<String>, stat: bool) {
     let looked: Vec<_> = paths
         .into_par_iter()
         .map(|relative| {
-            let path = dir.join(&relative);
+            // A leading slash means the folder, not the root.
+            let path = dir.join(relative.trim_start_matches('/'));
             let about = if stat { about(&path).map(Some) } else { Ok(None) };
             let name_at = relative.rfind('/').map_or(0, |slash| slash + 1);
             match about {
@@ -195,8 +199,10 @@ fn walk(dir: &Path, options: &CreateOptions, stat: bool) -> Result<Found, Error>
             Ok(entry) => entry,
             Err(error) => {
                 let path = error.path().unwrap_or(dir).to_owned();
-                // A dangling link that is not named as a package is none of our business.
-                if path.extension().is_some_and(|e| e == "rpm") || path.is_dir() {
+                // As with createrepo_c, a link that leads nowhere is no package, and one that leads back upwards no folder.
+                let leads_nowhere = error.io_error().is_some_and(|error| error.kind() == ErrorKind::NotFound);
+                let is_package = path.extension().is_some_and(|extension| extension == "rpm");
+                if !leads_nowhere && error.loop_ancestor().is_none() && (is_package || path.is_dir()) {
                     found.skipped.push(Skipped { path, error: std::io::Error::from(error).into() });
                 }
                 continue;

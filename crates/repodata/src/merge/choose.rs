@@ -56,7 +56,7 @@ pub(super) fn choose(
             {
                 (source, index, package) = (inputs.len(), *other, *entry);
             }
-            let wanted = options.arches.is_empty() || options.arches.iter().any(|arch| *arch == package.nevra.arch);
+            let wanted = options.arches.is_empty() || options.arches.contains(&package.nevra.arch);
             if !wanted || !rules.as_mut().is_none_or(|rules| rules.allow(package)) {
                 continue;
             }

@@ -41,7 +41,7 @@ pub fn open_bounded(path: &Path, limit: u64) -> Result<Box<dyn BufRead + Send>, 
             Box::new(liblzma::bufread::XzDecoder::new_stream(file, stream))
         }
         Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(file)),
-        Compression::Zchunk => Box::new(zchunk::Reader::new(file, &path.display().to_string())?),
+        Compression::Zchunk => Box::new(zchunk::Reader::new(file, path.display().to_string())?),
         Compression::None => Box::new(file),
     };
     let bounded = Bounded { from: plain, left: limit, limit, path: path.display().to_string() };

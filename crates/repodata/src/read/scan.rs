@@ -39,6 +39,8 @@ pub(crate) struct Scanner<R> {
     /// Bytes handed out or passed over before the buffer's start, for messages.
     passed: u64,
     end: memmem::Finder<'static>,
+    again: memmem::Finder<'static>,
+    odd: memmem::Finder<'static>,
 }
 
 impl<R: Read> Scanner<R> {
@@ -53,6 +55,8 @@ impl<R: Read> Scanner<R> {
             ended: false,
             passed: 0,
             end: memmem::Finder::new(END),
+            again: memmem::Finder::new(START),
+            odd: memmem::Finder::new("<!"),
         }
     }
 
@@ -157,9 +161,8 @@ impl<R: Read> Scanner<R> {
         let begin = self.start;
         let package = self.buffer.get(begin..begin + length).unwrap_or_default();
         // Inside comments and the like an end may be none; and an empty element (`<package/>`) has none of its own.
-        let again =
-            memmem::find_iter(package, START).skip(1).any(|at| is_package(package.get(at..).unwrap_or_default()));
-        if again || memmem::find(package, b"<!").is_some() {
+        let again = self.again.find_iter(package).skip(1).any(|at| is_package(package.get(at..).unwrap_or_default()));
+        if again || self.odd.find(package).is_some() {
             return Ok(Piece::Odd);
         }
         self.last = (begin, begin + length);

@@ -21,6 +21,7 @@ pub(crate) enum Package<'a> {
 
 /// A package of one of the documents.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, boxed where it is kept")]
 pub(crate) enum Parsed {
     Primary(Record),
     Files(PackageFiles),

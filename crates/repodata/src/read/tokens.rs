@@ -148,14 +148,23 @@ impl<'a> Tokens<'a> {
             self.at += close + 2;
             return Ok(Token::End { name: local(tail.get(..close).ok_or(Unusual)?.trim_end()) });
         }
-        let end = rest.bytes().position(|c| matches!(c, b'>' | b'/' | b' ' | b'\n' | b'\t' | b'\r')).ok_or(Unusual)?;
+        // One pass over the few bytes of a name, for its end and its prefix.
+        let (mut end, mut local) = (0, 0);
+        for byte in rest.bytes() {
+            match byte {
+                b'>' | b'/' | b' ' | b'\n' | b'\t' | b'\r' => break,
+                b':' if local == 0 => local = end + 1,
+                _ => {}
+            }
+            end += 1;
+        }
         let name = rest.get(..end).ok_or(Unusual)?;
         if !name.bytes().next().is_some_and(|c| c.is_ascii_alphabetic() || c == b'_') {
             return Err(Unusual); // `<!`, `<?` and worse
         }
         self.at += end;
         let empty = self.read_attributes()?;
-        Ok(Token::Start { name: local(name), empty })
+        Ok(Token::Start { name: name.get(local..).unwrap_or_default(), empty })
     }
 
     /// Reads attributes up to the tag's end; tells whether the element is empty.
@@ -196,12 +205,35 @@ impl<'a> Tokens<'a> {
     pub(crate) fn text_of(&mut self, name: &str) -> Result<Raw<'a>, Unusual> {
         let rest = self.rest()?;
         let open = memchr(b'<', rest.as_bytes()).ok_or(Unusual)?;
-        let text = checked(rest.get(..open).ok_or(Unusual)?)?;
+        let (text, end) = rest.split_at_checked(open).ok_or(Unusual)?;
+        let text = checked(text)?;
+        // Nearly always the end is written just so.
+        let plain =
+            end.strip_prefix("</").and_then(|end| end.strip_prefix(name)).is_some_and(|end| end.starts_with('>'));
+        if plain {
+            self.at += open + name.len() + 3;
+            return Ok(text);
+        }
         self.at += open + 1;
         match self.tag()? {
             Token::End { name: ended } if ended == name => Ok(text),
             _ => Err(Unusual),
         }
+    }
+
+    /// The text of the next element, if that is written `<name>text</name>` to the letter; else nothing is read. `start`
+    /// and `end` are the two tags. For the millions of `<file>`.
+    pub(crate) fn plain(&mut self, start: &str, end: &str) -> Result<Option<Raw<'a>>, Unusual> {
+        let rest = self.rest()?;
+        let blank = rest.bytes().take_while(|c| matches!(c, b' ' | b'\n')).count();
+        let Some(inside) = rest.get(blank..).and_then(|rest| rest.strip_prefix(start)) else { return Ok(None) };
+        let length = memchr(b'<', inside.as_bytes()).ok_or(Unusual)?;
+        let (text, behind) = inside.split_at_checked(length).ok_or(Unusual)?;
+        if !behind.starts_with(end) {
+            return Ok(None);
+        }
+        self.at += blank + start.len() + length + end.len();
+        checked(text).map(Some)
     }
 
     /// Passes over the element whose start was read last.

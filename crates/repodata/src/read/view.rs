@@ -389,6 +389,9 @@ impl<'a> FilelistsView<'a> {
         // Paths are some 80 bytes long with their element.
         let mut view = Self { pkgid, nevra, digest_type: Raw(""), files: Vec::with_capacity(text.len() / 72) };
         loop {
+            while let Some(path) = tokens.plain("<file>", "</file>")? {
+                view.files.push(FileView { path, kind: FileKind::Plain, digest: Raw("") });
+            }
             match tokens.next()?.ok_or(Unusual)? {
                 Token::Start { name: "file", empty: false } => {
                     let (kind, digest) = match tokens.attributes() {

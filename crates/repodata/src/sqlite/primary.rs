@@ -14,7 +14,7 @@ const PACKAGE: &str = "\
     rpm_packager, size_package, size_installed, size_archive, location_href, location_base, checksum_type) \
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
-/// Empty text is empty text, as yum expects it, but for home page, packager and base, where it is NULL.
+/// What a package does not say is NULL, but for vendor and source package, which are empty.
 pub(super) fn add(database: &Database, record: &Record) -> rusqlite::Result<()> {
     let nevra = &record.nevra;
     database.inserting(PACKAGE)?.row(params![
@@ -25,15 +25,15 @@ pub(super) fn add(database: &Database, record: &Record) -> rusqlite::Result<()> 
         text(&nevra.version),
         epoch(nevra.epoch),
         text(&nevra.release),
-        text(&record.summary),
-        text(&record.description),
+        text_or_null(&record.summary),
+        text_or_null(&record.description),
         text_or_null(&record.url),
         number(record.time_file),
         number(record.time_build),
-        text(&record.license),
+        text_or_null(&record.license),
         text(&record.vendor),
-        text(&record.group),
-        text(&record.buildhost),
+        text_or_null(&record.group),
+        text_or_null(&record.buildhost),
         text(&record.sourcerpm),
         number(record.header_start),
         number(record.header_end),

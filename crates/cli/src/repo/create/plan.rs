@@ -239,7 +239,8 @@ fn update(options: &CreateOptions, fetch: &mut Fetcher, voice: Voice) -> Option<
         return None;
     }
     let mut more = Vec::new();
-    for name in &options.update_md_path {
+    // The last one named comes first, as with createrepo_c.
+    for name in options.update_md_path.iter().rev() {
         voice.step(format_args!("Loading metadata from md-path: {name}"));
         let found = fetch.repository(name).and_then(|dir| {
             let index = dir.join("repodata/repomd.xml");

@@ -53,7 +53,7 @@ fn change(ini: &Ini, section: &str) -> Result<Change> {
     Ok(Change::Add(addition))
 }
 
-/// As GLib reads them; anything else counts as not there.
+/// As `GLib` reads them; anything else counts as not there.
 fn boolean(ini: &Ini, section: &str, key: &str, default: bool) -> bool {
     match ini.get(section, key).as_deref() {
         Some("true" | "1") => true,
