@@ -1,10 +1,10 @@
-"""`modifyrepo_c` as we do it against createrepo_c 1.2.5's: the same changes of the same repository."""
+"""`modifyrepo_c` and `sqliterepo_c` as we do them against createrepo_c 1.2.5's: the same changes of the same repository."""
 
 import shutil
 
 import pytest
 from conftest import COMPS
-from programs import assert_same, run
+from programs import Repository, assert_same, run
 
 BATCH = """[updateinfo.xml]
 path={files}/updateinfo.xml
@@ -82,3 +82,18 @@ def test_what_modifyrepo_c_refuses_is_refused(words, ours, theirs, files, plain,
     for program in (ours, theirs):
         run(program("modifyrepo_c"), *words, plain / "repodata", code=1)
     assert (plain / "repodata/repomd.xml").read_text() == before
+
+
+@pytest.mark.parametrize("options", [[], ["--xz"], ["--compress-type", "gz"], ["--checksum", "sha512"]], ids=" ".join)
+def test_databases_made_of_the_metadata_are_those_of_sqliterepo_c(options, ours, theirs, plain, tmp_path):
+    for where, program in (("ours", ours), ("theirs", theirs)):
+        shutil.copytree(plain, tmp_path / where)
+        run(program("sqliterepo_c"), *options, tmp_path / where)
+        # There already, which is an error but with --force.
+        run(program("sqliterepo_c"), *options, tmp_path / where, code=1)
+    mine, other = (Repository(tmp_path / where) for where in ("ours", "theirs"))
+    assert list(mine.records) == list(other.records)
+    for kind in ("primary_db", "filelists_db", "other_db"):
+        assert mine.database(kind) == other.database(kind), kind
+        assert mine.path(kind).suffix == other.path(kind).suffix
+        assert mine.records[kind].checksum[0] == other.records[kind].checksum[0]
