@@ -402,12 +402,13 @@ impl<'a> FilelistsView<'a> {
                 view.files.push(FileView { path, kind: FileKind::Plain, digest: Raw("") });
             }
             match tokens.next()?.ok_or(Unusual)? {
-                Token::Start { name: "file", empty: false } => {
+                Token::Start { name: "file", empty } => {
                     let (kind, digest) = match tokens.attributes() {
                         [] => (FileKind::Plain, Raw("")),
                         _ => (file_kind(tokens.attribute("type")), tokens.attribute("hash")),
                     };
-                    view.files.push(FileView { path: tokens.text_of("file")?, kind, digest });
+                    let path = if empty { Raw("") } else { tokens.text_of("file")? };
+                    view.files.push(FileView { path, kind, digest });
                 }
                 Token::Start { name, empty } => {
                     match name {
