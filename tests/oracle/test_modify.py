@@ -1,4 +1,4 @@
-"""`modifyrepo_c` and `sqliterepo_c` as we do them against createrepo_c 1.2.5's: the same changes of the same repository."""
+"""`modifyrepo_c` and `sqliterepo_c` as we do them against createrepo_c 1.2.5: the same changes of one repository."""
 
 import shutil
 
