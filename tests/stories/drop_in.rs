@@ -104,12 +104,6 @@ fn all_packages() -> Vec<PathBuf> {
     packages
 }
 
-/// A file's name without checksum, the checksum and size of its text (databases: none), and whether there is a checksum in
-/// the name.
-type DescribedFile = (String, Option<(String, u64)>, bool);
-/// Tags of content, repository and distribution.
-type Tags = (Vec<String>, Vec<String>, Vec<(Option<String>, String)>);
-
 /// What repomd.xml says, but for what differs with each compression or run.
 #[derive(Debug, PartialEq, Eq)]
 struct Described {
