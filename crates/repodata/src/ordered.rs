@@ -88,7 +88,7 @@ mod tests {
         let work = |number: usize| {
             begun.fetch_add(1, Ordering::SeqCst);
             assert!(number < taken.load(Ordering::SeqCst) + 8 + 1);
-            if number % 7 == 0 {
+            if number.is_multiple_of(7) {
                 std::thread::yield_now();
             }
             number
