@@ -216,9 +216,9 @@ fn a_run_that_is_interrupted_leaves_the_old_metadata_and_does_not_block_the_next
         place.command("createrepo_c -v repo").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     while !lines.next().unwrap().unwrap().starts_with("Pool started") {}
-    let killed = Command::new("kill").arg("-INT").arg(child.id().to_string()).status().unwrap();
+    let killed = Command::new("kill").arg("-TERM").arg(child.id().to_string()).status().unwrap();
     assert!(killed.success());
-    assert_eq!(child.wait().unwrap().signal(), Some(2));
+    assert_eq!(child.wait().unwrap().signal(), Some(15));
     assert!(place.path("repo/.repodata").exists());
     assert_eq!(fs_err::read(place.path("repo/repodata/repomd.xml")).unwrap(), before);
 
