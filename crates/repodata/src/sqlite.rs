@@ -7,10 +7,13 @@
 //!
 //! [`from_xml`] repeats a document as a database; a [`Database`] takes one package at a time from anywhere.
 
+mod about;
 mod filelists;
 mod other;
 mod primary;
 mod schema;
+
+pub(crate) use about::about;
 
 use std::borrow::Cow;
 use std::io::Read;

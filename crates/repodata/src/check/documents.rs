@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use copr_rpm::Nevra;
-use rusqlite::{Connection, OpenFlags};
 
 use super::{CheckOptions, Findings, reason};
 use crate::read::{self, FilelistsView, OtherView, Package, PackageStream, Parsed, PrimaryView, Unusual};
 use crate::source::Source;
-use crate::sqlite::DATABASE_VERSION;
+use crate::sqlite::{self, DATABASE_VERSION};
 use crate::{Document, Error, RepomdRecord};
 
 /// Packages of one document that are named for the same problem.
@@ -154,29 +153,15 @@ fn database_agrees(
     let plain = tempfile::NamedTempFile::new_in(scratch)?;
     let mut from = read::open(&read::inside(dir, what)?)?;
     std::io::copy(&mut from, &mut fs_err::OpenOptions::new().write(true).open(plain.path())?)?;
-    let failed = |error: rusqlite::Error| Error::metadata(what, format!("the database cannot be read: {error}"));
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let database = Connection::open_with_flags(plain.path(), flags).map_err(failed)?;
-    // Views and virtual tables under these names may run for ever.
-    for table in ["packages", "db_info"] {
-        let made: String = database
-            .query_row("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?1", [table], |row| row.get(0))
-            .map_err(failed)?;
-        if !made.to_ascii_uppercase().starts_with("CREATE TABLE") {
-            return Err(Error::metadata(what, format!("{table} is no plain table")));
-        }
+    let about = sqlite::about(plain.path(), what)?;
+    if about.packages != source.entries.len() as u64 {
+        found.error(what, format_args!("it has {} packages, primary {}", about.packages, source.entries.len()));
     }
-    let count: i64 = database.query_row("SELECT COUNT(*) FROM packages", [], |row| row.get(0)).map_err(failed)?;
-    if count.unsigned_abs() != source.entries.len() as u64 {
-        found.error(what, format_args!("it has {count} packages, primary {}", source.entries.len()));
-    }
-    let (version, checksum): (u32, String) = database
-        .query_row("SELECT dbversion, checksum FROM db_info", [], |row| Ok((row.get(0)?, row.get(1)?)))
-        .map_err(failed)?;
+    let version = about.version;
     if version != DATABASE_VERSION || record.database_version.is_some_and(|said| said != version) {
         found.error(what, format_args!("its version is {version}; clients read only {DATABASE_VERSION}"));
     }
-    if source.repomd.record(document.kind()).is_some_and(|xml| xml.checksum.hex != checksum) {
+    if source.repomd.record(document.kind()).is_some_and(|xml| xml.checksum.hex != about.checksum) {
         let kind = document.kind();
         found.error(what, format_args!("it was made of another {kind} document; make the databases anew"));
     }
