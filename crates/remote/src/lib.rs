@@ -23,6 +23,7 @@ mod fetch;
 mod mirror;
 mod publish;
 mod repository;
+pub mod sync_to_repo;
 pub mod target;
 mod url;
 
@@ -30,5 +31,6 @@ pub use error::Error;
 pub use fetch::Timeouts;
 pub use publish::RemotePublisher;
 pub use repository::{Limits, Metadata, Remote, RemoteOptions};
-pub use target::Target;
+pub use sync_to_repo::SyncToRepo;
+pub use target::{Target, TargetOptions};
 pub use url::RepoUrl;

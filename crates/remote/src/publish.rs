@@ -248,6 +248,16 @@ impl Checkout<'_> {
         &self.publisher.folder
     }
 
+    /// The checksum of the index, if the repository has one.
+    pub(crate) fn index(&self) -> Option<&Checksum> {
+        self.tag.as_ref().map(Tag::sum)
+    }
+
+    /// What messages call a file of the repository.
+    pub(crate) fn place(&self, name: &str) -> String {
+        self.publisher.target.place(name)
+    }
+
     /// The index, if the repository has one.
     pub(crate) fn repomd(&self) -> Option<&Repomd> {
         self.repomd.as_ref()

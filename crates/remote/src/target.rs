@@ -12,17 +12,24 @@
 
 mod bytes;
 mod folder;
+mod http;
+mod lock;
 mod object;
 mod s3;
+mod ssh;
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use copr_repodata::{Checksum, ChecksumKind};
 use object_store::ObjectStore;
 
 use self::bytes::Sink;
 pub use self::s3::S3Options;
-use crate::error::{Error, cut};
+use crate::{
+    error::{Error, cut},
+    fetch::Timeouts,
+    url::{RepoUrl, redacted},
+};
 
 /// Called with the number of bytes that went out since the last call.
 pub type Progress = Arc<dyn Fn(u64) + Send + Sync>;
@@ -33,17 +40,46 @@ pub fn no_progress() -> Progress {
     Arc::new(|_| {})
 }
 
+/// How places are reached.
+#[derive(Debug, Clone)]
+pub struct TargetOptions {
+    /// For `s3://`.
+    pub s3: S3Options,
+    /// For `ssh://` and `sftp://`: options as of `ssh -o`, such as `IdentityFile=/path`.
+    pub ssh: Vec<String>,
+    /// Waiting and trying again. Object stores have their own ways of that; no file that is uploaded has a time in all.
+    pub timeouts: Timeouts,
+    /// After how long without a change the holder of a lock (http and ssh) counts as crashed. All writers of a place
+    /// should have the same.
+    pub stale_lock: Duration,
+}
+
+impl Default for TargetOptions {
+    fn default() -> Self {
+        Self {
+            s3: S3Options::default(),
+            ssh: Vec::new(),
+            timeouts: Timeouts::default(),
+            stale_lock: Duration::from_secs(60),
+        }
+    }
+}
+
 /// A place where a repository is written; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Target {
     kind: Kind,
     shown: String,
+    attempts: u32,
+    first_pause: Duration,
 }
 
 #[derive(Debug, Clone)]
 enum Kind {
     Folder(folder::Folder),
     Object(object::Objects),
+    Http(http::Http),
+    Ssh(ssh::Ssh),
 }
 
 /// The same call, whatever the kind.
@@ -52,6 +88,8 @@ macro_rules! each {
         match &$target.kind {
             Kind::Folder($kind) => $call,
             Kind::Object($kind) => $call,
+            Kind::Http($kind) => $call,
+            Kind::Ssh($kind) => $call,
         }
     };
 }
@@ -74,6 +112,11 @@ pub struct Tag {
 }
 
 impl Tag {
+    /// The checksum of the content (SHA-256).
+    pub(crate) fn sum(&self) -> &Checksum {
+        &self.sum
+    }
+
     fn of(bytes: &[u8]) -> Result<Self, Error> {
         Ok(Self { sum: Checksum::of(ChecksumKind::Sha256, bytes)?.0, etag: None, version: None })
     }
@@ -124,10 +167,50 @@ impl Outgoing<'_> {
 }
 
 impl Target {
+    /// The place that a URL names: `file:///path` or a path, `s3://bucket/prefix`, `http://` and `https://`, `ssh://` and
+    /// `sftp://`. Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// [`Error::BadUrl`] for anything else.
+    pub fn open(url: &str, options: &TargetOptions) -> Result<Self, Error> {
+        let bad = |reason: &str| Error::BadUrl { url: redacted(url), reason: reason.to_owned() };
+        let (attempts, first_pause) = (options.timeouts.attempts, options.timeouts.first_pause);
+        let Some((scheme, rest)) = url.split_once("://") else {
+            return if url.is_empty() { Err(bad("it is empty")) } else { Ok(Self::folder(Path::new(url))) };
+        };
+        let (kind, shown) = match scheme {
+            "file" => {
+                let path = url.parse::<RepoUrl>()?.to_path().ok_or_else(|| bad("it names no path"))?;
+                return Ok(Self::folder(&path));
+            }
+            "s3" => {
+                let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+                let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+                if bucket.is_empty() || !bucket.chars().all(plain) || prefix.contains(['?', '#']) {
+                    return Err(bad("it must be s3://BUCKET or s3://BUCKET/PREFIX"));
+                }
+                return Self::objects(options.s3.bucket(bucket)?, prefix, url);
+            }
+            "http" | "https" => {
+                let url: RepoUrl = url.parse()?;
+                (Kind::Http(http::Http::new(&url, &options.timeouts, options.stale_lock)?), url.to_string())
+            }
+            "ssh" | "sftp" => {
+                let parsed = url::Url::parse(url).map_err(|error| bad(&error.to_string()))?;
+                let kind = ssh::Ssh::new(&parsed, &options.ssh, &options.timeouts, options.stale_lock)?;
+                (Kind::Ssh(kind), url.trim_end_matches('/').to_owned())
+            }
+            _ => return Err(bad("a path, file://, s3://, http://, https://, ssh:// and sftp:// are understood")),
+        };
+        Ok(Self { kind, shown, attempts, first_pause })
+    }
+
     /// A folder of this machine, which need not exist yet.
     #[must_use]
     pub fn folder(path: &Path) -> Self {
-        Self { kind: Kind::Folder(folder::Folder::new(path)), shown: path.display().to_string() }
+        let Timeouts { attempts, first_pause, .. } = Timeouts::default();
+        let shown = path.display().to_string();
+        Self { kind: Kind::Folder(folder::Folder::new(path)), shown, attempts, first_pause }
     }
 
     /// Objects below `prefix` (`a/b`, or nothing); `shown` is what messages call the place. The store must be able to
@@ -141,7 +224,8 @@ impl Target {
         if !prefix.is_empty() {
             safe(&shown, prefix)?;
         }
-        Ok(Self { kind: Kind::Object(object::Objects::new(store, prefix, &shown)), shown })
+        let Timeouts { attempts, first_pause, .. } = Timeouts::default();
+        Ok(Self { kind: Kind::Object(object::Objects::new(store, prefix, &shown)), shown, attempts, first_pause })
     }
 
     /// The folder `name` of this place, as a place.
@@ -154,8 +238,10 @@ impl Target {
         let kind = match &self.kind {
             Kind::Folder(kind) => Kind::Folder(kind.below(name)),
             Kind::Object(kind) => Kind::Object(kind.below(name)),
+            Kind::Http(kind) => Kind::Http(kind.below(name)),
+            Kind::Ssh(kind) => Kind::Ssh(kind.below(name)),
         };
-        Ok(Self { kind, shown: format!("{}/{name}", self.shown) })
+        Ok(Self { kind, shown: format!("{}/{name}", self.shown), ..self.clone() })
     }
 
     /// A small file, of at most `limit` bytes; `None` where there is none.
@@ -164,7 +250,13 @@ impl Target {
     /// What [`Error`] lists.
     pub async fn read(&self, name: &str, limit: u64) -> Result<Option<Tagged>, Error> {
         safe(&self.shown, name)?;
-        each!(self, kind => kind.read(name, limit).await)
+        let mut attempt = 0;
+        loop {
+            match each!(self, kind => kind.read(name, limit).await) {
+                Err(error) if self.again(&error, &mut attempt).await => {}
+                read => return read,
+            }
+        }
     }
 
     /// Copies a file to `to`, whose folder must be there. It has the checksum, and the size (or at most `limit` bytes,
@@ -182,11 +274,19 @@ impl Target {
     ) -> Result<(), Error> {
         safe(&self.shown, name)?;
         let shown = self.place(name);
-        let mut sink = Sink::to_file(&shown, to, checksum, size, limit)?;
-        if !each!(self, kind => kind.stream(name, &mut sink).await)? {
-            return Err(Error::Status { url: shown, status: 404 });
+        let mut attempt = 0;
+        loop {
+            let mut sink = Sink::to_file(&shown, to, checksum, size, limit)?;
+            let done = match each!(self, kind => kind.stream(name, &mut sink).await) {
+                Ok(true) => sink.keep(to),
+                Ok(false) => Err(Error::Status { url: shown.clone(), status: 404 }),
+                Err(error) => Err(error),
+            };
+            match done {
+                Err(error) if self.again(&error, &mut attempt).await => {}
+                done => return done,
+            }
         }
-        sink.keep(to)
     }
 
     /// Whether a file is there with this checksum and size. It is read where the place has no note of its checksum.
@@ -195,11 +295,22 @@ impl Target {
     /// What [`Error`] lists.
     pub async fn holds(&self, name: &str, checksum: &Checksum, size: u64) -> Result<bool, Error> {
         safe(&self.shown, name)?;
+        let mut attempt = 0;
+        loop {
+            match self.holds_now(name, checksum, size).await {
+                Err(error) if self.again(&error, &mut attempt).await => {}
+                holds => return holds,
+            }
+        }
+    }
+
+    async fn holds_now(&self, name: &str, checksum: &Checksum, size: u64) -> Result<bool, Error> {
         let Some(about) = each!(self, kind => kind.about(name).await)? else { return Ok(false) };
         if about.size != size {
             return Ok(false);
         }
-        if let Some(sum) = about.sum {
+        // A note of another kind of checksum says nothing about this one.
+        if let Some(sum) = about.sum.filter(|sum| sum.starts_with(&format!("{}:", checksum.kind))) {
             return Ok(sum == checksum.to_string());
         }
         let mut sink = Sink::nowhere(&self.place(name), checksum, size)?;
@@ -224,12 +335,22 @@ impl Target {
     ) -> Result<(), Error> {
         safe(&self.shown, name)?;
         let outgoing = Outgoing { path, name, checksum, size, progress };
-        each!(self, kind => kind.put(&outgoing).await)?;
-        if self.holds(name, checksum, size).await? {
+        let mut attempt = 0;
+        loop {
+            match self.put_once(&outgoing).await {
+                Err(error) if self.again(&error, &mut attempt).await => {}
+                put => return put,
+            }
+        }
+    }
+
+    async fn put_once(&self, outgoing: &Outgoing<'_>) -> Result<(), Error> {
+        let looked_at = each!(self, kind => kind.put(outgoing).await)?;
+        if looked_at || self.holds_now(outgoing.name, outgoing.checksum, outgoing.size).await? {
             return Ok(());
         }
         Err(Error::Write {
-            place: self.place(name),
+            place: self.place(outgoing.name),
             reason: "after the upload it is not what was sent; somebody else may write the same file".to_owned(),
             transient: true,
         })
@@ -269,6 +390,16 @@ impl Target {
     pub async fn delete(&self, name: &str) -> Result<(), Error> {
         safe(&self.shown, name)?;
         each!(self, kind => kind.delete(name).await)
+    }
+
+    /// Whether to try again after `error`; waits before it says so.
+    async fn again(&self, error: &Error, attempt: &mut u32) -> bool {
+        *attempt += 1;
+        if !error.is_transient() || *attempt >= self.attempts {
+            return false;
+        }
+        tokio::time::sleep(self.first_pause.saturating_mul(1 << (*attempt - 1).min(10))).await;
+        true
     }
 
     /// What messages call a file, without secrets.

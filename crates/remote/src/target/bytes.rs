@@ -77,17 +77,6 @@ impl Sink {
         Ok(())
     }
 
-    /// Forgets what came: the next try begins from the start.
-    pub(super) fn restart(&mut self) -> Result<(), Error> {
-        self.hasher = self.checksum.kind.hasher();
-        self.got = 0;
-        if let Some(file) = &mut self.file {
-            std::io::Seek::rewind(file)?;
-            file.as_file().set_len(0)?;
-        }
-        Ok(())
-    }
-
     /// Whether what came is what should have come.
     pub(super) fn is_right(self) -> bool {
         self.size.is_none_or(|size| size == self.got) && self.hasher.finish().0 == self.checksum

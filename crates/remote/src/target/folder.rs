@@ -64,7 +64,7 @@ impl Folder {
         }
     }
 
-    pub(super) async fn put(&self, outgoing: &Outgoing<'_>) -> Result<(), Error> {
+    pub(super) async fn put(&self, outgoing: &Outgoing<'_>) -> Result<bool, Error> {
         let (to, partial) = (self.root.join(outgoing.name), self.root.join(outgoing.partial()));
         if let Some(folder) = to.parent() {
             fs_err::create_dir_all(folder)?;
@@ -88,8 +88,11 @@ impl Folder {
         match written {
             Ok(()) => match fs_err::rename(&partial, &to) {
                 // The other one was faster; whether the file is right is looked at by who called us.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-                renamed => Ok(renamed?),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+                renamed => {
+                    renamed?;
+                    Ok(false)
+                }
             },
             Err(error) => {
                 let _ = fs_err::remove_file(&partial);

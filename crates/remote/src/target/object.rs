@@ -110,14 +110,15 @@ impl Objects {
         }
     }
 
-    pub(super) async fn put(&self, outgoing: &Outgoing<'_>) -> Result<(), Error> {
-        match self.put_with(outgoing, note(outgoing.checksum)).await {
+    pub(super) async fn put(&self, outgoing: &Outgoing<'_>) -> Result<bool, Error> {
+        let done = match self.put_with(outgoing, note(outgoing.checksum)).await {
             // A store that keeps no notes.
             Err(Put1::Store(object_store::Error::NotImplemented { .. })) => {
                 self.put_with(outgoing, Attributes::new()).await.map_err(|error| self.told(outgoing.name, error))
             }
             done => done.map_err(|error| self.told(outgoing.name, error)),
-        }
+        };
+        done.map(|()| false)
     }
 
     fn told(&self, name: &str, error: Put1) -> Error {
