@@ -195,7 +195,7 @@ impl Fetcher {
 }
 
 /// Follows ten redirects at most, never away from HTTP, and never from https to http.
-fn redirects() -> reqwest::redirect::Policy {
+pub(crate) fn redirects() -> reqwest::redirect::Policy {
     reqwest::redirect::Policy::custom(|attempt| {
         let was_https = attempt.previous().iter().any(|url| url.scheme() == "https");
         let refusal = match attempt.url().scheme() {
@@ -212,7 +212,7 @@ fn redirects() -> reqwest::redirect::Policy {
     })
 }
 
-fn is_loopback(url: &url::Url) -> bool {
+pub(crate) fn is_loopback(url: &url::Url) -> bool {
     match url.host() {
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
@@ -227,7 +227,7 @@ fn transport(url: &RepoUrl, error: &reqwest::Error) -> Error {
 }
 
 /// The causes of an error, without the URL (it may hold a password) and without repetitions.
-fn chain(error: &reqwest::Error) -> String {
+pub(crate) fn chain(error: &reqwest::Error) -> String {
     let mut text = if error.is_timeout() {
         "no answer in time"
     } else if error.is_connect() {

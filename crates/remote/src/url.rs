@@ -35,7 +35,7 @@ impl FromStr for RepoUrl {
 }
 
 /// Text of what may be a URL with everything between `//` and `@` hidden.
-fn redacted(text: &str) -> String {
+pub(crate) fn redacted(text: &str) -> String {
     let text = cut(text);
     match (text.find("://"), text.rfind('@')) {
         (Some(start), Some(end)) if start + 3 <= end => {
@@ -122,7 +122,7 @@ impl RepoUrl {
 }
 
 /// A path segment with its `%XX` resolved; what is no `%XX` stays.
-fn decoded(segment: &str) -> Vec<u8> {
+pub(crate) fn decoded(segment: &str) -> Vec<u8> {
     let bytes = segment.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;

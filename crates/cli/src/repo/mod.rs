@@ -17,6 +17,7 @@ mod show;
 mod sqlite;
 mod stats;
 mod subset;
+mod sync_to_repo;
 mod values;
 mod voice;
 
@@ -66,6 +67,7 @@ fn run(action: Action) -> Result<ExitCode> {
         Action::Stats(it) => stats::run(&it),
         Action::Prune(it) => prune::run(&it),
         Action::Subset(it) => subset::run(&it),
+        Action::SyncToRepo(it) => sync_to_repo::run(&it),
         Action::Compat { dir } => compat::run(&dir),
         Action::Man { command } => {
             let mut page = Vec::new();

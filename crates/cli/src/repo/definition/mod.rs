@@ -10,6 +10,7 @@ mod merge;
 mod modify;
 mod ops;
 mod sqlite;
+mod sync_to_repo;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -22,6 +23,7 @@ pub(super) use merge::{Merge, MergeOptions};
 pub(super) use modify::{Modify, ModifyOptions};
 pub(super) use ops::{Check, Depth, Diff, Prune, Stats, Subset};
 pub(super) use sqlite::{Sqlite, SqliteOptions};
+pub(super) use sync_to_repo::SyncToRepo;
 
 use super::dispatch::Stock;
 
@@ -47,6 +49,7 @@ pub(super) enum Action {
     Stats(Stats),
     Prune(Prune),
     Subset(Subset),
+    SyncToRepo(SyncToRepo),
     /// Make links to this program under the names of createrepo_c's four commands.
     ///
     /// Nothing is overwritten but links that lead here already.
