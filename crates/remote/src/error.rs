@@ -91,6 +91,27 @@ pub enum Error {
         /// What the reader said.
         reason: String,
     },
+    /// A place that does not take what is written, or not as it should be.
+    #[error("{place}: {reason}")]
+    Write {
+        /// What was written, without secrets.
+        place: String,
+        /// What is the matter, as a sentence part.
+        reason: String,
+        /// Whether another try may help.
+        transient: bool,
+    },
+    /// Other writers were faster, every time.
+    #[error("{place}: other writers changed it {tries} times while this one was at work; try again later")]
+    Busy {
+        /// The index that they changed.
+        place: String,
+        /// How often it was tried.
+        tries: u32,
+    },
+    /// The metadata could not be read or made.
+    #[error(transparent)]
+    Repodata(#[from] copr_repodata::Error),
     /// The cache or a `file://` repository failed us; the message names the file.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -101,7 +122,7 @@ impl Error {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Transport { transient, .. } => *transient,
+            Self::Transport { transient, .. } | Self::Write { transient, .. } => *transient,
             Self::Status { status, .. } => matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504),
             Self::TooShort { .. } => true,
             _ => false,

@@ -1,4 +1,5 @@
-//! A repository elsewhere, over HTTP(S) or in a folder: its metadata and packages, verified into a shared cache.
+//! A repository elsewhere: its metadata and packages, verified into a shared cache ([`Remote`]), and writing it
+//! ([`Target`], [`RemotePublisher`]).
 //!
 //! Nothing that comes out of here is unverified: `repomd.xml` is bounded and parsed, metadata files must have the size
 //! and checksum that it names, packages those that the metadata names. Bytes are checked while they stream into a
@@ -20,10 +21,14 @@ mod cache;
 mod error;
 mod fetch;
 mod mirror;
+mod publish;
 mod repository;
+pub mod target;
 mod url;
 
 pub use error::Error;
 pub use fetch::Timeouts;
+pub use publish::RemotePublisher;
 pub use repository::{Limits, Metadata, Remote, RemoteOptions};
+pub use target::Target;
 pub use url::RepoUrl;
