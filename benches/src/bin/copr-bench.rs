@@ -1,7 +1,7 @@
 //! The benchmarks' helper.
 //!
 //! `copr-bench data` makes all data sets and prints their folders, `copr-bench data publish` those of one benchmark; the other actions are what benchmarks start:
-//! `run SECONDS PROGRAM ...`, `floor FOLDER`, `parse REPOSITORY`.
+//! `run SECONDS PROGRAM ...`, `floor FOLDER`, `copy-metadata REPOSITORY FOLDER`, `parse REPOSITORY`.
 
 use std::{env, path::Path};
 
@@ -27,12 +27,19 @@ fn main() -> Result<()> {
             say(&format!("{} bytes", floor::sum_all(Path::new(folder), 2)?));
             Ok(())
         }
+        ["copy-metadata", from, to] => {
+            say(&format!("{} bytes", floor::copy_metadata(Path::new(from), Path::new(to))?));
+            Ok(())
+        }
         ["parse", repository] => {
             let counts = parse::parse(Path::new(repository))?;
             say(&format!("{} packages, {} files, {} changes", counts.packages, counts.files, counts.changelogs));
             Ok(())
         }
-        _ => bail!("usage: copr-bench data | run SECONDS PROGRAM ... | floor FOLDER | parse REPOSITORY"),
+        _ => bail!(
+            "usage: copr-bench data | run SECONDS PROGRAM ... | floor FOLDER | copy-metadata REPOSITORY FOLDER | \
+             parse REPOSITORY"
+        ),
     }
 }
 

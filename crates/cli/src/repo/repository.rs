@@ -85,6 +85,9 @@ impl<'a> Repository<'a> {
         }
         output.open_checksums = self.writing.open_checksum || output.compression == Compression::None;
         output.retain = values::retain(self.writing.retain.as_deref())?;
+        if let Some(size) = &self.writing.segment_size {
+            output.segment = values::bytes(size)?;
+        }
         output.workers = usize::from(self.writing.workers.unwrap_or(0));
         Ok(output)
     }

@@ -17,6 +17,10 @@ pub(in crate::repo) struct Writing {
     /// How long the files of the metadata before stay: 30m, 2h, 30d, or seconds [default: 1h].
     #[arg(long, value_name = "TIME")]
     pub retain: Option<String>,
+    /// How much XML is compressed by itself, and anew where something changes in it: 256K, 1M, or bytes [default: 1M].
+    /// Smaller ones make a change cheaper, and the files larger.
+    #[arg(long, value_name = "SIZE")]
+    pub segment_size: Option<String>,
     /// Threads to use [default: one a processor].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,

@@ -15,7 +15,8 @@ use rustix::io::Errno;
 use crate::repo::place::is_package;
 
 /// Folders beside the packages that hold metadata or what is on its way: not watched.
-const NOT_WATCHED: [&str; 4] = ["repodata", ".repodata", ".repodata.copr-repo", ".copr-repo.incoming"];
+const NOT_WATCHED: [&str; 5] =
+    ["repodata", ".repodata", ".repodata.copr-repo", ".copr-repo.incoming", ".copr-repo.queue"];
 /// Bytes of events that are read at once.
 const BUFFER: usize = 64 << 10;
 
