@@ -4,11 +4,13 @@ rewrite the repository, a disk that is full. createrepo_c judges what is there a
 Environment: COPR_MODEL_SEQUENCES, how many sequences (default 30); COPR_MODEL_SEED, the number of the first (default 1).
 """
 
+import fcntl
 import hashlib
 import os
 import random
 import shutil
 import subprocess
+import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -330,14 +332,16 @@ def test_a_disk_that_is_full_at_any_write_costs_nothing(compression, pool, copr_
         shutil.rmtree(world.repo)
         shutil.copytree(kept, world.repo)
         done = world.strace(f"{FILLING}:error=ENOSPC:when={moment}", command, out=tmp_path / "calls")
-        if "(INJECTED)" not in (tmp_path / "calls").read_text():
+        injected = [line for line in (tmp_path / "calls").read_text().splitlines() if "(INJECTED)" in line]
+        if not injected:
             assert done.returncode == 0, done
             break
         if done.returncode != 0:
             failures += 1
             assert done.returncode in (1, 2) and "panicked" not in done.stderr, done
+            untold = any(" write(2, " in line for line in injected)
             lines = [line for line in done.stderr.splitlines() if "No space left on device" in line]
-            assert lines and all("repo" in line for line in lines), f"it must name the file and the cause: {done}"
+            assert untold or (lines and all("repo" in line for line in lines)), f"it must name the file and the cause: {done}"
         left_out = {k: v for k, v in after.items() if k not in (names[10], names[3])} | {names[3]: before[names[3]]}
         partly = [before, after, left_out | {names[10]: after[names[10]]}, left_out | {names[3]: after[names[3]]}]
         world.check(*(partly if done.returncode != 0 else [after]))
@@ -361,3 +365,60 @@ def test_the_files_of_every_revision_stay_for_its_grace_and_then_go(pool, copr_r
     world.earlier = []
     world.check(world.known)
     assert len([path for path in (world.repo / "repodata").iterdir() if not path.name.startswith(".")]) == 4
+
+
+def test_many_writers_of_whom_some_are_killed_lose_nothing(pool, copr_repo, theirs, tmp_path):
+    """Whoever was told that its package is published finds it; whoever was killed left nothing that harms the others."""
+    world = World(1, pool, copr_repo, theirs, tmp_path)
+    chance = random.Random(FIRST)
+    names, told = sorted(pool), {}
+    for turn in range(max(3, SEQUENCES // 10)):
+        writers = {}
+        for number in range(16):
+            path = pool[names[number % len(names)]][chance.randrange(3)]
+            into = f"{turn}-{number}"
+            words = [copr_repo, "add", "-q", "--workers", "1", "--segment-size", "2K", "--into", into, world.repo, path]
+            process = subprocess.Popen(list(map(str, words)), stderr=subprocess.PIPE, text=True)
+            writers[f"{into}/{path.name}"] = process, sha256(path)
+        for process, _ in chance.sample(list(writers.values()), 6):
+            time.sleep(chance.random() * 0.01)
+            process.kill()
+        for href, (process, checksum) in writers.items():
+            said = process.communicate()[1]
+            assert process.returncode in (0, -9), said
+            if process.returncode == 0:
+                told[href] = checksum
+        world.resolve(world.index())
+        packages = world.packages()
+        lost = {href for href, checksum in told.items() if packages.get(href) != checksum}
+        assert not lost, f"{lost} were told to be published, and are not"
+    run(copr_repo, "publish", "-q", world.repo)
+    world.known = world.check(world.disk())
+    world.compare()
+    # What was killed before it said anything; nobody reads it.
+    left = {path.name for path in world.repo.glob(".*/*") if not path.name.startswith("new-")}
+    assert not left, f"{left} is left over"
+
+
+@pytest.mark.xfail(reason="a stale answer in the queue is taken for one's own: repodata/src/publish/queue.rs", strict=False)
+def test_an_answer_to_somebody_else_is_not_taken_for_ones_own(pool, copr_repo, tmp_path):
+    """An answer that a killed writer did not take away stands where the next one in the queue would look for its own."""
+    repo, path = tmp_path / "repo", pool["a0.rpm"][0]
+    run(copr_repo, "publish", "-q", _made(repo))
+    queue = _made(repo / ".copr-repo.queue")
+    (queue / f"{1:020}.done").write_text("1 1 0 0 1 1")
+    with open(repo / "repodata/.copr-repo.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        writer = subprocess.Popen([copr_repo, "add", "-q", repo, path])
+        for _ in range(1000):
+            if list(queue.glob("*.delta")):
+                break
+            time.sleep(0.01)
+        assert list(queue.glob("*.delta")), "it never joined the queue"
+    assert writer.wait() == 0
+    assert Repository(repo).hrefs() == ["a0.rpm"]
+
+
+def _made(folder):
+    folder.mkdir()
+    return folder

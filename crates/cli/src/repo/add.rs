@@ -18,7 +18,7 @@ pub(super) fn run(arguments: &Add) -> Result<ExitCode> {
     let voice = Voice::ours(writing.quiet, false, writing.json);
     let (published, left_out) = add(&repository, &arguments.packages, &arguments.placing, arguments.strict, voice)?;
     match published {
-        Some(published) => repository.tell(&published, &left_out),
+        Some(published) => repository.tell(&published, &left_out)?,
         None => {
             LeftOut::tell(&left_out);
             bail!("{}: none of the packages can be added, nothing is changed", arguments.dir.display());

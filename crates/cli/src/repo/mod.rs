@@ -52,7 +52,7 @@ pub fn main() -> ExitCode {
     match run(arguments.action) {
         Ok(code) => code,
         Err(error) => {
-            anstream::eprintln!("copr-repo: {error:#}");
+            show::complain(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &Publish) -> Result<ExitCode> {
         return watch::run(&repository, folder.as_deref(), &arguments.placing, voice);
     }
     let (published, left_out) = publish_all(&repository, voice)?;
-    repository.tell(&published, &left_out);
+    repository.tell(&published, &left_out)?;
     Ok(if left_out.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(LEFT_OUT) })
 }
 

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::definition::Remove;
 use super::repository::{Known, LEFT_OUT, Repository, inside};
-use super::show::{RED, Styled, columns, plain, size, some};
+use super::show::{RED, Styled, columns, complain, plain, say, size, some};
 
 pub(super) fn run(arguments: &Remove) -> Result<ExitCode> {
     let repository = Repository::new(&arguments.dir, &arguments.writing)?;
@@ -36,19 +36,19 @@ pub(super) fn run(arguments: &Remove) -> Result<ExitCode> {
     let packages = published.as_ref().map_or(if arguments.dry_run { kept.len() } else { known.len() }, |p| p.packages);
     let unmatched = patterns.unmatched();
     if arguments.writing.json {
-        anstream::println!("{}", object(arguments, &gone, &fates, packages, published.as_ref(), &unmatched));
+        say(object(arguments, &gone, &fates, packages, published.as_ref(), &unmatched))?;
     } else if !arguments.writing.quiet {
-        show(arguments, &gone, packages);
+        show(arguments, &gone, packages)?;
     }
     let mut code = ExitCode::SUCCESS;
     for pattern in unmatched {
-        anstream::eprintln!("copr-repo: no package matches `{}`", plain(pattern));
+        complain(format_args!("no package matches `{}`", plain(pattern)));
         code = ExitCode::from(LEFT_OUT);
     }
     for (package, fate) in gone.iter().zip(&fates) {
         if let Fate::Left(reason) = fate {
             let place = arguments.dir.join(&package.href).display().to_string();
-            anstream::eprintln!("copr-repo: {} is left: {}", plain(&place), plain(reason));
+            complain(format_args!("{} is left: {}", plain(&place), plain(reason)));
             code = ExitCode::from(LEFT_OUT);
         }
     }
@@ -83,13 +83,15 @@ fn object(
     })
 }
 
-fn show(arguments: &Remove, gone: &[&Known], packages: usize) {
+fn show(arguments: &Remove, gone: &[&Known], packages: usize) -> Result<()> {
     let rows: Vec<_> = gone.iter().map(|package| [plain(&package.href), size(package.size)]).collect();
-    columns(&rows, [false, true]).iter().for_each(|row| anstream::println!("{} {row}", Styled(RED, '-')));
+    for row in columns(&rows, [false, true]) {
+        say(format_args!("{} {row}", Styled(RED, '-')))?;
+    }
     let bytes = gone.iter().fold(0u64, |sum, package| sum.saturating_add(package.size));
     let verb = if arguments.dry_run { "would go" } else { "removed" };
     let (gone, left) = (some(gone.len(), "package"), some(packages, "package"));
-    anstream::println!("{}: {gone} ({}) {verb}, {left} left", arguments.dir.display(), size(bytes));
+    say(format_args!("{}: {gone} ({}) {verb}, {left} left", arguments.dir.display(), size(bytes)))
 }
 
 /// What is asked for.
@@ -121,7 +123,6 @@ impl<'a> Patterns<'a> {
             format!("{name}-{epoch}:{version}-{release}"),
             format!("{name}-{epoch}:{version}-{release}.{arch}"),
             package.href.strip_prefix("./").unwrap_or(&package.href).to_owned(),
-            package.href.rsplit('/').next().unwrap_or_default().to_owned(),
         ];
         let mut any = false;
         for text in &texts {

@@ -11,7 +11,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde_json::{Value, json};
 
 use super::definition::Writing;
-use super::show::{plain, some};
+use super::show::{complain, plain, say, some};
 use super::values;
 
 /// Exit code when something was left out.
@@ -56,7 +56,7 @@ impl LeftOut {
     /// One message about each.
     pub(super) fn tell(all: &[Self]) {
         for LeftOut { path, reason } in all {
-            anstream::eprintln!("copr-repo: {} is left out: {}", plain(&path.display().to_string()), plain(reason));
+            complain(format_args!("{} is left out: {}", plain(&path.display().to_string()), plain(reason)));
         }
     }
 }
@@ -176,13 +176,15 @@ impl<'a> Repository<'a> {
     }
 
     /// Prints the result, as asked for.
-    pub(super) fn tell(&self, published: &Published, left_out: &[LeftOut]) {
-        if self.writing.json {
-            anstream::println!("{}", self.object(published, left_out));
-        } else if !self.writing.quiet {
-            anstream::println!("{}", self.line(published));
-        }
+    pub(super) fn tell(&self, published: &Published, left_out: &[LeftOut]) -> Result<()> {
         LeftOut::tell(left_out);
+        if self.writing.json {
+            say(self.object(published, left_out))
+        } else if !self.writing.quiet {
+            say(self.line(published))
+        } else {
+            Ok(())
+        }
     }
 }
 

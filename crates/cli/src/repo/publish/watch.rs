@@ -16,6 +16,7 @@ use super::{href_of, publish_all, read};
 use crate::repo::add::add;
 use crate::repo::definition::Placing;
 use crate::repo::repository::{LeftOut, Repository};
+use crate::repo::show::complain;
 use crate::repo::voice::Voice;
 
 /// When nothing has happened for so long, what came is published ...
@@ -128,19 +129,25 @@ impl Job<'_> {
             (None, true) => publish_all(self.repository, self.voice).map(|(published, left)| (Some(published), left)),
             (None, false) => self.apply(batch),
         };
-        match done {
-            Ok((published, left_out)) => {
-                match published.filter(|published| first || published.changed) {
-                    Some(published) => self.repository.tell(&published, &left_out),
-                    None => LeftOut::tell(&left_out),
-                }
-                true
-            }
+        let (published, left_out) = match done {
+            Ok(done) => done,
             Err(error) => {
-                anstream::eprintln!("copr-repo: {error:#}; trying again in {} seconds", RETRY.as_secs());
-                false
+                complain(format_args!("{error:#}; trying again in {} seconds", RETRY.as_secs()));
+                return false;
             }
+        };
+        let told = match published.filter(|published| first || published.changed) {
+            Some(published) => self.repository.tell(&published, &left_out),
+            None => {
+                LeftOut::tell(&left_out);
+                Ok(())
+            }
+        };
+        if let Err(error) = told {
+            // It is published all the same.
+            complain(format_args!("{error:#}"));
         }
+        true
     }
 
     /// Adds packages from elsewhere.
