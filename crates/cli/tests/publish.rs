@@ -4,6 +4,7 @@
 #[path = "../../rpm/tests/small_rpm/mod.rs"]
 mod small_rpm;
 
+use std::collections::HashSet;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use copr_repodata::{Record, Repomd, read};
+use copr_repodata::{Delta, Output, Publisher, Record, RecordOptions, Repomd, read};
 use serde_json::{Value, json};
 use small_rpm::{archive, entries, rpm, text};
 
@@ -509,6 +510,32 @@ fn a_watcher_takes_in_what_comes_elsewhere() {
     assert!(!came.exists() && !place.path("in/waiting.rpm").exists());
     assert_eq!(place.names("repo/new"), ["came.rpm", "waiting.rpm"]);
     assert_eq!(place.packages("repo").len(), 3);
+}
+
+#[test]
+fn a_hundred_changes_within_a_second_are_three_publishes_at_most() {
+    let place = Place::new();
+    let records: Vec<Record> = (0..100)
+        .map(|number| {
+            let path = place.put("in", &format!("p{number}"), "1");
+            Record::from_file(&path, &format!("p{number}.rpm"), &RecordOptions::default()).unwrap()
+        })
+        .collect();
+    let repo = place.path("repo");
+    let change = |record: &Record| {
+        let output = Output { workers: 1, ..Output::new(SystemTime::now()) };
+        let delta = Delta { add: vec![record.clone()], remove: Vec::new() };
+        let publisher = Publisher::new(&repo, output).gathering(Duration::from_secs(1));
+        let published = publisher.publish(&delta).unwrap();
+        assert_eq!((published.added, published.changed), (1, true), "everybody is told of the own change");
+        published.revision
+    };
+    let revisions: HashSet<String> = std::thread::scope(|scope| {
+        let threads: Vec<_> = records.iter().map(|record| scope.spawn(|| change(record))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(revisions.len() <= 3, "{} publishes", revisions.len());
+    assert_eq!(place.packages("repo").len(), 100);
 }
 
 #[test]
