@@ -232,6 +232,7 @@ fn packages_are_linked_or_moved_where_that_is_asked_and_into_a_folder() {
     assert_eq!(place.packages("repo").len(), 4);
     // Moved again from elsewhere: the one that is there is the same, so this one goes.
     let again = place.put("in", "b", "1");
+    set_time(&again, 1_500_000_000);
     place.ok("add --move --into x repo in/b.rpm");
     assert!(!again.exists());
     // Nobody's package goes because it lies in the repository.

@@ -56,8 +56,8 @@ struct Ready {
     source: PathBuf,
     /// Where it is now; `None` where it has its place already.
     part: Option<PathBuf>,
-    /// Whether it was brought from elsewhere.
-    brought: bool,
+    /// Size and time of what was brought from elsewhere: another file than the one that is here, perhaps.
+    brought: Option<(u64, u64)>,
 }
 
 impl<'a> Places<'a> {
@@ -191,13 +191,14 @@ impl<'a> Places<'a> {
         let href = &group.href;
         let read = |path: &Path| Record::from_file(path, href, options).map_err(|error| cause(&error));
         let Some(incoming) = incoming.filter(|_| !group.here) else {
-            return Ok(Ready { record: read(source)?, source: source.to_owned(), part: None, brought: false });
+            return Ok(Ready { record: read(source)?, source: source.to_owned(), part: None, brought: None });
         };
         let place = self.dir.join(href);
         if place.symlink_metadata().is_ok() {
             let record = read(source)?;
             if let Some(there) = self.same_there(&record, options) {
-                return Ok(Ready { record: there, source: source.to_owned(), part: None, brought: true });
+                let brought = Some((record.size_package, record.time_file));
+                return Ok(Ready { record: there, source: source.to_owned(), part: None, brought });
             }
             if !self.placing.replace {
                 return Err(self.taken(href));
@@ -205,7 +206,9 @@ impl<'a> Places<'a> {
         }
         let link = self.placing.link || self.placing.move_files;
         let part = incoming.bring(source, link).map_err(|error| error.to_string())?;
-        Ok(Ready { record: read(&part)?, source: source.to_owned(), part: Some(part), brought: true })
+        let record = read(&part)?;
+        let brought = Some((record.size_package, record.time_file));
+        Ok(Ready { record, source: source.to_owned(), part: Some(part), brought })
     }
 
     fn taken(&self, href: &str) -> String {
@@ -243,8 +246,8 @@ impl<'a> Places<'a> {
             }
             folders.insert(folder.to_owned());
         }
-        if brought {
-            placed.sources.push((source, record.size_package, record.time_file));
+        if let Some((size, time)) = brought {
+            placed.sources.push((source, size, time));
         }
         placed.records.push(record);
         Ok(())
