@@ -20,6 +20,7 @@ deps:
 deps-test: deps
 	@tests/deps test
 	@tests/deps venv
+	@tests/deps zypper
 
 build:
 	$(CARGO) build --release
@@ -61,8 +62,11 @@ python-tests: build plugin
 	COPR_MINIDISTRO="$(MINIDISTRO)" COPR_REPO_BIN=target/release/copr-repo \
 		target/venv/bin/python -m pytest -q -p no:cacheprovider python/tests tests/oracle
 
-soak:
+soak: build
 	PROPTEST_CASES=20000 $(CARGO) test --release -p copr-rpm -p copr-repodata -p copr-resolve -p copr-vm
+	COPR_MINIDISTRO="$(MINIDISTRO)" COPR_REPO_BIN=target/release/copr-repo COPR_MODEL_SEQUENCES=2000 COPR_READER_PUBLISHES=500 \
+		target/venv/bin/python -m pytest -q -p no:cacheprovider tests/oracle/test_publish_model.py \
+		tests/oracle/test_publish_clients.py
 
 # See docs/performance.md; one alone: cargo bench -p copr-benches --bench create
 bench: deps-test build

@@ -1,13 +1,13 @@
 //! The benchmarks' helper.
 //!
-//! `copr-bench data` makes all data sets and prints their folders; the other actions are what benchmarks start:
-//! `run SECONDS PROGRAM ...`, `floor FOLDER`, `parse REPOSITORY`.
+//! `copr-bench data` makes all data sets and prints their folders, `copr-bench data publish` those of one benchmark; the other actions are what benchmarks start:
+//! `run SECONDS PROGRAM ...`, `floor FOLDER`, `copy-metadata REPOSITORY FOLDER`, `parse REPOSITORY`.
 
 use std::{env, path::Path};
 
 use anyhow::{Context, Result, bail};
 use copr_benches::{
-    data::{Data, Format},
+    data::{Data, Format, SIZES},
     floor, measure,
     measure::say,
     parse, peers,
@@ -18,6 +18,7 @@ fn main() -> Result<()> {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["data"] => make_data(),
+        ["data", "publish"] => make_publish_data(),
         ["run", limit, program, ..] => {
             let limit = limit.parse().context("run: the first word is a number of seconds")?;
             measure::run_measured(limit, Path::new(program), args.get(3..).unwrap_or_default())
@@ -26,13 +27,33 @@ fn main() -> Result<()> {
             say(&format!("{} bytes", floor::sum_all(Path::new(folder), 2)?));
             Ok(())
         }
+        ["copy-metadata", from, to] => {
+            say(&format!("{} bytes", floor::copy_metadata(Path::new(from), Path::new(to))?));
+            Ok(())
+        }
         ["parse", repository] => {
             let counts = parse::parse(Path::new(repository))?;
             say(&format!("{} packages, {} files, {} changes", counts.packages, counts.files, counts.changelogs));
             Ok(())
         }
-        _ => bail!("usage: copr-bench data | run SECONDS PROGRAM ... | floor FOLDER | parse REPOSITORY"),
+        _ => bail!(
+            "usage: copr-bench data | run SECONDS PROGRAM ... | floor FOLDER | copy-metadata REPOSITORY FOLDER | \
+             parse REPOSITORY"
+        ),
     }
+}
+
+fn make_publish_data() -> Result<()> {
+    let data = Data::of(peers::tree()?);
+    let mut folders = vec![data.hundred_rpms()?];
+    for format in [Format::Zstd, Format::Gzip] {
+        folders.push(data.repository(format)?);
+    }
+    for packages in SIZES {
+        folders.push(data.repository_of(packages, Format::Zstd)?);
+    }
+    folders.iter().for_each(|folder| say(&folder.display().to_string()));
+    Ok(())
 }
 
 fn make_data() -> Result<()> {

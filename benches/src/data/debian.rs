@@ -91,6 +91,25 @@ impl Lists {
         Some(record)
     }
 
+    /// As [`Lists::record`], under another name and with another checksum unless `copy` is 0.
+    pub(super) fn copy(&self, number: usize, copy: usize) -> Option<Record> {
+        let mut record = self.record(number)?;
+        if copy > 0 {
+            let text = format!("{copy} {}", record.checksum.hex);
+            record.checksum = Checksum::of(ChecksumKind::Sha256, text.as_bytes()).ok()?.0;
+            record.nevra.name = copied_name(&record.nevra.name, copy);
+            record.location_href = format!("Packages/c/{}", record.nevra.file_name());
+        }
+        Some(record)
+    }
+
+    /// The file name that [`Lists::copy`] gives.
+    pub(super) fn file_name(&self, number: usize, copy: usize) -> Option<String> {
+        let mut nevra = self.records.get(number)?.nevra.clone();
+        nevra.name = copied_name(&nevra.name, copy);
+        Some(nevra.file_name())
+    }
+
     /// The records without files, descriptions and changes.
     pub(super) fn bare(&self) -> &[Record] {
         &self.records
@@ -121,6 +140,11 @@ impl Lists {
             })
             .collect()
     }
+}
+
+/// Far from the package that it is a copy of, so that compressors do not see one in the other.
+fn copied_name(name: &str, copy: usize) -> String {
+    if copy == 0 { name.to_owned() } else { format!("copy{copy}-{name}") }
 }
 
 /// `createrepo_c`'s order: by file name, then by folder.

@@ -17,13 +17,15 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 pub use debian::Lists;
 pub use repository::Format;
 
 /// How many RPM files [`Data::rpms`] has.
 const RPMS: usize = 5_000;
+/// Packages of the repositories that show how the cost of a publish grows, beside the 65,000 of the distribution.
+pub const SIZES: [usize; 3] = [1_000, 10_000, 250_000];
 /// The two repositories to merge have these of every [`DEALT`] packages: 40,000 of 65,000 each, 15,000 in both.
 const HALVES: [(&str, std::ops::Range<usize>); 2] = [("half-a", 0..8), ("half-b", 5..13)];
 /// See [`HALVES`].
@@ -60,6 +62,35 @@ impl Data {
             let lists = self.lists()?;
             repository::write(folder, format, lists.len(), (0..lists.len()).filter_map(|n| lists.record(n)))
         })
+    }
+
+    /// As [`Data::repository`] of the first so many packages; where that is more than there are, they are repeated under
+    /// other names.
+    ///
+    /// # Errors
+    /// As [`Data::rpms`].
+    pub fn repository_of(&self, packages: usize, format: Format) -> Result<PathBuf> {
+        self.once(&format!("repository-{}-{packages}", format.name()), |folder| {
+            let lists = self.lists()?;
+            if lists.is_empty() {
+                bail!("the lists name no packages");
+            }
+            // Spread over the whole distribution, so that they are packages of all kinds.
+            let places = lists.len().min(packages);
+            let mut records: Vec<(usize, usize)> =
+                (0..packages).map(|n| ((n % places) * lists.len() / places, n / places)).collect();
+            records.sort_by_cached_key(|(number, copy)| lists.file_name(*number, *copy));
+            let records = records.into_iter().filter_map(|(number, copy)| lists.copy(number, copy));
+            repository::write(folder, format, packages, records)
+        })
+    }
+
+    /// A hundred RPM files, in `Packages/new`, that are in none of the repositories.
+    ///
+    /// # Errors
+    /// As [`Data::rpms`].
+    pub fn hundred_rpms(&self) -> Result<PathBuf> {
+        self.once("hundred-rpms", |folder| rpms::write_hundred(folder, self.lists()?))
     }
 
     /// Two repositories of 40,000 packages, gzip, 15,000 packages in both.

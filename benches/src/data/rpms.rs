@@ -50,6 +50,19 @@ pub(super) fn write_new(folder: &Path, lists: &Lists) -> Result<()> {
     Ok(())
 }
 
+/// Writes a hundred packages under names of their own, in `Packages/new`.
+pub(super) fn write_hundred(folder: &Path, lists: &Lists) -> Result<()> {
+    let noise = noise();
+    for n in (0..100).map(|n| lists.len() * n / 100) {
+        let mut record = lists.record(n).context("the lists are empty")?;
+        record.files.truncate(MAX_FILES);
+        record.nevra.name = format!("{}-new", record.nevra.name);
+        record.location_href = format!("Packages/new/{}", record.nevra.file_name());
+        write(folder, &record, &noise)?;
+    }
+    Ok(())
+}
+
 /// Writes an empty file of the right size and time for each package.
 pub(super) fn write_sparse(folder: &Path, lists: &Lists) -> Result<()> {
     for record in lists.bare() {

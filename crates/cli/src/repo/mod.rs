@@ -1,6 +1,7 @@
 //! `copr-repo`, the repository toolkit; also `createrepo_c`, `mergerepo_c`, `modifyrepo_c` and `sqliterepo_c`, where it
 //! is called by their names.
 
+mod add;
 mod arches;
 mod check;
 mod compat;
@@ -11,8 +12,12 @@ mod dispatch;
 mod fetch;
 mod merge;
 mod modify;
+mod place;
 mod progress;
 mod prune;
+mod publish;
+mod remove;
+mod repository;
 mod show;
 mod sqlite;
 mod stats;
@@ -48,7 +53,7 @@ pub fn main() -> ExitCode {
     match run(arguments.action) {
         Ok(code) => code,
         Err(error) => {
-            anstream::eprintln!("copr-repo: {error:#}");
+            show::complain(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -62,6 +67,9 @@ fn run(action: Action) -> Result<ExitCode> {
             modify::run(&it.stock, it.retain.as_deref(), Voice::ours(it.quiet, it.stock.verbose, it.json))
         }
         Action::Sqlite(it) => sqlite::run(&it.stock, Voice::ours(it.stock.quiet, it.stock.verbose, it.json)),
+        Action::Add(it) => add::run(&it),
+        Action::Remove(it) => remove::run(&it),
+        Action::Publish(it) => publish::run(&it),
         Action::Check(it) => check::run(&it),
         Action::Diff(it) => diff::run(&it),
         Action::Stats(it) => stats::run(&it),

@@ -1,6 +1,7 @@
 //! How results are shown to people: sizes, counts, columns, colours.
 
 use std::fmt::{self, Display};
+use std::io::Write;
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
@@ -88,6 +89,16 @@ pub(super) fn columns<const N: usize>(rows: &[[String; N]], right: [bool; N]) ->
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect()
+}
+
+/// A line on standard output, which may be a file on a full disk.
+pub(super) fn say(line: impl Display) -> Result<()> {
+    writeln!(anstream::stdout(), "{line}").context("the result cannot be written to standard output")
+}
+
+/// A line on standard error. If that cannot be written there is nobody left to tell.
+pub(super) fn complain(line: impl Display) {
+    let _ = writeln!(anstream::stderr(), "copr-repo: {line}");
 }
 
 /// The repomd.xml of a repository.

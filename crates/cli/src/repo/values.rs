@@ -50,6 +50,23 @@ pub(super) fn age(text: &str) -> Result<Duration> {
     }
 }
 
+/// Bytes, or a number of KiB (`K`, `KiB`), MiB (`M`) or GiB (`G`).
+pub(super) fn bytes(text: &str) -> Result<usize> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits).unwrap_or((text, ""));
+    let unit: usize = match unit {
+        "" => 1,
+        "k" | "K" | "KiB" => 1 << 10,
+        "m" | "M" | "MiB" => 1 << 20,
+        "g" | "G" | "GiB" => 1 << 30,
+        _ => bail!("Bad size \"{text}\": use bytes, or a number with K, M or G"),
+    };
+    match number.parse::<usize>().ok().and_then(|number| number.checked_mul(unit)).filter(|size| *size > 0) {
+        Some(size) => Ok(size),
+        None => bail!("Bad size \"{text}\": use bytes, or a number with K, M or G"),
+    }
+}
+
 /// What becomes of superseded files: our `--retain`, or an hour.
 pub(super) fn retain(time: Option<&str>) -> Result<Retain> {
     match time.map(age).transpose()? {
@@ -108,6 +125,17 @@ mod tests {
             ("9223372036854775807d", "is too high"),
         ] {
             assert!(age(text).unwrap_err().to_string().contains(why), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        for (text, size) in [("1", 1), ("512", 512), ("64K", 65536), ("64KiB", 65536), ("1M", 1 << 20), ("2G", 2 << 30)]
+        {
+            assert_eq!(bytes(text).unwrap(), size, "{text}");
+        }
+        for text in ["", "0", "K", "1T", "-1", "1.5M", "99999999999999999999", "99999999999G"] {
+            assert!(bytes(text).is_err(), "{text}");
         }
     }
 

@@ -9,6 +9,7 @@ mod create;
 mod merge;
 mod modify;
 mod ops;
+mod publish;
 mod sqlite;
 mod sync_to_repo;
 
@@ -22,6 +23,7 @@ pub(super) use create::{Create, CreateOptions};
 pub(super) use merge::{Merge, MergeOptions};
 pub(super) use modify::{Modify, ModifyOptions};
 pub(super) use ops::{Check, Depth, Diff, Prune, Stats, Subset};
+pub(super) use publish::{Add, Placing, Publish, Remove, Writing};
 pub(super) use sqlite::{Sqlite, SqliteOptions};
 pub(super) use sync_to_repo::SyncToRepo;
 
@@ -44,6 +46,9 @@ pub(super) enum Action {
     Merge(Box<Merge>),
     Modify(Box<Modify>),
     Sqlite(Box<Sqlite>),
+    Add(Box<Add>),
+    Remove(Box<Remove>),
+    Publish(Box<Publish>),
     Check(Check),
     Diff(Diff),
     Stats(Stats),
@@ -159,7 +164,20 @@ mod tests {
         let mut page = Vec::new();
         man_page(&mut page).unwrap();
         let page = String::from_utf8(page).unwrap();
-        for word in ["create", "merge", "modify", "sqlite", "compat", "workers", "quiet", "json", "outputdir"] {
+        for word in [
+            "create",
+            "merge",
+            "modify",
+            "sqlite",
+            "add",
+            "remove",
+            "publish",
+            "compat",
+            "workers",
+            "quiet",
+            "json",
+            "outputdir",
+        ] {
             assert!(page.contains(word), "{word}");
         }
     }

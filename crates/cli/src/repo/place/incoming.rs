@@ -1,0 +1,108 @@
+//! The folder in which packages wait until they are whole.
+
+use std::fs::TryLockError;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::{Context, Result, bail};
+use fs_err::os::unix::fs::OpenOptionsExt;
+
+/// Its name, beside `repodata/`: on the same file system as the packages, and passed over by whoever looks for `*.rpm`.
+const NAME: &str = ".copr-repo.incoming";
+/// How often it is made anew when others remove it.
+const TRIES: usize = 1000;
+
+/// Everybody who brings packages shares a lock on it. Whoever gets the lock alone knows that what is in it was left by a
+/// crash.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    folder: PathBuf,
+    handle: std::fs::File,
+    next: AtomicU64,
+}
+
+impl Incoming {
+    /// Makes it, or joins those who are at work in it.
+    pub(super) fn open(dir: &Path) -> Result<Self> {
+        let folder = dir.join(NAME);
+        for _ in 0..TRIES {
+            match fs_err::create_dir(&folder) {
+                Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error.into()),
+                _ => {}
+            }
+            let handle = match std::fs::File::open(&folder) {
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                handle => handle.with_context(|| folder.display().to_string())?,
+            };
+            match handle.try_lock() {
+                Ok(()) => empty(&folder)?,
+                // Others are at work, or this file system has no locks on folders; then nobody clears up.
+                Err(TryLockError::WouldBlock | TryLockError::Error(_)) => {}
+            }
+            let _ = handle.lock_shared();
+            // It may have been removed before we had the lock.
+            match std::fs::metadata(&folder) {
+                Ok(about) if about.ino() == handle.metadata()?.ino() => {
+                    return Ok(Self { folder, handle, next: AtomicU64::new(0) });
+                }
+                _ => {}
+            }
+        }
+        bail!("{}: it is removed all the time; is somebody else clearing up here?", folder.display())
+    }
+
+    /// Brings a file: as a hard link where that is wanted and possible, else as a copy with the same time, on disk when
+    /// this returns.
+    pub(super) fn bring(&self, source: &Path, link: bool) -> std::io::Result<PathBuf> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let part = self.folder.join(format!("{}-{number}.part", std::process::id()));
+        // A link to a link would be a link still.
+        if link && std::fs::hard_link(fs_err::canonicalize(source)?, &part).is_ok() {
+            fs_err::File::open(&part)?.sync_all()?;
+            return Ok(part);
+        }
+        // Without waiting, should it be a pipe that nobody writes to.
+        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let mut from = fs_err::OpenOptions::new().read(true).custom_flags(flags).open(source)?;
+        let about = from.metadata()?;
+        if !about.is_file() {
+            return Err(std::io::Error::new(ErrorKind::InvalidInput, "it is no regular file, so it is no package"));
+        }
+        let mode = about.mode() & 0o666;
+        let mut to = fs_err::OpenOptions::new().write(true).create_new(true).mode(mode).open(&part)?;
+        // The system shares the blocks of both, where the file system can.
+        if let Err(error) = std::io::copy(from.file_mut(), to.file_mut()) {
+            return Err(std::io::Error::new(error.kind(), format!("it cannot be copied into the repository: {error}")));
+        }
+        to.file().set_modified(about.modified()?)?;
+        to.sync_all()?;
+        Ok(part)
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        let _ = self.handle.unlock();
+        if self.handle.try_lock().is_ok() {
+            // What cannot be removed now is removed by the next one.
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// Clears up what a crash left, if there is anything.
+pub(in crate::repo) fn sweep(dir: &Path) -> Result<()> {
+    if dir.join(NAME).is_dir() {
+        Incoming::open(dir)?;
+    }
+    Ok(())
+}
+
+fn empty(folder: &Path) -> Result<()> {
+    for entry in fs_err::read_dir(folder)? {
+        fs_err::remove_file(entry?.path())?;
+    }
+    Ok(())
+}
