@@ -2,7 +2,8 @@
 //!
 //! Nothing that comes out of here is unverified: `repomd.xml` is bounded and parsed, metadata files must have the size
 //! and checksum that it names, packages those that the metadata names. Bytes are checked while they stream into a
-//! temporary file; only a whole and right file gets its name in the cache. (What signs a repository is not checked here.)
+//! temporary file; only a whole and right file gets its name in the cache. Signatures are checked
+//! where keys are given: by [`mirror`], which makes whole copies.
 //!
 //! # The cache
 //!
@@ -19,11 +20,16 @@
 mod cache;
 mod error;
 mod fetch;
-mod mirror;
+mod folder;
+mod metalink;
+pub mod mirror;
+mod openpgp;
+mod package_signature;
 mod repository;
 mod url;
 
 pub use error::Error;
 pub use fetch::Timeouts;
+pub use openpgp::{Keyring, SignatureError};
 pub use repository::{Limits, Metadata, Remote, RemoteOptions};
 pub use url::RepoUrl;
