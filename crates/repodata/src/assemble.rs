@@ -114,7 +114,7 @@ impl Assembly<'_> {
             match item {
                 Item::New { .. } => {
                     let Ok(part) = fresh.recv() else { return Ok(None) };
-                    writer.push(part.text.as_bytes())?;
+                    writer.push(part.text.as_bytes(), part.packages)?;
                     count += part.packages;
                 }
                 Item::Old { source, index, location } => {
@@ -122,11 +122,11 @@ impl Assembly<'_> {
                         lookups.get_mut(*source).ok_or_else(|| Error::metadata("sources", "one is missing"))?;
                     let text = lookup.take(*index)?;
                     match location.as_deref().filter(|_| document == Document::Primary) {
-                        None => writer.push(text.as_bytes())?,
+                        None => writer.push(text.as_bytes(), 1)?,
                         Some(location) => {
                             edited.clear();
                             relocate(&text, location, &mut edited)?;
-                            writer.push(edited.as_bytes())?;
+                            writer.push(edited.as_bytes(), 1)?;
                         }
                     }
                     count += 1;

@@ -160,6 +160,22 @@ pub(crate) fn block(compression: Compression, level: i32, bytes: &[u8]) -> io::R
     }
 }
 
+/// The text of one block, which has `open` bytes.
+pub(crate) fn unblock(compression: Compression, bytes: &[u8], open: usize) -> io::Result<Vec<u8>> {
+    let wrong = || io::Error::new(io::ErrorKind::InvalidData, "a segment does not have the size that is noted of it");
+    let text = match compression {
+        Compression::Gzip => {
+            let mut text = vec![0; open];
+            let size = libdeflater::Decompressor::new().gzip_decompress(bytes, &mut text).map_err(io::Error::other)?;
+            text.truncate(size);
+            text
+        }
+        Compression::Zstd => zstd::bulk::decompress(bytes, open)?,
+        _ => bytes.to_vec(),
+    };
+    if text.len() == open { Ok(text) } else { Err(wrong()) }
+}
+
 /// A compressing writer for one stream; nothing is complete before [`Encoder::finish`]. zchunk is not among them.
 pub(crate) enum Encoder<W: Write> {
     Plain(W),
@@ -257,6 +273,8 @@ mod tests {
             let first = block(kind, kind.default_level(), &b"text ".repeat(1000)).unwrap();
             block(kind, kind.default_level(), b"something else").unwrap();
             assert_eq!(block(kind, kind.default_level(), &b"text ".repeat(1000)).unwrap(), first);
+            assert_eq!(unblock(kind, &first, 5_000).unwrap(), b"text ".repeat(1000));
+            assert!(unblock(kind, &first, 5_001).is_err() && unblock(kind, &first, 4_999).is_err());
         }
     }
 }

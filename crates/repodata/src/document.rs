@@ -11,6 +11,7 @@ use fs_err::File;
 use crate::checksum::Hasher;
 use crate::compression::{self, Compression};
 use crate::metadata_file::{MetadataFile, Summing};
+use crate::segments::{Segment, Segments, Span};
 use crate::{ChecksumKind, Error, Fragments, read};
 
 /// One of the documents.
@@ -115,20 +116,20 @@ pub(crate) struct DocumentOptions {
     pub(crate) checksum: ChecksumKind,
     /// Whether to sum the text as well as the file.
     pub(crate) open_checksum: bool,
+    /// Bytes of text in a segment.
+    pub(crate) segment: usize,
+    /// Whether elements have lines of their own: noted in the file.
+    pub(crate) pretty: bool,
     /// Where blocks are compressed.
     pub(crate) pool: Arc<rayon::ThreadPool>,
 }
 
-/// Bytes of XML in a block. Larger ones compress a little better, smaller ones leave more untouched when a repository
-/// changes; at this size gzip loses nothing and zstd 4 to 8 % against one frame (docs/performance.md).
-pub(crate) const BLOCK: usize = 1 << 20;
+/// Work of the pool: what it gives is the next segment, as it goes into the file, and its text if that is to be summed.
+type Coming = Receiver<std::io::Result<(Segment, Vec<u8>, Vec<u8>)>>;
 
-/// A block that has been compressed, and the buffer that it was in.
-type Compressed = std::io::Result<(Vec<u8>, Vec<u8>)>;
-
-/// Writes a document, block by block: one for the head, one for each MiB of packages, one for the foot.
+/// Writes a document: a block for the head, one for each segment, one for the foot, and the list of all.
 ///
-/// Blocks are compressed by the pool, in order, with a bounded number under way; so it must not be used from a thread
+/// Segments are compressed by the pool, in order, with a bounded number under way; so it must not be used from a thread
 /// of that pool.
 pub(crate) struct DocumentWriter {
     document: Document,
@@ -137,11 +138,12 @@ pub(crate) struct DocumentWriter {
     to: Summing<BufWriter<File>>,
     open: Hasher,
     expected: usize,
-    /// Bytes of the compressed head.
-    head: usize,
     pending: Vec<u8>,
-    under_way: VecDeque<Receiver<Compressed>>,
+    /// Packages in `pending`.
+    packages: usize,
+    under_way: VecDeque<Coming>,
     spare: Vec<Vec<u8>>,
+    segments: Segments,
 }
 
 impl DocumentWriter {
@@ -161,24 +163,121 @@ impl DocumentWriter {
             to: Summing { to: BufWriter::with_capacity(256 << 10, file), sum: sum.clone() },
             open: sum,
             expected,
-            head: 0,
-            pending: Vec::with_capacity(BLOCK + BLOCK / 4),
+            pending: Vec::new(),
+            packages: 0,
             under_way: VecDeque::new(),
             spare: Vec::new(),
+            segments: Segments { pretty: options.pretty, ..Segments::default() },
             options,
         };
         let head = document.head(expected);
-        writer.sum_open(head.as_bytes());
-        let block = compression::block(writer.options.compression, writer.options.level, head.as_bytes())?;
-        writer.head = block.len();
-        writer.to.write_all(&block)?;
+        writer.segments.head = writer.block(&head)?;
         Ok(writer)
     }
 
-    /// Adds the text of one package, with its newline.
-    pub(crate) fn push(&mut self, fragment: &[u8]) -> Result<(), Error> {
-        self.pending.extend_from_slice(fragment);
-        if self.pending.len() >= BLOCK { self.cut() } else { Ok(()) }
+    /// Adds the text of packages, with its newline.
+    pub(crate) fn push(&mut self, text: &[u8], packages: usize) -> Result<(), Error> {
+        if self.pending.capacity() == 0 {
+            let room = self.options.segment.saturating_add(self.options.segment / 4);
+            self.pending = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(room));
+        }
+        self.pending.extend_from_slice(text);
+        self.packages += packages;
+        if self.pending.len() >= self.options.segment { self.cut() } else { Ok(()) }
+    }
+
+    /// Adds a segment as it stands in another file of the same compression. What was pushed before ends a segment.
+    pub(crate) fn copy(&mut self, segment: Segment, bytes: Vec<u8>) -> Result<(), Error> {
+        self.cut()?;
+        if !self.options.open_checksum {
+            while !self.under_way.is_empty() {
+                self.take()?;
+            }
+            return self.put(segment, &bytes);
+        }
+        let compression = self.options.compression;
+        self.work(move || {
+            let text = compression::unblock(compression, &bytes, segment.open as usize)?;
+            Ok((segment, bytes, text))
+        })
+    }
+
+    /// Ends the segment that is pushed to.
+    fn cut(&mut self) -> Result<(), Error> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let (text, packages) = (std::mem::take(&mut self.pending), std::mem::take(&mut self.packages));
+        self.compress(text, packages)
+    }
+
+    /// Adds a segment of just this text. What was pushed before ends a segment.
+    pub(crate) fn segment(&mut self, text: Vec<u8>, packages: usize) -> Result<(), Error> {
+        self.cut()?;
+        self.compress(text, packages)
+    }
+
+    /// Hands the text of a segment to the pool.
+    fn compress(&mut self, text: Vec<u8>, packages: usize) -> Result<(), Error> {
+        let (compression, level) = (self.options.compression, self.options.level);
+        let listed = compression != Compression::None;
+        let is_primary = self.document == Document::Primary && listed;
+        self.work(move || {
+            let block = compression::block(compression, level, &text)?;
+            let span = if is_primary { std::str::from_utf8(&text).ok().and_then(Span::of) } else { None };
+            let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+            let segment = Segment {
+                size: number(block.len()),
+                open: number(text.len()),
+                packages: number(packages),
+                sum: if listed { libdeflater::crc32(&block) } else { 0 },
+                span,
+            };
+            Ok((segment, block, text))
+        })
+    }
+
+    /// Lets the pool do something, once there is room.
+    fn work(
+        &mut self,
+        work: impl FnOnce() -> std::io::Result<(Segment, Vec<u8>, Vec<u8>)> + Send + 'static,
+    ) -> Result<(), Error> {
+        let most = self.options.pool.current_num_threads() + 2;
+        while self.under_way.len() >= most {
+            self.take()?;
+        }
+        let (sender, receiver) = sync_channel(1);
+        self.options.pool.spawn(move || {
+            // Whoever no longer listens has failed already and tells that.
+            let _ = sender.send(work());
+        });
+        self.under_way.push_back(receiver);
+        Ok(())
+    }
+
+    /// Writes the oldest segment that is under way.
+    fn take(&mut self) -> Result<(), Error> {
+        let Some(receiver) = self.under_way.pop_front() else { return Ok(()) };
+        let lost = |_| Error::metadata(self.document.kind(), "a compressing thread died");
+        let (segment, block, mut text) = receiver.recv().map_err(lost)??;
+        self.sum_open(&text);
+        text.clear();
+        self.spare.push(text);
+        self.put(segment, &block)
+    }
+
+    fn put(&mut self, segment: Segment, block: &[u8]) -> Result<(), Error> {
+        self.to.write_all(block)?;
+        self.segments.list.push(segment);
+        Ok(())
+    }
+
+    /// Writes something that is no segment; returns its size in the file.
+    fn block(&mut self, text: &str) -> Result<u32, Error> {
+        self.sum_open(text.as_bytes());
+        let block = compression::block(self.options.compression, self.options.level, text.as_bytes())?;
+        self.to.write_all(&block)?;
+        Ok(u32::try_from(block.len()).unwrap_or(u32::MAX))
     }
 
     fn sum_open(&mut self, text: &[u8]) {
@@ -187,56 +286,23 @@ impl DocumentWriter {
         }
     }
 
-    /// Hands the pending text to the pool as one block.
-    fn cut(&mut self) -> Result<(), Error> {
-        let most = self.options.pool.current_num_threads() + 2;
-        while self.under_way.len() >= most {
-            self.take()?;
-        }
-        let spare = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(BLOCK + BLOCK / 4));
-        let text = std::mem::replace(&mut self.pending, spare);
-        let (sender, receiver) = sync_channel(1);
-        let (compression, level) = (self.options.compression, self.options.level);
-        if self.options.open_checksum {
-            self.open.update(&text);
-        }
-        self.options.pool.spawn(move || {
-            let result = compression::block(compression, level, &text);
-            // Whoever no longer listens has failed already and tells that.
-            let _ = sender.send(result.map(|block| (block, text)));
-        });
-        self.under_way.push_back(receiver);
-        Ok(())
-    }
-
-    /// Writes the oldest block that is under way.
-    fn take(&mut self) -> Result<(), Error> {
-        let Some(receiver) = self.under_way.pop_front() else { return Ok(()) };
-        let lost = |_| Error::metadata(self.document.kind(), "a compressing thread died");
-        let (block, mut text) = receiver.recv().map_err(lost)??;
-        self.to.write_all(&block)?;
-        text.clear();
-        self.spare.push(text);
-        Ok(())
-    }
-
     /// Ends the document, which has `packages` packages, and makes it durable.
     pub(crate) fn finish(mut self, packages: usize) -> Result<MetadataFile, Error> {
-        if !self.pending.is_empty() {
-            self.cut()?;
-        }
+        self.cut()?;
         while !self.under_way.is_empty() {
             self.take()?;
         }
-        let foot = self.document.foot();
-        self.sum_open(foot.as_bytes());
-        let block = compression::block(self.options.compression, self.options.level, foot.as_bytes())?;
-        self.to.write_all(&block)?;
+        self.segments.foot = self.block(&self.document.foot())?;
+        // One that was pushed without saying how many packages it has would lead the next writer astray.
+        let known = self.segments.list.iter().all(|segment| segment.packages > 0);
+        if known && packages == self.expected {
+            self.to.write_all(&self.segments.trailer(self.options.compression)?)?;
+        }
         let Summing { to, sum } = self.to;
         let file = to.into_inner().map_err(std::io::IntoInnerError::into_error)?;
         if packages != self.expected {
             drop(file);
-            return recount(self.document, self.path, &self.options, self.head, packages);
+            return recount(self.document, self.path, &self.options, self.segments, packages);
         }
         file.sync_all()?;
         let (checksum, size) = sum.finish();
@@ -258,17 +324,21 @@ fn recount(
     document: Document,
     path: PathBuf,
     options: &DocumentOptions,
-    head: usize,
+    mut segments: Segments,
     packages: usize,
 ) -> Result<MetadataFile, Error> {
     let block = compression::block(options.compression, options.level, document.head(packages).as_bytes())?;
     let mended = path.with_extension("recounted");
     let mut from = File::open(&path)?;
-    std::io::Seek::seek(&mut from, std::io::SeekFrom::Start(head as u64))?;
+    std::io::Seek::seek(&mut from, std::io::SeekFrom::Start(u64::from(segments.head)))?;
     let mut to =
         Summing { to: BufWriter::with_capacity(256 << 10, File::create(&mended)?), sum: options.checksum.hasher() };
     to.write_all(&block)?;
     std::io::copy(&mut from, &mut to)?;
+    segments.head = u32::try_from(block.len()).unwrap_or(u32::MAX);
+    if segments.list.iter().all(|segment| segment.packages > 0) {
+        to.write_all(&segments.trailer(options.compression)?)?;
+    }
     let Summing { to, sum } = to;
     to.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
     fs_err::rename(&mended, &path)?;
@@ -302,6 +372,8 @@ mod tests {
             level: compression.default_level(),
             checksum: ChecksumKind::Sha256,
             open_checksum: true,
+            segment: 1 << 20,
+            pretty: true,
             pool: Arc::new(rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap()),
         }
     }
@@ -315,7 +387,7 @@ mod tests {
         let path = dir.path().join("other");
         let mut writer = DocumentWriter::create(Document::Other, path.clone(), options(compression), expected).unwrap();
         for n in 0..packages {
-            writer.push(format!("<package pkgid=\"{n}\">{}</package>\n", "x".repeat(400_000)).as_bytes()).unwrap();
+            writer.push(format!("<package pkgid=\"{n}\">{}</package>\n", "x".repeat(400_000)).as_bytes(), 1).unwrap();
         }
         let file = writer.finish(packages).unwrap();
         let mut text = String::new();

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::assemble::{Assembly, Fresh, Item};
 use crate::document::DocumentOptions;
 use crate::metadata_file::{FileOptions, MetadataFile};
+use crate::segments::DEFAULT_SEGMENT;
 use crate::source::Source;
 use crate::{ChecksumKind, Compression, Document, Error, RenderOptions};
 
@@ -43,6 +44,9 @@ pub struct Output {
     pub checksum: ChecksumKind,
     /// Whether repomd.xml also tells checksum and size of the decompressed text. No client checks them.
     pub open_checksums: bool,
+    /// Bytes of XML in a segment, the unit that a later publish compresses anew where something changes: smaller ones make a
+    /// publish of one package cheaper and the files larger.
+    pub segment: usize,
     /// Whether files are named by their checksum (`SUM-primary.xml.zst`), which makes a publish atomic for clients.
     pub unique_names: bool,
     /// Whether XML has its elements on lines of their own.
@@ -83,6 +87,7 @@ impl Output {
             databases: None,
             checksum: ChecksumKind::Sha256,
             open_checksums: true,
+            segment: DEFAULT_SEGMENT,
             unique_names: true,
             pretty: true,
             filelists_ext: false,
@@ -127,13 +132,15 @@ impl Output {
     }
 
     /// How a document is written first: in its own compression if that has blocks, else in one to be read again.
-    fn document(&self, pool: Arc<rayon::ThreadPool>) -> DocumentOptions {
+    pub(crate) fn document(&self, pool: Arc<rayon::ThreadPool>) -> DocumentOptions {
         let own = self.compression.has_blocks();
         DocumentOptions {
             compression: if own { self.compression } else { Compression::Zstd },
             level: if own { self.level.unwrap_or_else(|| self.compression.default_level()) } else { 1 },
             checksum: self.checksum,
             open_checksum: self.open_checksums && own,
+            segment: self.segment.max(1),
+            pretty: self.pretty,
             pool,
         }
     }
@@ -149,7 +156,11 @@ impl Output {
     ) -> Result<Vec<MetadataFile>, Error> {
         let options = self.document(Arc::clone(pool));
         let assembly = Assembly { sources, items, folder, options, render: self.render() };
-        let mut files = assembly.write(fresh)?;
+        self.complete(assembly.write(fresh)?, folder)
+    }
+
+    /// Makes of the documents all other files about packages, as they are wanted.
+    pub(crate) fn complete(&self, mut files: Vec<MetadataFile>, folder: &Path) -> Result<Vec<MetadataFile>, Error> {
         if !self.compression.has_blocks() {
             let how = self.file(self.compression);
             files =

@@ -71,9 +71,22 @@ impl Workspace {
     /// # Errors
     /// Another writer is at work and is not waited for; the folder cannot be written.
     pub(crate) fn open(dir: &Path, locking: Locking) -> Result<Self, Error> {
+        fs_err::create_dir_all(dir.join("repodata"))?;
+        let lock = lock(&dir.join("repodata"), locking)?;
+        Self::locked(dir, locking, lock)
+    }
+
+    /// As [`Workspace::open`]; `None` if another of us is at work.
+    pub(crate) fn open_unless_busy(dir: &Path) -> Result<Option<Self>, Error> {
+        fs_err::create_dir_all(dir.join("repodata"))?;
+        match lock(&dir.join("repodata"), Locking::Refuse) {
+            Err(Error::Locked { .. }) => Ok(None),
+            lock => Self::locked(dir, Locking::Wait, lock?).map(Some),
+        }
+    }
+
+    fn locked(dir: &Path, locking: Locking, lock: std::fs::File) -> Result<Self, Error> {
         let (repodata, work) = (dir.join("repodata"), dir.join(".repodata"));
-        fs_err::create_dir_all(&repodata)?;
-        let lock = lock(&repodata, locking)?;
         remove_folder(&dir.join(ASIDE))?;
         if work.symlink_metadata().is_ok() {
             // We have the lock, so one of ours is a leftover.
@@ -112,6 +125,11 @@ impl Workspace {
             Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             repomd => repomd.map(Some),
         }
+    }
+
+    /// When the repomd.xml in force came into force, if there is one.
+    pub(crate) fn last_commit(&self) -> Option<std::time::SystemTime> {
+        self.repodata.join("repomd.xml").metadata().and_then(|about| about.modified()).ok()
     }
 
     /// Whether a record's file is in the repository, with its size.

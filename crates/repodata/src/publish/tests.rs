@@ -173,7 +173,9 @@ fn a_crash_at_any_step_leaves_the_old_or_the_new_repository_and_the_next_publish
         let mut workspace = Workspace::open(dir.path(), Locking::Wait).unwrap();
         workspace.crashed = true; // no clearing up behind
         let stop = &mut |step| if step == crash { Err(Error::metadata("test", "crash")) } else { Ok(()) };
-        publisher(dir.path(), 2).apply(&workspace, &add(&["b"]), stop).unwrap_err();
+        let publisher_2 = publisher(dir.path(), 2);
+        let changes = Changes::of(&add(&["b"]), &publisher_2.output);
+        assert!(publisher_2.apply(&workspace, &changes, stop).is_err());
         drop(workspace);
 
         let expected: &[&str] = if crash == IndexNamed { &["a", "b"] } else { &["a"] };
@@ -259,4 +261,56 @@ fn metadata_in_another_style_are_read_and_rendered() {
     fs_err::write(dir.path().join("repodata/repomd.xml"), repomd.write()).unwrap();
     publisher(dir.path(), 2).publish(&remove(&["b"])).unwrap();
     assert_eq!(read::load(dir.path()).unwrap(), [record("a")]);
+}
+
+#[test]
+fn deltas_that_wait_are_published_together() {
+    let dir = tempfile::tempdir().unwrap();
+    publisher(dir.path(), 1).publish(&add(&["first"])).unwrap();
+    let held = Workspace::open(dir.path(), Locking::Wait).unwrap();
+    let results: Vec<Published> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..30)
+            .map(|n| {
+                let (dir, delta) =
+                    (dir.path(), Delta { remove: remove(&["first"]).remove, ..add(&[&format!("p{n:02}")]) });
+                scope.spawn(move || publisher(dir, 2).publish(&delta).unwrap())
+            })
+            .collect();
+        let queue = dir.path().join(".copr-repo.queue");
+        let waiting = || fs_err::read_dir(&queue).map(|entries| entries.count()).unwrap_or(0);
+        while waiting() < 30 {
+            std::thread::yield_now();
+        }
+        drop(held);
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(names(dir.path()).len(), 30);
+    assert!(results.iter().all(|result| (result.added, result.removed, result.packages) == (1, 1, 30)), "{results:?}");
+    let revisions: HashSet<&str> = results.iter().map(|result| result.revision.as_str()).collect();
+    assert_eq!(revisions.len(), 1, "one publish for all");
+    assert!(!dir.path().join(".copr-repo.queue").exists());
+}
+
+#[test]
+fn a_hundred_deltas_in_a_second_cost_three_publishes() {
+    let dir = tempfile::tempdir().unwrap();
+    let revisions: HashSet<String> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..100)
+            .map(|n: u64| {
+                let dir = dir.path();
+                scope.spawn(move || {
+                    std::thread::sleep(Duration::from_millis(n * 8));
+                    let publisher = Publisher::new(dir, Output::new(SystemTime::now()));
+                    publisher
+                        .gathering(Duration::from_millis(450))
+                        .publish(&add(&[&format!("p{n:02}")]))
+                        .unwrap()
+                        .revision
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(names(dir.path()).len(), 100);
+    assert!(revisions.len() <= 3, "{revisions:?}");
 }
