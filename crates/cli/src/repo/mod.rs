@@ -10,6 +10,7 @@ mod diff;
 mod dispatch;
 mod fetch;
 mod merge;
+mod mirror;
 mod modify;
 mod progress;
 mod prune;
@@ -66,6 +67,7 @@ fn run(action: Action) -> Result<ExitCode> {
         Action::Stats(it) => stats::run(&it),
         Action::Prune(it) => prune::run(&it),
         Action::Subset(it) => subset::run(&it),
+        Action::Mirror(it) => mirror::run(&it),
         Action::Compat { dir } => compat::run(&dir),
         Action::Man { command } => {
             let mut page = Vec::new();

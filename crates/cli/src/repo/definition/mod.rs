@@ -7,6 +7,7 @@
 
 mod create;
 mod merge;
+mod mirror;
 mod modify;
 mod ops;
 mod sqlite;
@@ -19,6 +20,7 @@ use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser
 
 pub(super) use create::{Create, CreateOptions};
 pub(super) use merge::{Merge, MergeOptions};
+pub(super) use mirror::Mirror;
 pub(super) use modify::{Modify, ModifyOptions};
 pub(super) use ops::{Check, Depth, Diff, Prune, Stats, Subset};
 pub(super) use sqlite::{Sqlite, SqliteOptions};
@@ -47,6 +49,7 @@ pub(super) enum Action {
     Stats(Stats),
     Prune(Prune),
     Subset(Subset),
+    Mirror(Box<Mirror>),
     /// Make links to this program under the names of createrepo_c's four commands.
     ///
     /// Nothing is overwritten but links that lead here already.
