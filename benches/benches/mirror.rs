@@ -40,7 +40,10 @@ fn main() -> Result<()> {
             bail!("{} fails", contender.name);
         }
     }
-    bench.compare("nothing to do, 5,000 packages", &[mirror(&url, &ours, false)?, reposync(&url, &theirs, &scratch, false)])?;
+    bench.compare(
+        "nothing to do, 5,000 packages",
+        &[mirror(&url, &ours, false)?, reposync(&url, &theirs, &scratch, false)],
+    )?;
     drop(nginx);
     Ok(fs_err::remove_dir_all(scratch)?)
 }

@@ -19,7 +19,8 @@ struct Ended {
 }
 
 fn run(words: &[&str]) -> Ended {
-    let done = Command::new(env!("CARGO_BIN_EXE_copr-repo")).arg("mirror").args(words).stdin(Stdio::null()).output().unwrap();
+    let done =
+        Command::new(env!("CARGO_BIN_EXE_copr-repo")).arg("mirror").args(words).stdin(Stdio::null()).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Ended { code: done.status.code(), out: text(done.stdout), err: text(done.stderr) }
 }
@@ -64,7 +65,10 @@ fn serve(root: PathBuf, answers: impl Fn(&str, &str) -> Option<Value> + Send + '
                     Err(_) => ("404 Not Found", Vec::new()),
                 },
             };
-            let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n", body.len());
+            let head = format!(
+                "HTTP/1.1 {status}\r\nContent-Length: {}\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n",
+                body.len()
+            );
             let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
         }
     });
@@ -117,8 +121,10 @@ fn wrong_words_are_explained() {
 
 /// A project as a hub tells of it.
 fn project(base: &str, name: &str, chroots: &[&str]) -> Value {
-    let repos: serde_json::Map<String, Value> =
-        chroots.iter().map(|chroot| ((*chroot).to_owned(), json!(format!("{base}/results/owner/{name}/{chroot}/")))).collect();
+    let repos: serde_json::Map<String, Value> = chroots
+        .iter()
+        .map(|chroot| ((*chroot).to_owned(), json!(format!("{base}/results/owner/{name}/{chroot}/"))))
+        .collect();
     json!({
         "id": 1, "name": name, "ownername": "owner", "full_name": format!("owner/{name}"), "homepage": null,
         "contact": null, "description": "", "instructions": "", "devel_mode": false, "persistent": false,
@@ -152,18 +158,62 @@ fn a_hub_is_mirrored_project_by_project_whatever_fails() {
     assert_eq!(object["repositories"].as_array().unwrap().len(), 3);
     let failed = object["failed"].as_array().unwrap();
     assert_eq!(failed.len(), 2, "{failed:?}");
-    assert!(done.err.contains("owner/two/fedora-rawhide-x86_64") && done.err.contains("cannot be a folder"), "{}", done.err);
+    assert!(
+        done.err.contains("owner/two/fedora-rawhide-x86_64") && done.err.contains("cannot be a folder"),
+        "{}",
+        done.err
+    );
     assert!(!place.path().join("evil").exists());
     assert_eq!(names(&mirror.join("owner/one/fedora-43-x86_64")), ["a-1-2.x86_64"]);
     assert_eq!(names(&mirror.join("owner/two/fedora-44-x86_64")), ["b-1-1.x86_64"]);
     let file = fs_err::read_to_string(mirror.join("owner/one/one.repo")).unwrap();
     let sections: Vec<&str> = file.lines().filter(|line| line.starts_with('[')).collect();
     assert_eq!(sections.len(), 2, "{file}");
-    let baseurl = format!("baseurl=file://{}/owner/one/fedora-44-x86_64/", fs_err::canonicalize(&mirror).unwrap().display());
+    let baseurl =
+        format!("baseurl=file://{}/owner/one/fedora-44-x86_64/", fs_err::canonicalize(&mirror).unwrap().display());
     assert!(file.contains(&baseurl), "{file}");
 
     let one = place.path().join("one");
     let done = run(&["--hub", &url, "--chroot", "fedora-44-*", "owner/two", one.to_str().unwrap()]);
     assert_eq!(done.code, Some(0), "{}", done.err);
     assert!(done.out.contains("1 repository of 1 project, 0 failed"), "{}", done.out);
+}
+
+#[test]
+fn a_killed_run_leaves_the_old_mirror_and_the_next_goes_on() {
+    let place = tempfile::tempdir().unwrap();
+    let (source, mirror) = (place.path().join("source"), place.path().join("mirror"));
+    let name = |n: usize| format!("package-with-a-name-of-some-length-{n}-1-1.noarch");
+    let (old, new): (Vec<String>, Vec<String>) = ((0..5).map(name).collect(), (0..60).map(name).collect());
+    let words = |names: &[String]| names.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
+    publish(&source, &words(&old).split(' ').collect::<Vec<_>>());
+    let (from, to) = (source.to_str().unwrap(), mirror.to_str().unwrap());
+    assert_eq!(run(&[from, to]).code, Some(0));
+    publish(&source, &words(&new).split(' ').collect::<Vec<_>>());
+    let packages = || {
+        let entries = fs_err::read_dir(&mirror).unwrap().map(|entry| entry.unwrap().path());
+        entries.filter(|path| path.extension().is_some_and(|end| end == "rpm")).count()
+    };
+    for at in [5, 6, 15, 30, 45, 59] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_copr-repo"))
+            // One by one, so that it can be killed in between.
+            .args(["mirror", "--quiet", "--connections=1", "--limit-rate=1k", from, to])
+            .spawn()
+            .unwrap();
+        while packages() < at {
+            assert!(child.try_wait().unwrap().is_none(), "it was not killed in time");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(names(&mirror).len(), 5, "killed at {at}");
+        for record in read::load(&mirror).unwrap() {
+            let file = fs_err::File::open(mirror.join(&record.location_href)).unwrap();
+            assert_eq!(Checksum::of(ChecksumKind::Sha256, file).unwrap().0, record.checksum);
+        }
+    }
+    let done = run(&["--json", from, to]);
+    let object: Value = serde_json::from_str(&done.out).unwrap();
+    assert!(object["fetched"].as_u64().unwrap() <= 1, "{object}");
+    assert_eq!(names(&mirror).len(), 60);
 }

@@ -288,7 +288,8 @@ mod tests {
             of(&good, "http://a.example/r").replace("repomd.xml\">", "x.iso\">"),
             "<metalink><file name=\"repomd.xml\">".to_owned(),
             "<metalink></file>".to_owned(),
-            "<!DOCTYPE m [<!ENTITY a \"b\">]><metalink><file name=\"repomd.xml\"><size>&a;</size></file></metalink>".to_owned(),
+            "<!DOCTYPE m [<!ENTITY a \"b\">]><metalink><file name=\"repomd.xml\"><size>&a;</size></file></metalink>"
+                .to_owned(),
         ] {
             assert!(read(&bad).is_err(), "{bad}");
         }
@@ -296,7 +297,8 @@ mod tests {
 
     #[test]
     fn a_plain_list_has_one_mirror_a_line() {
-        let list = read("# repo = x\nhttp://a.example/r/\n\nftp://b.example/r\nhttps://c.example/r\n").unwrap().unwrap();
+        let list =
+            read("# repo = x\nhttp://a.example/r/\n\nftp://b.example/r\nhttps://c.example/r\n").unwrap().unwrap();
         assert_eq!(shown(&list), ["http://a.example/r", "https://c.example/r"]);
         assert_eq!(read("<html>no</html>").unwrap(), None);
         assert_eq!(read("nothing here").unwrap(), None);

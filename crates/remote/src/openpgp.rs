@@ -195,9 +195,7 @@ impl SigningKey<'_> {
             Key::Sub(key) => (key.legacy_key_id(), key.fingerprint()),
         };
         let (ids, fingerprints) = (signature.issuer_key_id(), signature.issuer_fingerprint());
-        (ids.is_empty() && fingerprints.is_empty())
-            || ids.contains(&&id)
-            || fingerprints.contains(&&fingerprint)
+        (ids.is_empty() && fingerprints.is_empty()) || ids.contains(&&id) || fingerprints.contains(&&fingerprint)
     }
 
     /// Whether the key could sign when the signature was made.
@@ -254,9 +252,8 @@ fn signing_keys(certificate: &SignedPublicKey) -> Vec<SigningKey<'_>> {
         let bindings = sub.signatures.iter().filter(|s| s.typ() == Some(SignatureType::SubkeyBinding)).filter(valid);
         let Some(binding) = bindings.max_by_key(|signature| signature.created()) else { continue };
         // A key that signs has to agree to belong here: otherwise anyone's key could be taken for one's own.
-        let agreed = binding
-            .embedded_signature()
-            .is_some_and(|back| back.verify_primary_key_binding(&sub.key, primary).is_ok());
+        let agreed =
+            binding.embedded_signature().is_some_and(|back| back.verify_primary_key_binding(&sub.key, primary).is_ok());
         if binding.key_flags().sign() && agreed {
             let mut until = primary_until.clone();
             until.extend(expiry(sub.created_at().into(), binding));

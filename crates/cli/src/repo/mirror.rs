@@ -153,7 +153,9 @@ fn tell(done: &Mirrored) {
     }
     if done.elsewhere > 0 {
         let packages = some(done.elsewhere, "package");
-        anstream::eprintln!("copr-repo: {packages} lie elsewhere, as the repository itself has it, and were not fetched");
+        anstream::eprintln!(
+            "copr-repo: {packages} lie elsewhere, as the repository itself has it, and were not fetched"
+        );
     }
 }
 
@@ -215,7 +217,9 @@ mod tests {
 
     #[test]
     fn a_rate_has_a_unit() {
-        for (text, bytes) in [("1", 1), ("500k", 500_000), ("10M", 10_000_000), ("10M/s", 10_000_000), ("2G", 2_000_000_000)] {
+        for (text, bytes) in
+            [("1", 1), ("500k", 500_000), ("10M", 10_000_000), ("10M/s", 10_000_000), ("2G", 2_000_000_000)]
+        {
             assert_eq!(rate(text).unwrap(), bytes, "{text}");
         }
         for bad in ["", "0", "k", "-1", "1.5M", "1T", "99999999999999999999G"] {

@@ -221,6 +221,17 @@ struct Part {
     kind: ChecksumKind,
     /// For `If-Range`.
     validator: Option<String>,
+    /// What this server calls the version that comes, to be written down if not all of it does.
+    version: Option<String>,
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if let Some(version) = self.version.take().filter(|_| self.size > 0) {
+            // Without it, the next try asks without a condition, and the checksum tells.
+            let _ = fs_err::write(&self.etag, format!("{} {version}\n", self.server));
+        }
+    }
 }
 
 impl Part {
@@ -234,7 +245,8 @@ impl Part {
             .map_err(|error| Error::Metadata { url: url.to_string(), reason: error.to_string() })?;
         let server = server.hex;
         blocking(move || {
-            let mut file = fs_err::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
+            let mut file =
+                fs_err::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
             let mut hasher = kind.hasher();
             let mut size = 0u64;
             let mut buffer = vec![0; 1 << 18];
@@ -251,18 +263,17 @@ impl Part {
             let written = fs_err::read_to_string(&etag).unwrap_or_default();
             let validator = written.strip_prefix(&server).map(|rest| rest.trim().to_owned());
             let validator = validator.filter(|etag| !etag.is_empty() && size > 0);
-            Ok(Self { path, etag, server, file, size, hasher, kind, validator })
+            Ok(Self { path, etag, server, file, size, hasher, kind, validator, version: None })
         })
         .await
     }
 
     /// Begins anew; what `etag` says of the version is remembered, unless it is a weak one.
     fn restart(&mut self, etag: Option<&str>) -> Result<(), Error> {
-        self.discard()?;
-        self.validator = None;
-        if let Some(etag) = etag.filter(|etag| etag.starts_with('"') && etag.len() < 1000) {
-            fs_err::write(&self.etag, format!("{} {etag}\n", self.server))?;
+        if self.size > 0 {
+            self.discard()?;
         }
+        self.version = etag.filter(|etag| etag.starts_with('"') && etag.len() < 1000).map(str::to_owned);
         Ok(())
     }
 
@@ -273,6 +284,7 @@ impl Part {
         self.file.seek(std::io::SeekFrom::Start(0))?;
         self.size = 0;
         self.hasher = self.kind.hasher();
+        (self.validator, self.version) = (None, None);
         match fs_err::remove_file(&self.etag) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
             _ => Ok(()),
@@ -301,7 +313,10 @@ impl Part {
                 got: got.hex,
             });
         }
-        let _ = fs_err::remove_file(&self.etag);
-        Ok(self.path)
+        self.version = None;
+        if self.validator.is_some() {
+            let _ = fs_err::remove_file(&self.etag);
+        }
+        Ok(std::mem::take(&mut self.path))
     }
 }

@@ -38,8 +38,10 @@ pub enum MirrorError {
         tried: Vec<String>,
     },
     /// The repository does not fit together, again and again.
-    #[error("{repository}: what it serves does not fit its repomd.xml, after {rounds} tries; perhaps it is just being changed, \
-             try again later. The mirror stays as it was. The last that was wrong: {reason}")]
+    #[error(
+        "{repository}: what it serves does not fit its repomd.xml, after {rounds} tries; perhaps it is just being changed, \
+             try again later. The mirror stays as it was. The last that was wrong: {reason}"
+    )]
     Inconsistent {
         /// The repository.
         repository: String,
@@ -66,8 +68,10 @@ pub enum MirrorError {
         of: usize,
     },
     /// More files would go than is likely to be meant.
-    #[error("{delete} of {of} packages here are no longer in the repository, over {percent} %; if that is right, say so with \
-             --delete-share. Nothing was changed")]
+    #[error(
+        "{delete} of {of} packages here are no longer in the repository, over {percent} %; if that is right, say so with \
+             --delete-share. Nothing was changed"
+    )]
     TooManyDeletions {
         /// Files that would go.
         delete: usize,

@@ -53,7 +53,9 @@ impl Mirrors {
     /// Notes what went wrong with a mirror. One that sends something else than it should is left at once.
     pub(crate) fn blame(&self, index: usize, error: &Error) {
         let faults = match error {
-            Error::WrongChecksum { .. } | Error::TooLong { .. } | Error::WrongRange { .. } | Error::Refused { .. } => LEFT,
+            Error::WrongChecksum { .. } | Error::TooLong { .. } | Error::WrongRange { .. } | Error::Refused { .. } => {
+                LEFT
+            }
             _ => 1,
         };
         self.add(index, faults);

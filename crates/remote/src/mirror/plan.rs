@@ -95,7 +95,8 @@ pub(crate) fn plan(primary: &Path, filter: &Filter, package_limit: u64) -> Resul
             }
         }
         let package = if view.location_base.is_empty() {
-            let checksum = view.checksum_type.text().parse().and_then(|kind| Checksum::new(kind, &view.checksum.text()))?;
+            let checksum =
+                view.checksum_type.text().parse().and_then(|kind| Checksum::new(kind, &view.checksum.text()))?;
             let href = view.location_href.text().into_owned();
             let path = match place(&href) {
                 Ok(path) => path,
@@ -103,7 +104,8 @@ pub(crate) fn plan(primary: &Path, filter: &Filter, package_limit: u64) -> Resul
             };
             let size = Some(view.size_package).filter(|size| *size > 0);
             if let Some(size) = size.filter(|size| *size > package_limit) {
-                let error = Error::Metadata { url: cut(&href), reason: format!("a package of {size} bytes is refused") };
+                let error =
+                    Error::Metadata { url: cut(&href), reason: format!("a package of {size} bytes is refused") };
                 return stop(error.into(), &mut failed);
             }
             Some(Package { path, href, checksum, size, time: view.time_file })
@@ -269,7 +271,8 @@ mod tests {
 
     #[test]
     fn packages_do_not_lie_where_they_must_not() {
-        for href in ["../a.rpm", "/a.rpm", "repodata/repomd.xml", ".copr-mirror/verified", "%2e%2e/a.rpm", "a/%2E%2E/b"] {
+        for href in ["../a.rpm", "/a.rpm", "repodata/repomd.xml", ".copr-mirror/verified", "%2e%2e/a.rpm", "a/%2E%2E/b"]
+        {
             let found = planned(&[record("a-1-1.x86_64", href)], &Filter::default());
             assert!(matches!(found, Err(MirrorError::Remote(Error::Refused { .. }))), "{href}: {found:?}");
         }

@@ -30,6 +30,8 @@ use crate::{
 const MAX_METADATA: usize = 256;
 /// Bytes after which it is made sure that packages are on disk, so that a crash does not cost all of them.
 const REMEMBER: u64 = 512 << 20;
+/// So many failures in a row end a run: the server is gone, and need not be asked for every package.
+const GIVE_UP: usize = 50;
 /// Tells how the metadata of filtered mirrors are made; changed when that changes.
 const REWRITING: &str = "1";
 
@@ -58,7 +60,11 @@ pub(crate) async fn run(options: &MirrorOptions, watch: Watch) -> Result<Mirrore
     if (options.check_repository || options.check_packages) && options.keys.is_empty() {
         return Err(MirrorError::Options("to check signatures, keys are needed (--key FILE)".to_owned()));
     }
-    let work = if options.dry_run { Work::elsewhere(&options.dir).await? } else { Work::open(&options.dir, options.wait).await? };
+    let work = if options.dry_run {
+        Work::elsewhere(&options.dir).await?
+    } else {
+        Work::open(&options.dir, options.wait).await?
+    };
     let fetcher = Fetcher::new(options.timeouts.clone())?;
     let downloader = Downloader {
         fetcher: fetcher.clone(),
@@ -103,6 +109,8 @@ struct Run<'a> {
 struct Sorted {
     /// Here already.
     present: Vec<Package>,
+    /// Of these, those that nothing was known of: places in `present`.
+    read: Vec<usize>,
     /// To be fetched: one file, and all the places that it goes to.
     missing: Vec<(Wanted, Vec<Package>)>,
     bytes: u64,
@@ -113,7 +121,11 @@ impl Run<'_> {
         let options = self.options;
         let found = origin::find(&self.fetcher, &options.origin, options.allow_file).await?;
         let base = self.base();
-        let index = self.index(&found).await?;
+        let index = self.index(&found).await.map_err(|error| match error {
+            // It may belong to the repomd.xml of a moment ago.
+            error @ MirrorError::Signature { .. } => Failure::Again(error),
+            error => Failure::Final(error),
+        })?;
         let next = self.work.path("next");
         remove_folder(&next)?;
         let again = |error: MirrorError| if error.may_pass() { Failure::Again(error) } else { Failure::Final(error) };
@@ -140,12 +152,20 @@ impl Run<'_> {
                 sorted.missing.iter().flat_map(|(_, packages)| packages.iter().map(|p| p.path.clone())).collect();
             fetch.sort();
             report.would_fetch = fetch;
-            report.changed = base.is_none_or(|base| !same_index(&base, &index)) || report.fetched > 0 || !delete.is_empty();
+            let in_force = match &base {
+                None => false,
+                Some(base) if options.filter.is_everything() => same_index(base, &index),
+                Some(base) => self.is_made_of(base, &self.made_of(&index)?)?,
+            };
+            report.changed = !in_force || report.fetched > 0 || !delete.is_empty();
             return Ok(report);
         }
         self.room(sorted.bytes)?;
         if options.check_packages {
             self.check_present(&sorted, base.as_deref()).await?;
+        } else if !(sorted.missing.is_empty() && sorted.read.is_empty()) {
+            // From here on there may be packages that nobody has checked.
+            self.mark("")?;
         }
         let parked = match self.fetch(&found, sorted.missing).await {
             Ok(parked) => parked,
@@ -173,21 +193,27 @@ impl Run<'_> {
     async fn index(&self, found: &Found) -> Result<Index, MirrorError> {
         let options = self.options;
         // What the source had the last time: of a filtered mirror that is not what is in force.
-        let before = [self.work.path("source"), self.base().unwrap_or_default()];
-        let here = before.iter().find_map(|folder| Repomd::open(&folder.join(INDEX)).ok());
+        let before = [Some(self.work.home().join("source")), self.base()];
+        let made = before.iter().flatten().filter_map(|folder| Repomd::open(&folder.join(INDEX)).ok());
         let wish = Wish {
             fetcher: &self.fetcher,
             timeouts: &options.timeouts,
             limit: options.limits.repomd,
             keys: options.check_repository.then_some(&options.keys),
-            here: here.as_ref().map_or(0, Index::made),
+            here: made.map(|repomd| Index::made(&repomd)).max().unwrap_or(0),
             now: options.now,
         };
         wish.find(found).await
     }
 
     /// Lays out the source's metadata in `next`, every file verified.
-    async fn metadata(&mut self, found: &Found, index: &Index, base: Option<&Path>, next: &Path) -> Result<(), MirrorError> {
+    async fn metadata(
+        &mut self,
+        found: &Found,
+        index: &Index,
+        base: Option<&Path>,
+        next: &Path,
+    ) -> Result<(), MirrorError> {
         let limits = &self.options.limits;
         let records = index.repomd.records.iter().filter(|record| record.location_base.is_none());
         let malformed = |reason: String| Error::Metadata { url: self.options.origin.shown(), reason };
@@ -195,7 +221,8 @@ impl Run<'_> {
         let mut total = 0u64;
         for record in records {
             let path = crate::url::RepoUrl::relative(&record.location_href)?;
-            let path = path.to_str().ok_or_else(|| malformed("a metadata file's name is no UTF-8".to_owned()))?.to_owned();
+            let path =
+                path.to_str().ok_or_else(|| malformed("a metadata file's name is no UTF-8".to_owned()))?.to_owned();
             if path.starts_with(INDEX) || path.starts_with(super::work::FOLDER) {
                 return Err(malformed(format!("no metadata file can be at {path}")).into());
             }
@@ -210,7 +237,7 @@ impl Run<'_> {
         if wanted.len() > MAX_METADATA || total > most {
             return Err(malformed(format!("it names {} files of {total} bytes", wanted.len())).into());
         }
-        let source = self.work.path("source");
+        let source = self.work.home().join("source");
         let folders: Vec<PathBuf> = [Some(source.as_path()), base].into_iter().flatten().map(Path::to_owned).collect();
         let place = |path: &str| next.join(path);
         let mut missing = Vec::new();
@@ -286,9 +313,8 @@ impl Run<'_> {
         let mut sorted = Sorted::default();
         let (mut missing, mut unsure) = (Vec::new(), Vec::new());
         for package in &plan.packages {
-            let look = base.map_or(Look::Missing, |base| {
-                self.work.look(base, &package.path, &package.checksum, package.size)
-            });
+            let look =
+                base.map_or(Look::Missing, |base| self.work.look(base, &package.path, &package.checksum, package.size));
             match look {
                 Look::Good if !self.options.verify => sorted.present.push(package.clone()),
                 Look::Missing => missing.push(package.clone()),
@@ -313,6 +339,7 @@ impl Run<'_> {
                 let (package, good) = package?;
                 if good {
                     self.note(&package.path, &base.join(&package.path), &package.checksum)?;
+                    sorted.read.push(sorted.present.len());
                     sorted.present.push(package);
                 } else {
                     missing.push(package);
@@ -369,13 +396,15 @@ impl Run<'_> {
     /// keys that were asked for.
     async fn check_present(&self, sorted: &Sorted, base: Option<&Path>) -> Result<(), MirrorError> {
         let Some(base) = base else { return Ok(()) };
-        let mark = format!("{}\n", self.options.keys.mark());
-        if !self.options.verify && self.work.read("signed") == mark {
-            return Ok(());
-        }
+        let all = self.options.verify || self.work.read("signed").trim_end() != self.options.keys.mark();
+        let chosen: Vec<&Package> = if all {
+            sorted.present.iter().collect()
+        } else {
+            sorted.read.iter().filter_map(|index| sorted.present.get(*index)).collect()
+        };
         let mut failed = Vec::new();
         let (keys, now) = (Arc::new(self.options.keys.clone()), self.options.now);
-        for package in &sorted.present {
+        for package in chosen {
             let (path, keys) = (base.join(&package.path), Arc::clone(&keys));
             let checked = blocking(move || Ok(keys.verify_package(&path, now))).await?;
             if let Err(reason) = checked {
@@ -418,7 +447,7 @@ impl Run<'_> {
             })
             .buffer_unordered(options.connections);
         let (mut failed, mut parked) = (Vec::new(), Vec::new());
-        let mut unwritten = 0u64;
+        let (mut unwritten, mut in_a_row) = (0u64, 0);
         while let Some((part, packages)) = under_way.next().await {
             match part {
                 Ok(part) => {
@@ -434,13 +463,20 @@ impl Run<'_> {
                         parked.push((part, packages));
                     }
                     (downloader.watch)(Step::Fetched);
+                    in_a_row = 0;
                     unwritten = unwritten.saturating_add(size);
                     if unwritten >= REMEMBER {
                         self.work.remember()?;
                         unwritten = 0;
                     }
                 }
-                Err(reason) => failed.push(reason),
+                Err(reason) => {
+                    failed.push(reason.replace('\n', " "));
+                    in_a_row += 1;
+                    if in_a_row >= GIVE_UP {
+                        break;
+                    }
+                }
             }
         }
         drop(under_way);
@@ -474,6 +510,12 @@ impl Run<'_> {
         } else {
             next.to_owned()
         };
+        if !filtered {
+            remove_folder(&self.work.path("source"))?;
+        } else if !in_force {
+            // The next run makes the next of it.
+            keep_source(next, &self.work.path("source"))?;
+        }
         let (mut snapshot, mut removed) = (None, Vec::new());
         // Of what the metadata in force are made, once they are.
         let mut record = None;
@@ -519,10 +561,6 @@ impl Run<'_> {
                     }
                 }
                 if !in_force {
-                    if filtered {
-                        // The next run makes the next of it.
-                        keep_source(next, &self.work.path("source"))?;
-                    }
                     switch::switch(&self.work, &metadata, options.grace, options.now, options.delete)?;
                 }
                 switch::remove(&self.work.dir, delete)?;
@@ -533,9 +571,7 @@ impl Run<'_> {
             self.work.write("rewritten", record.as_bytes())?;
         }
         if options.check_packages {
-            self.work.write("signed", format!("{}\n", options.keys.mark()).as_bytes())?;
-        } else if plan.packages.len() > 0 && !self.work.read("signed").is_empty() && !unchanged {
-            self.work.write("signed", b"")?;
+            self.mark(&options.keys.mark())?;
         }
         remove_folder(next)?;
         remove_folder(&rewritten)?;
@@ -547,6 +583,14 @@ impl Run<'_> {
             sweep_parts(&self.work.path("parts"))?;
         }
         Ok((!unchanged, snapshot, removed))
+    }
+
+    /// Writes down by whose keys all packages were checked; nobody's for none.
+    fn mark(&self, keys: &str) -> Result<(), MirrorError> {
+        if self.work.read("signed").trim_end() == keys {
+            return Ok(());
+        }
+        self.work.write("signed", format!("{keys}\n").as_bytes())
     }
 
     /// What the metadata of a filtered mirror are made of: the source's repomd.xml and what is asked for.

@@ -50,15 +50,19 @@ pub(crate) fn publish(work: &Work, made: &Path, snapshots: &Snapshots) -> Result
     let place = work.dir.join(&snapshots.name);
     if place.symlink_metadata().is_ok() {
         let name = &snapshots.name;
-        return Err(MirrorError::Options(format!("{} has a {name} already; name the snapshot otherwise", work.dir.display())));
+        return Err(MirrorError::Options(format!(
+            "{} has a {name} already; name the snapshot otherwise",
+            work.dir.display()
+        )));
     }
-    work.sync()?;
-    fs_err::rename(made, &place)?;
     let mut names: Vec<String> = work.read("snapshots").lines().map(str::to_owned).collect();
     names.retain(|name| *name != snapshots.name && is_ours(&work.dir, name));
     names.push(snapshots.name.clone());
     let write = |names: &[String]| work.write("snapshots", format!("{}\n", names.join("\n")).as_bytes());
+    // First, so that a crash leaves none that nobody removes.
     write(&names)?;
+    work.sync()?;
+    fs_err::rename(made, &place)?;
     let link = work.path("current");
     match fs_err::remove_file(&link) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use copr_repodata::Repomd;
+use copr_repodata::{Checksum, ChecksumKind, Repomd};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::{
@@ -33,15 +33,34 @@ pub(crate) fn link(file: &Path, place: &Path) -> io::Result<()> {
 
 /// Moves a file to its place, in one step and in place of whatever is there.
 pub(crate) fn put(file: &Path, place: &Path) -> io::Result<()> {
-    if let Some(parent) = place.parent() {
-        fs_err::create_dir_all(parent)?;
+    let parent = place.parent().unwrap_or(Path::new("."));
+    fs_err::create_dir_all(parent)?;
+    match fs_err::rename(file, place) {
+        // A folder of the mirror may be a link to another disk.
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            let mut copy = tempfile::Builder::new().prefix(".copr-mirror-").tempfile_in(parent)?;
+            let mut from = fs_err::File::open(file)?;
+            io::copy(&mut from, copy.as_file_mut())?;
+            let about = from.metadata()?;
+            copy.as_file().set_permissions(about.permissions())?;
+            copy.as_file().set_modified(about.modified()?)?;
+            copy.as_file().sync_all()?;
+            copy.persist(place).map_err(|error| error.error)?;
+            fs_err::remove_file(file)
+        }
+        done => done,
     }
-    fs_err::rename(file, place)
 }
 
 /// Puts the metadata in `next` in force in the mirror: the folder `repodata` as a whole, by one exchange, so that repomd.xml, its
 /// signature and all that it names change together, whatever their names are. Files of the metadata before stay for `grace`.
-pub(crate) fn switch(work: &Work, next: &Path, grace: Duration, now: SystemTime, clean: bool) -> Result<(), MirrorError> {
+pub(crate) fn switch(
+    work: &Work,
+    next: &Path,
+    grace: Duration,
+    now: SystemTime,
+    clean: bool,
+) -> Result<(), MirrorError> {
     let (new, old) = (next.join("repodata"), work.dir.join("repodata"));
     // Metadata may lie outside of repodata/, too; those go first.
     for path in files(next, &mut |path| path.starts_with("repodata"))? {
@@ -90,8 +109,11 @@ fn keep_old(
 ) -> Result<String, MirrorError> {
     let seconds = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let text = work.read("superseded");
-    let since: HashMap<&str, u64> =
-        text.lines().filter_map(|line| line.split_once(' ')).filter_map(|(at, path)| Some((path, at.parse().ok()?))).collect();
+    let since: HashMap<&str, u64> = text
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .filter_map(|(at, path)| Some((path, at.parse().ok()?)))
+        .collect();
     let named: HashSet<PathBuf> = Repomd::open(&old.join("repomd.xml"))
         .map(|repomd| repomd.records.iter().map(|record| PathBuf::from(&record.location_href)).collect())
         .unwrap_or_default();
@@ -170,12 +192,15 @@ pub(crate) fn remove(dir: &Path, paths: &[PathBuf]) -> io::Result<()> {
     Ok(())
 }
 
+fn sum(path: &Path) -> Result<Checksum, MirrorError> {
+    Ok(Checksum::of(ChecksumKind::Sha256, fs_err::File::open(path)?)?.0)
+}
+
 pub(crate) fn sync_folder(folder: &Path) -> Result<(), MirrorError> {
     Ok(std::fs::File::open(folder)?.sync_all()?)
 }
 
-/// Whether the metadata in force in `dir` are, byte for byte, those in `next`, by size and name alone for what has a checksum
-/// in its name.
+/// Whether the metadata in force in `dir` are, byte for byte, those in `next`.
 pub(crate) fn is_in_force(dir: &Path, next: &Path) -> Result<bool, MirrorError> {
     let small = |path: &Path| path.to_string_lossy().starts_with("repodata/repomd.xml");
     for path in files(next, &mut |_| false)? {
@@ -186,8 +211,9 @@ pub(crate) fn is_in_force(dir: &Path, next: &Path) -> Result<bool, MirrorError> 
         } else {
             use std::os::unix::fs::MetadataExt;
             let other = std::fs::metadata(&new)?;
-            // A link to it, which is what is made of files that were found to be right.
-            about.ino() == other.ino() && about.dev() == other.dev()
+            // Mostly it is a link to it, which is what is made of files that were found to be right.
+            (about.ino() == other.ino() && about.dev() == other.dev())
+                || (about.len() == other.len() && sum(&old)? == sum(&new)?)
         };
         if !same {
             return Ok(false);

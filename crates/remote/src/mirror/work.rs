@@ -7,9 +7,11 @@
 //! DIR/.copr-mirror/next/        the metadata that are to come into force
 //! DIR/.copr-mirror/source/      filtered mirrors: the source's metadata as they were, to make the next of
 //! DIR/.copr-mirror/rewritten    filtered mirrors: what the metadata in force were made of
+//! DIR/.copr-mirror/signed       by whose keys every package was checked; empty where not all were
 //! DIR/.copr-mirror/superseded   when metadata files ceased to be in force
 //! DIR/.copr-mirror/snapshots    names of the snapshots, oldest first
 //! ```
+//!
 //! Nothing in it is needed: without it, files are read to know what they are.
 
 use std::{
@@ -87,7 +89,8 @@ impl Work {
                 // What is half fetched, or not verified yet, is nobody else's business.
                 std::fs::DirBuilder::new().mode(0o700).recursive(true).create(&folder)?;
             }
-            let file = std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(folder.join("lock"))?;
+            let file =
+                std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(folder.join("lock"))?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) if wait => file.lock()?,
@@ -115,6 +118,11 @@ impl Work {
             Ok(Self { dir, folder, known, fresh: Vec::new(), _lock: None, _temporary: Some(temporary) })
         });
         Ok(opened.await?)
+    }
+
+    /// The mirror's working folder, to read from; in a run that changes nothing, another is written to.
+    pub(crate) fn home(&self) -> PathBuf {
+        self.dir.join(FOLDER)
     }
 
     /// A path in the working folder.
@@ -169,7 +177,8 @@ impl Work {
     pub(crate) fn tidy(&mut self, counts: impl Fn(&str) -> bool) -> Result<(), MirrorError> {
         let before = self.known.len();
         self.known.retain(|path, _| counts(path));
-        let lines = fs_err::File::open(self.folder.join("verified")).map_or(0, |file| BufReader::new(file).lines().count());
+        let lines =
+            fs_err::File::open(self.folder.join("verified")).map_or(0, |file| BufReader::new(file).lines().count());
         if self._temporary.is_some() || (before == self.known.len() && lines == before) {
             return Ok(());
         }
@@ -199,7 +208,8 @@ impl Work {
     /// A file of the working folder as text; empty if it is not there or no text.
     pub(crate) fn read(&self, name: &str) -> String {
         let mut text = String::new();
-        let read = std::fs::File::open(self.folder.join(name)).and_then(|file| file.take(MAX_FILE).read_to_string(&mut text));
+        let read =
+            std::fs::File::open(self.home().join(name)).and_then(|file| file.take(MAX_FILE).read_to_string(&mut text));
         if read.is_ok() { text } else { String::new() }
     }
 }

@@ -59,10 +59,14 @@ async fn a_download_that_breaks_off_anywhere_goes_on_from_there() {
     let nginx = Nginx::serve(source.path());
     for at in [0, 1, 2, 3, 10, 500, 1023, 1024, 1025, 1499, 1500, 2000, 2500, 2998, 2999] {
         let dir = tempfile::tempdir().unwrap();
-        let proxy = Proxy::before(&nginx, move |path, nth| {
-            if path.ends_with(".rpm") && nth == 0 { Fault::DropAt(at) } else { Fault::None }
-        })
-        .await;
+        let proxy =
+            Proxy::before(
+                &nginx,
+                move |path, nth| {
+                    if path.ends_with(".rpm") && nth == 0 { Fault::DropAt(at) } else { Fault::None }
+                },
+            )
+            .await;
         run(&options(dir.path(), &proxy.url)).await.unwrap();
         assert_eq!(complete(dir.path()).len(), 1, "broken off at {at}");
         let ranges = proxy.ranges();
@@ -191,9 +195,8 @@ async fn yesterdays_primary_with_todays_index_is_tried_again_and_then_told() {
 #[tokio::test]
 async fn a_primary_that_is_right_the_second_time_is_taken() {
     let changed = Changed::new().await;
-    let (_proxy, options) = changed
-        .proxy(|path, nth| if path.contains("primary") && nth == 0 { Fault::Garble } else { Fault::None })
-        .await;
+    let (_proxy, options) =
+        changed.proxy(|path, nth| if path.contains("primary") && nth == 0 { Fault::Garble } else { Fault::None }).await;
     run(&options).await.unwrap();
     assert_eq!(complete(changed.dir.path()), NEW);
 }

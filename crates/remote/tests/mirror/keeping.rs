@@ -140,7 +140,9 @@ async fn what_needs_more_room_than_there_is_does_not_begin() {
     let source = tempfile::tempdir().unwrap();
     let mut record = crate::support::record("a-1-1.noarch", b"aa");
     record.size_package = 1 << 60;
-    copr_repodata::Publisher::new(source.path(), copr_repodata::Output::new(std::time::UNIX_EPOCH)).replace(&[record]).unwrap();
+    copr_repodata::Publisher::new(source.path(), copr_repodata::Output::new(std::time::UNIX_EPOCH))
+        .replace(&[record])
+        .unwrap();
     let nginx = Nginx::serve(source.path());
     let dir = tempfile::tempdir().unwrap();
     let mut options = options(dir.path(), &nginx.url());

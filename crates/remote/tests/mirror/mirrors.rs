@@ -18,9 +18,7 @@ fn metalink(newest: &str, older: &[String], mirrors: &[&str]) -> String {
     let urls: String = mirrors
         .iter()
         .enumerate()
-        .map(|(n, url)| {
-            format!("<url protocol=\"http\" preference=\"{}\">{url}/repodata/repomd.xml</url>", 100 - n)
-        })
+        .map(|(n, url)| format!("<url protocol=\"http\" preference=\"{}\">{url}/repodata/repomd.xml</url>", 100 - n))
         .collect();
     format!(
         "<?xml version=\"1.0\"?><metalink version=\"3.0\" xmlns=\"http://www.metalinker.org/\" \
@@ -42,7 +40,8 @@ fn nobody() -> String {
 /// Twelve packages of some size.
 fn twelve() -> Source {
     let contents: Vec<(String, Vec<u8>)> = (0..12).map(|n| (format!("p{n}-1-1.noarch"), noise(2000, n))).collect();
-    let packages: Vec<(&str, &[u8])> = contents.iter().map(|(name, content)| (name.as_str(), content.as_slice())).collect();
+    let packages: Vec<(&str, &[u8])> =
+        contents.iter().map(|(name, content)| (name.as_str(), content.as_slice())).collect();
     Source::new(&packages)
 }
 
@@ -89,7 +88,8 @@ async fn an_index_that_the_metalink_does_not_know_is_not_believed() {
 
 #[tokio::test]
 async fn a_mirror_that_is_behind_is_used_when_no_other_has_the_newest() {
-    let (old, new) = (Source::new(&[("a-1-1.noarch", b"aa")]), Source::new(&[("a-1-1.noarch", b"aa"), ("b-1-1.noarch", b"bb")]));
+    let (old, new) =
+        (Source::new(&[("a-1-1.noarch", b"aa")]), Source::new(&[("a-1-1.noarch", b"aa"), ("b-1-1.noarch", b"bb")]));
     let (behind, ahead) = (Nginx::serve(old.path()), Nginx::serve(new.path()));
     let older = [version(&repomd(old.path()))];
     let newest = version(&repomd(new.path()));
@@ -112,7 +112,8 @@ async fn a_mirror_that_is_behind_is_used_when_no_other_has_the_newest() {
 
 #[tokio::test]
 async fn a_plain_list_of_mirrors_does_not_lead_back_in_time() {
-    let (old, new) = (Source::new(&[("a-1-1.noarch", b"aa")]), Source::new(&[("a-1-1.noarch", b"aa"), ("b-1-1.noarch", b"bb")]));
+    let (old, new) =
+        (Source::new(&[("a-1-1.noarch", b"aa")]), Source::new(&[("a-1-1.noarch", b"aa"), ("b-1-1.noarch", b"bb")]));
     let (behind, ahead) = (Nginx::serve(old.path()), Nginx::serve(new.path()));
     let list = tempfile::tempdir().unwrap();
     let served = Nginx::serve(list.path());
@@ -142,5 +143,8 @@ async fn what_is_no_repository_and_no_list_is_told() {
     fs_err::write(folder.path().join("list"), "file:///etc\n").unwrap();
     options.origin = Origin::Mirrorlist(format!("{}/list", nginx.url()));
     options.allow_file = true;
-    assert!(matches!(run(&options).await.unwrap_err(), MirrorError::NoRepository { .. }), "no list leads to files of ours");
+    assert!(
+        matches!(run(&options).await.unwrap_err(), MirrorError::NoRepository { .. }),
+        "no list leads to files of ours"
+    );
 }

@@ -162,7 +162,8 @@ fn keys_that_must_not_sign_do_not() {
     // A subkey that signs, as large projects have it; and several keys in one file.
     output(gpg.gpg().args(["--quick-gen-key", "sub", "ed25519", "cert", "never"]));
     let listed = output(gpg.gpg().args(["--with-colons", "--list-keys", "sub"]));
-    let fingerprint = listed.lines().find_map(|line| line.strip_prefix("fpr:::::::::")).unwrap().trim_end_matches(':').to_owned();
+    let fingerprint =
+        listed.lines().find_map(|line| line.strip_prefix("fpr:::::::::")).unwrap().trim_end_matches(':').to_owned();
     output(gpg.gpg().args(["--quick-add-key", &fingerprint, "ed25519", "sign", "never"]));
     let both = [good.clone(), gpg.export("sub")].concat();
     let signed_by_sub = sign("sub", &[]);
@@ -182,7 +183,8 @@ fn keys_that_must_not_sign_do_not() {
     // Revoked.
     let revocation = gpg.0.path().join("openpgp-revocs.d");
     let listed = output(gpg.gpg().args(["--with-colons", "--list-keys", "good"]));
-    let fingerprint = listed.lines().find_map(|line| line.strip_prefix("fpr:::::::::")).unwrap().trim_end_matches(':').to_owned();
+    let fingerprint =
+        listed.lines().find_map(|line| line.strip_prefix("fpr:::::::::")).unwrap().trim_end_matches(':').to_owned();
     let certificate = fs_err::read_to_string(revocation.join(format!("{fingerprint}.rev"))).unwrap();
     let file = scratch.path().join("revocation");
     fs_err::write(&file, certificate.replace(":-----BEGIN", "-----BEGIN")).unwrap();

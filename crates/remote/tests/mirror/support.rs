@@ -220,7 +220,9 @@ async fn answer(
         *times += 1;
         *times - 1
     };
-    let is_range = |line: &&str| line.to_ascii_lowercase().starts_with("range:") || line.to_ascii_lowercase().starts_with("if-range:");
+    let is_range = |line: &&str| {
+        line.to_ascii_lowercase().starts_with("range:") || line.to_ascii_lowercase().starts_with("if-range:")
+    };
     let ranges: Vec<String> = text.lines().filter(is_range).map(str::to_owned).collect();
     if !ranges.is_empty() {
         seen.lock().unwrap().push(ranges.join(" "));
@@ -230,7 +232,9 @@ async fn answer(
     lines.retain(|line| !line.to_ascii_lowercase().starts_with("connection:"));
     match &fault {
         Fault::Instead(answer) => {
-            return client.write_all(format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").as_bytes()).await;
+            return client
+                .write_all(format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").as_bytes())
+                .await;
         }
         Fault::Hang => {
             tokio::time::sleep(Duration::from_secs(600)).await;
@@ -254,7 +258,11 @@ async fn answer(
     let mut head = String::from_utf8(bytes).unwrap();
     let announce = |head: &str, size: usize| -> String {
         let lines = head.lines().map(|line| {
-            if line.to_ascii_lowercase().starts_with("content-length:") { format!("Content-Length: {size}") } else { line.to_owned() }
+            if line.to_ascii_lowercase().starts_with("content-length:") {
+                format!("Content-Length: {size}")
+            } else {
+                line.to_owned()
+            }
         });
         lines.collect::<Vec<_>>().join("\r\n") + "\r\n"
     };

@@ -153,7 +153,9 @@ fn query(dir: &std::path::Path) -> Vec<String> {
             .args(["--releasever=1", "--repo=mirror", "--setopt=mirror.gpgcheck=0", "-q"]);
         dnf
     };
-    let found = output(dnf().args(["repoquery", "--qf", "FOUND %{name}-%{epoch}:%{version}-%{release}.%{arch}"]).env("LC_ALL", "C"));
+    let found = output(
+        dnf().args(["repoquery", "--qf", "FOUND %{name}-%{epoch}:%{version}-%{release}.%{arch}"]).env("LC_ALL", "C"),
+    );
     let mut names: Vec<String> =
         found.lines().filter_map(|line| line.strip_prefix("FOUND ")).map(str::to_owned).collect();
     names.sort();
