@@ -9,6 +9,7 @@
 
 mod download;
 mod error;
+mod finish;
 mod index;
 mod limiter;
 mod mirrors;

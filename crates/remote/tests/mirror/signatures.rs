@@ -249,3 +249,32 @@ async fn a_signed_repository_is_mirrored_with_its_signature_and_an_unsigned_one_
     options.keys = keyring(&[&other]);
     assert!(run(&options).await.is_err());
 }
+
+#[tokio::test]
+async fn what_a_failed_run_without_checks_left_is_checked_later() {
+    let (gpg, scratch, source) = (Gpg::new(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let packages = rpms(scratch.path());
+    let key = gpg.key("us", "rsa2048");
+    gpg.sign_package("us", &packages[0]);
+    repository(&packages[..1], source.path());
+    let nginx = Nginx::serve(source.path());
+    let dir = tempfile::tempdir().unwrap();
+    let mut checked = options(dir.path(), &nginx.url());
+    checked.check_packages = true;
+    checked.keys = keyring(&[&key]);
+    run(&checked).await.unwrap();
+
+    // An unsigned package, and one that cannot be had.
+    let gone = source.path().join("gone.rpm");
+    fs_err::copy(&packages[0], &gone).unwrap();
+    repository(&packages[1..], source.path());
+    fs_err::remove_file(&gone).unwrap();
+    let unchecked = options(dir.path(), &nginx.url());
+    // The content is that of a package that is here, under a name that is not.
+    let error = run(&unchecked).await.unwrap_err();
+    assert!(matches!(error, MirrorError::Incomplete { .. }), "{error}");
+    assert!(dir.path().join("second-1-1.noarch.rpm").exists(), "it came");
+    repository(&[], source.path());
+    let error = run(&checked).await.unwrap_err();
+    assert!(error.to_string().contains("second-1-1.noarch.rpm") && error.to_string().contains("not signed"), "{error}");
+}
