@@ -63,6 +63,14 @@ pub enum Error {
         /// Bytes received.
         got: u64,
     },
+    /// A part of a file other than the part that was asked for.
+    #[error("{url}: asked for what follows {from} bytes, the server sent another part")]
+    WrongRange {
+        /// The URL.
+        url: String,
+        /// Bytes that were there.
+        from: u64,
+    },
     /// Bytes other than those that the metadata names.
     #[error("{url}: its {kind} is {got}, the metadata says {expected}")]
     WrongChecksum {

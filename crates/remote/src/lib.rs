@@ -3,7 +3,8 @@
 //!
 //! Nothing that comes out of here is unverified: `repomd.xml` is bounded and parsed, metadata files must have the size
 //! and checksum that it names, packages those that the metadata names. Bytes are checked while they stream into a
-//! temporary file; only a whole and right file gets its name in the cache. (What signs a repository is not checked here.)
+//! temporary file; only a whole and right file gets its name in the cache. Signatures are checked
+//! where keys are given: by [`mirror`], which makes whole copies.
 //!
 //! # The cache
 //!
@@ -20,7 +21,11 @@
 mod cache;
 mod error;
 mod fetch;
-mod mirror;
+mod folder;
+mod metalink;
+pub mod mirror;
+mod openpgp;
+mod package_signature;
 mod publish;
 mod repository;
 pub mod sync_to_repo;
@@ -29,6 +34,7 @@ mod url;
 
 pub use error::Error;
 pub use fetch::Timeouts;
+pub use openpgp::{Keyring, SignatureError};
 pub use publish::RemotePublisher;
 pub use repository::{Limits, Metadata, Remote, RemoteOptions};
 pub use sync_to_repo::SyncToRepo;

@@ -11,6 +11,7 @@ mod diff;
 mod dispatch;
 mod fetch;
 mod merge;
+mod mirror;
 mod modify;
 mod place;
 mod progress;
@@ -76,6 +77,7 @@ fn run(action: Action) -> Result<ExitCode> {
         Action::Prune(it) => prune::run(&it),
         Action::Subset(it) => subset::run(&it),
         Action::SyncToRepo(it) => sync_to_repo::run(&it),
+        Action::Mirror(it) => mirror::run(&it),
         Action::Compat { dir } => compat::run(&dir),
         Action::Man { command } => {
             let mut page = Vec::new();

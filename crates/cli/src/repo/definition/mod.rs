@@ -7,6 +7,7 @@
 
 mod create;
 mod merge;
+mod mirror;
 mod modify;
 mod ops;
 mod publish;
@@ -21,6 +22,7 @@ use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser
 
 pub(super) use create::{Create, CreateOptions};
 pub(super) use merge::{Merge, MergeOptions};
+pub(super) use mirror::Mirror;
 pub(super) use modify::{Modify, ModifyOptions};
 pub(super) use ops::{Check, Depth, Diff, Prune, Stats, Subset};
 pub(super) use publish::{Add, Placing, Publish, Remove, Writing};
@@ -55,6 +57,7 @@ pub(super) enum Action {
     Prune(Prune),
     Subset(Subset),
     SyncToRepo(SyncToRepo),
+    Mirror(Box<Mirror>),
     /// Make links to this program under the names of createrepo_c's four commands.
     ///
     /// Nothing is overwritten but links that lead here already.
