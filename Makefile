@@ -47,9 +47,10 @@ lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-# The library and the programs by themselves; the server's stories run on SQLite and on a PostgreSQL of their own.
+# The library and the programs by themselves; the server's stories run on SQLite and on a PostgreSQL and an S3 server of their own.
 unit: build
-	COPR_MINIDISTRO="$(MINIDISTRO)" tests/with-postgres $(CARGO) test --release --workspace \
+	@tests/deps venv
+	COPR_MINIDISTRO="$(MINIDISTRO)" tests/with-postgres tests/with-s3 $(CARGO) test --release --workspace \
 		--exclude copr-tests --exclude copr-python --exclude copr-benches --exclude copr-guest
 
 # The whole journey, restarts, bad input, the stock client: real programs, real machines, real dnf.

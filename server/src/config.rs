@@ -45,6 +45,8 @@ pub struct Config {
     pub listen: String,
     /// The database.
     pub database: Database,
+    /// Where results lie.
+    pub store: Store,
     /// Bounds for what comes in.
     pub limits: Limits,
     /// Builds and leases.
@@ -63,6 +65,70 @@ pub struct Config {
 pub struct Database {
     /// `sqlite:` or `postgres:` URL; empty: SQLite in the data folder. May hold a password.
     pub url: Option<copr_api::names::Secret>,
+}
+
+/// `[store]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// `s3://NAME` or `s3://NAME/PREFIX`; empty: files in the data folder.
+    pub bucket: String,
+    /// Address of the S3-compatible service; empty: what `AWS_ENDPOINT_URL` says, or Amazon's.
+    pub endpoint: String,
+    /// Region; empty: what `AWS_REGION` says, or us-east-1.
+    pub region: String,
+    /// Whether the endpoint may be `http://`.
+    pub allow_http: bool,
+    /// File with the access key; empty: the environment has it.
+    pub credentials: PathBuf,
+    /// Where everyone may read what is in the bucket below PREFIX, without a slash at the end; empty: this server passes it on.
+    pub public_url: String,
+}
+
+impl Store {
+    /// The bucket's name and the prefix, without slashes around it; `None`: files in the data folder.
+    ///
+    /// # Errors
+    /// [`Self::bucket`] is no `s3://` address; the text says the rule.
+    pub fn bucket(&self) -> Result<Option<(&str, &str)>, String> {
+        if self.bucket.is_empty() {
+            return Ok(None);
+        }
+        let rest = self.bucket.strip_prefix("s3://").unwrap_or_default();
+        let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let prefix = prefix.trim_matches('/');
+        let fine = |text: &str, others: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c));
+        let parts = prefix.is_empty()
+            || prefix.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && fine(part, "-_."));
+        if (3..=63).contains(&name.len()) && fine(name, "-.") && parts {
+            return Ok(Some((name, prefix)));
+        }
+        Err(format!("{:?} is not s3://NAME or s3://NAME/PREFIX, of letters, digits, - _ and .", self.bucket))
+    }
+
+    /// What is wrong: the key and its rule.
+    fn check(&mut self) -> Result<(), (&'static str, String)> {
+        self.bucket().map_err(|rule| ("store.bucket", rule))?;
+        let web = |text: &str| url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+        for (key, value) in [("store.endpoint", &mut self.endpoint), ("store.public_url", &mut self.public_url)] {
+            value.truncate(value.trim_end_matches('/').len());
+            if !value.is_empty() && !web(value) {
+                return Err((key, format!("{value:?} is no http:// or https:// address")));
+            }
+        }
+        if self.endpoint.starts_with("http://") && !self.allow_http {
+            return Err((
+                "store.endpoint",
+                "is http://, which anyone on the way may read: set `allow_http = true` if that is meant".to_owned(),
+            ));
+        }
+        let without = self.bucket.is_empty()
+            && !(self.endpoint.is_empty() && self.public_url.is_empty() && self.credentials.as_os_str().is_empty());
+        if without {
+            return Err(("store.bucket", "is empty, but other keys of [store] are about a bucket".to_owned()));
+        }
+        Ok(())
+    }
 }
 
 /// `[limits]`.
@@ -99,6 +165,8 @@ pub struct Builds {
 pub struct Publish {
     /// Seconds that old metadata files are kept.
     pub retain_seconds: u64,
+    /// Milliseconds that lie at least between two publishes of one repository.
+    pub gather_ms: u64,
 }
 
 /// `[chroots]`.
@@ -155,6 +223,7 @@ impl Default for Config {
             public_url: String::new(),
             listen: "127.0.0.1:8210".to_owned(),
             database: Database::default(),
+            store: Store::default(),
             limits: Limits::default(),
             builds: Builds::default(),
             publish: Publish::default(),
@@ -178,7 +247,7 @@ impl Default for Builds {
 
 impl Default for Publish {
     fn default() -> Self {
-        Self { retain_seconds: 86_400 }
+        Self { retain_seconds: 86_400, gather_ms: 500 }
     }
 }
 
@@ -228,6 +297,12 @@ impl Config {
                 }
             }
         }
+        if let Err((key, rule)) = config.store.check() {
+            return wrong(key, rule);
+        }
+        if config.publish.gather_ms > 60_000 {
+            return wrong("publish.gather_ms", "must be 60000 (a minute) at most".to_owned());
+        }
         if config.builds.timeout < 1 || config.builds.max_timeout < config.builds.timeout {
             return wrong("builds.timeout", "must be 1 at least, and builds.max_timeout not less".to_owned());
         }
@@ -256,7 +331,7 @@ mod tests {
             .lines()
             .map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with([' ', '#'])).unwrap_or(line))
             .map(|line| format!("{line}\n"))
-            .filter(|line| !line.starts_with("public_url"))
+            .filter(|line| !line.starts_with("public_url = \"https://copr"))
             .collect();
         let mut uncommented = Config::parse(&uncommented, path).unwrap();
         // An empty URL and none mean the same.
@@ -273,6 +348,15 @@ mod tests {
     }
 
     #[test]
+    fn a_bucket_has_a_name_and_perhaps_a_prefix() {
+        let store = |bucket: &str| Store { bucket: bucket.to_owned(), ..Store::default() };
+        assert_eq!(store("").bucket(), Ok(None));
+        assert_eq!(store("s3://copr").bucket(), Ok(Some(("copr", ""))));
+        assert_eq!(store("s3://copr.example.org/a/b_c/").bucket(), Ok(Some(("copr.example.org", "a/b_c"))));
+        assert!(store("s3://c").bucket().is_err());
+    }
+
+    #[test]
     fn values_without_sense_are_named_with_their_rule() {
         for (text, key) in [
             ("public_url = \"copr.example.org\"", "public_url"),
@@ -281,6 +365,13 @@ mod tests {
             ("[builds]\nattempts = 0", "builds.attempts"),
             ("[builds]\ntimeout = 10\nmax_timeout = 5", "builds.timeout"),
             ("[builder]\nworkers = 0", "builder.workers"),
+            ("[store]\nbucket = \"copr\"", "store.bucket"),
+            ("[store]\nbucket = \"s3://copr/../x\"", "store.bucket"),
+            ("[store]\nbucket = \"s3://copr/a b\"", "store.bucket"),
+            ("[store]\nendpoint = \"https://s3.example.org\"", "store.bucket"),
+            ("[store]\nbucket = \"s3://copr\"\nendpoint = \"http://s3.example.org\"", "store.endpoint"),
+            ("[store]\nbucket = \"s3://copr\"\nendpoint = \"s3.example.org\"", "store.endpoint"),
+            ("[publish]\ngather_ms = 3600000", "publish.gather_ms"),
         ] {
             let error = Config::parse(text, Path::new("c.toml")).unwrap_err().to_string();
             assert!(error.starts_with(&format!("c.toml: {key}: ")), "{error}");

@@ -16,6 +16,7 @@ use coprd::{
     config::Accel,
     folder::Folder,
     serve,
+    store::Bucket,
 };
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -61,7 +62,11 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::CheckConfig(options) => {
             let options = serve_options(options);
             let folder = Folder::open(&options.data)?;
-            let (_, chroots) = serve::configure(&folder, &options)?;
+            let (config, chroots) = serve::configure(&folder, &options)?;
+            if let Some(bucket) = Bucket::connect(&config.store)? {
+                runtime()?.block_on(bucket.check())?;
+                println!("The bucket {} can be written, also on conditions.", config.store.bucket);
+            }
             println!("The configuration is fine. Chroots:");
             chroots.iter().for_each(|(name, _)| println!("  {name}"));
         }

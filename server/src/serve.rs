@@ -24,11 +24,13 @@ use crate::{
     publish::Publishing,
     queue::Queue,
     state::AppState,
-    store::Store,
+    store::{Bucket, Store},
 };
 
 /// How long calls may go on after the server was asked to stop.
 const DRAIN: Duration = Duration::from_secs(10);
+/// Repositories in a bucket that are published at the same time.
+const PUBLISHERS: usize = 4;
 /// The pause before a piece of the server that ended is started again.
 const RESTART: Duration = Duration::from_secs(5);
 
@@ -97,6 +99,9 @@ pub async fn serve(options: Options, stopping: CancellationToken) -> Result<()> 
     let local_url = format!("http://{}", reachable(bound));
     let base_url = if config.public_url.is_empty() { local_url.clone() } else { config.public_url.clone() };
 
+    if let Some(bucket) = Bucket::connect(&config.store)? {
+        bucket.check().await?;
+    }
     let db = admin::open_db(&folder, &config).await?;
     let state = assemble(&folder, config, chroots, db, &name, &base_url, builder_token, stopping.clone())?;
     recover(&state, &name).await?;
@@ -108,7 +113,11 @@ pub async fn serve(options: Options, stopping: CancellationToken) -> Result<()> 
     let stop = stopping.clone();
     loops.spawn(keep_running("the queue", stopping.clone(), move || queue.clone().run(stop.clone())));
     let stop = stopping.clone();
-    loops.spawn(keep_running("publishing", stopping.clone(), move || publishing.clone().run(stop.clone())));
+    // A bucket is mostly waited for.
+    for _ in 0..if state.config.store.bucket.is_empty() { 1 } else { PUBLISHERS } {
+        let (stop, publishing) = (stop.clone(), publishing.clone());
+        loops.spawn(keep_running("publishing", stopping.clone(), move || publishing.clone().run(stop.clone())));
+    }
     let builder_task = builder.take().map(|mut options| {
         options.server_url.clone_from(&local_url);
         let stop = stopping.clone();
@@ -150,9 +159,8 @@ pub fn assemble(
     builder_token: Secret,
     stopping: CancellationToken,
 ) -> Result<AppState> {
-    let store = Store::open(&folder.path().join("store"))?;
-    let retain = Duration::from_secs(config.publish.retain_seconds);
-    let publishing = Publishing::new(db.clone(), store.clone(), name, retain);
+    let store = Store::open(&folder.path().join("store"), Bucket::connect(&config.store)?)?;
+    let publishing = Publishing::new(db.clone(), store.clone(), name, &config.publish);
     let queue = Queue::new(db.clone(), store.clone(), publishing.clone(), config.builds.clone());
     Ok(AppState {
         config: Arc::new(config),
@@ -177,6 +185,9 @@ pub async fn recover(state: &AppState, name: &str) -> Result<()> {
     state.queue.release_builder(name, false).await?;
     state.queue.prolong(clock::now_ms()).await?;
     state.queue.sweep().await?;
+    if let Err(error) = state.queue.sweep_logs().await {
+        tracing::warn!(%error, "cannot put logs where they belong yet");
+    }
     Ok(())
 }
 

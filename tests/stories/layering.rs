@@ -89,6 +89,9 @@ fn law_3_sql_http_types_and_processes_each_have_their_room() {
             "crates/vm/tests",
             "crates/builder/tests",
             "crates/cli/tests",
+            "crates/remote/tests",
+            // A client of the system's ssh, with its configuration, keys and agents.
+            "crates/remote/src/target/ssh.rs",
         ],
     );
 }

@@ -63,6 +63,14 @@ pub enum Error {
         /// Bytes received.
         got: u64,
     },
+    /// A part of a file other than the part that was asked for.
+    #[error("{url}: asked for what follows {from} bytes, the server sent another part")]
+    WrongRange {
+        /// The URL.
+        url: String,
+        /// Bytes that were there.
+        from: u64,
+    },
     /// Bytes other than those that the metadata names.
     #[error("{url}: its {kind} is {got}, the metadata says {expected}")]
     WrongChecksum {
@@ -91,6 +99,27 @@ pub enum Error {
         /// What the reader said.
         reason: String,
     },
+    /// A place that does not take what is written, or not as it should be.
+    #[error("{place}: {reason}")]
+    Write {
+        /// What was written, without secrets.
+        place: String,
+        /// What is the matter, as a sentence part.
+        reason: String,
+        /// Whether another try may help.
+        transient: bool,
+    },
+    /// Other writers were faster, every time.
+    #[error("{place}: other writers changed it {tries} times while this one was at work; try again later")]
+    Busy {
+        /// The index that they changed.
+        place: String,
+        /// How often it was tried.
+        tries: u32,
+    },
+    /// The metadata could not be read or made.
+    #[error(transparent)]
+    Repodata(#[from] copr_repodata::Error),
     /// The cache or a `file://` repository failed us; the message names the file.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -101,7 +130,7 @@ impl Error {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Transport { transient, .. } => *transient,
+            Self::Transport { transient, .. } | Self::Write { transient, .. } => *transient,
             Self::Status { status, .. } => matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504),
             Self::TooShort { .. } => true,
             _ => false,

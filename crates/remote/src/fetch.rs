@@ -78,7 +78,7 @@ impl Fetcher {
         }
     }
 
-    async fn small_once(&self, url: &RepoUrl, limit: u64) -> Result<Vec<u8>, Error> {
+    pub(crate) async fn small_once(&self, url: &RepoUrl, limit: u64) -> Result<Vec<u8>, Error> {
         let shown = url.to_string();
         if let Some(path) = url.to_path() {
             return blocking(move || {
@@ -158,28 +158,53 @@ impl Fetcher {
         blocking(move || incoming.finish()).await
     }
 
-    async fn get(&self, url: &RepoUrl) -> Result<reqwest::Response, Error> {
-        let client = if is_loopback(url.url()) { &self.near } else { &self.client };
-        let answer = client
-            .get(url.url().clone())
-            // A file is what its checksum says: no proxy or server may pack it anew.
-            .header(reqwest::header::ACCEPT_ENCODING, "identity")
-            .send()
-            .await
-            .map_err(|error| transport(url, &error))?;
-        match answer.status() {
-            status if status == reqwest::StatusCode::OK => Ok(answer),
-            status if status.is_redirection() => {
-                let target = answer.headers().get(reqwest::header::LOCATION);
-                let target = String::from_utf8_lossy(target.map_or(b"", |target| target.as_bytes())).into_owned();
-                Err(Error::Transport {
-                    url: url.to_string(),
-                    reason: format!("a redirect to {:?} is refused", cut(&target)),
-                    transient: false,
-                })
+    pub(crate) async fn get(&self, url: &RepoUrl) -> Result<reqwest::Response, Error> {
+        let answer = self.send(self.request(url), url).await?;
+        if answer.status() == reqwest::StatusCode::OK { Ok(answer) } else { Err(refusal(url, &answer)) }
+    }
+
+    /// A file from byte `from` on, when the server has it as `validator` (an `ETag`) says; else all of it. The second value
+    /// tells which came: the first byte's place, and the size of the whole where the server tells it.
+    pub(crate) async fn get_from(
+        &self,
+        url: &RepoUrl,
+        from: u64,
+        validator: Option<&str>,
+    ) -> Result<(reqwest::Response, u64, Option<u64>), Error> {
+        use reqwest::{StatusCode, header};
+        let mut request = self.request(url);
+        if from > 0 {
+            request = request.header(header::RANGE, format!("bytes={from}-"));
+            if let Some(validator) = validator {
+                request = request.header(header::IF_RANGE, validator);
             }
-            status => Err(Error::Status { url: url.to_string(), status: status.as_u16() }),
         }
+        let answer = self.send(request, url).await?;
+        match answer.status() {
+            StatusCode::OK => {
+                let size = answer.content_length();
+                Ok((answer, 0, size))
+            }
+            StatusCode::PARTIAL_CONTENT if from > 0 => {
+                let range = answer.headers().get(header::CONTENT_RANGE).and_then(|range| range.to_str().ok());
+                match range.and_then(content_range) {
+                    Some((start, total)) if start == from => Ok((answer, from, total)),
+                    _ => Err(Error::WrongRange { url: url.to_string(), from }),
+                }
+            }
+            StatusCode::RANGE_NOT_SATISFIABLE if from > 0 => Err(Error::WrongRange { url: url.to_string(), from }),
+            _ => Err(refusal(url, &answer)),
+        }
+    }
+
+    fn request(&self, url: &RepoUrl) -> reqwest::RequestBuilder {
+        let client = if is_loopback(url.url()) { &self.near } else { &self.client };
+        // A file is what its checksum says: no proxy or server may pack it anew.
+        client.get(url.url().clone()).header(reqwest::header::ACCEPT_ENCODING, "identity")
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder, url: &RepoUrl) -> Result<reqwest::Response, Error> {
+        request.send().await.map_err(|error| transport(url, &error))
     }
 
     /// Whether to try again after `error`; waits before it says so.
@@ -194,8 +219,32 @@ impl Fetcher {
     }
 }
 
+/// What an answer without the file means.
+fn refusal(url: &RepoUrl, answer: &reqwest::Response) -> Error {
+    let status = answer.status();
+    if !status.is_redirection() {
+        return Error::Status { url: url.to_string(), status: status.as_u16() };
+    }
+    let target = answer.headers().get(reqwest::header::LOCATION);
+    let target = String::from_utf8_lossy(target.map_or(b"", |target| target.as_bytes())).into_owned();
+    let reason = format!("a redirect to {:?} is refused", cut(&target));
+    Error::Transport { url: url.to_string(), reason, transient: false }
+}
+
+/// First byte and size of the whole, of `bytes 5-9/10` or `bytes 5-9/*`.
+fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
+    let (range, total) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
+    let (start, end) = range.split_once('-')?;
+    let (start, end): (u64, u64) = (start.trim().parse().ok()?, end.trim().parse().ok()?);
+    (start <= end).then_some(())?;
+    match total.trim() {
+        "*" => Some((start, None)),
+        total => total.parse().ok().filter(|total| end < *total).map(|total| (start, Some(total))),
+    }
+}
+
 /// Follows ten redirects at most, never away from HTTP, and never from https to http.
-fn redirects() -> reqwest::redirect::Policy {
+pub(crate) fn redirects() -> reqwest::redirect::Policy {
     reqwest::redirect::Policy::custom(|attempt| {
         let was_https = attempt.previous().iter().any(|url| url.scheme() == "https");
         let refusal = match attempt.url().scheme() {
@@ -212,7 +261,7 @@ fn redirects() -> reqwest::redirect::Policy {
     })
 }
 
-fn is_loopback(url: &url::Url) -> bool {
+pub(crate) fn is_loopback(url: &url::Url) -> bool {
     match url.host() {
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
@@ -221,13 +270,13 @@ fn is_loopback(url: &url::Url) -> bool {
     }
 }
 
-fn transport(url: &RepoUrl, error: &reqwest::Error) -> Error {
+pub(crate) fn transport(url: &RepoUrl, error: &reqwest::Error) -> Error {
     let transient = !error.is_redirect() && !error.is_builder();
     Error::Transport { url: url.to_string(), reason: chain(error), transient }
 }
 
 /// The causes of an error, without the URL (it may hold a password) and without repetitions.
-fn chain(error: &reqwest::Error) -> String {
+pub(crate) fn chain(error: &reqwest::Error) -> String {
     let mut text = if error.is_timeout() {
         "no answer in time"
     } else if error.is_connect() {
@@ -261,5 +310,19 @@ where
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(error) => Err(Error::Io(std::io::Error::other(format!("a worker thread ended early: {error}")))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::content_range;
+
+    #[test]
+    fn a_content_range_tells_where_it_begins() {
+        assert_eq!(content_range("bytes 5-9/10"), Some((5, Some(10))));
+        assert_eq!(content_range("bytes 5-9/*"), Some((5, None)));
+        for bad in ["", "bytes", "bytes 5-9", "5-9/10", "bytes 9-5/10", "bytes 5-10/10", "bytes -5/10", "bytes 5-9/x"] {
+            assert_eq!(content_range(bad), None, "{bad:?}");
+        }
     }
 }

@@ -1,8 +1,10 @@
-//! A repository elsewhere, over HTTP(S) or in a folder: its metadata and packages, verified into a shared cache.
+//! A repository elsewhere: its metadata and packages, verified into a shared cache ([`Remote`]), and writing it
+//! ([`Target`], [`RemotePublisher`]).
 //!
 //! Nothing that comes out of here is unverified: `repomd.xml` is bounded and parsed, metadata files must have the size
 //! and checksum that it names, packages those that the metadata names. Bytes are checked while they stream into a
-//! temporary file; only a whole and right file gets its name in the cache. (What signs a repository is not checked here.)
+//! temporary file; only a whole and right file gets its name in the cache. Signatures are checked
+//! where keys are given: by [`mirror`], which makes whole copies.
 //!
 //! # The cache
 //!
@@ -19,11 +21,22 @@
 mod cache;
 mod error;
 mod fetch;
-mod mirror;
+mod folder;
+mod metalink;
+pub mod mirror;
+mod openpgp;
+mod package_signature;
+mod publish;
 mod repository;
+pub mod sync_to_repo;
+pub mod target;
 mod url;
 
 pub use error::Error;
 pub use fetch::Timeouts;
+pub use openpgp::{Keyring, SignatureError};
+pub use publish::RemotePublisher;
 pub use repository::{Limits, Metadata, Remote, RemoteOptions};
+pub use sync_to_repo::SyncToRepo;
+pub use target::{Target, TargetOptions};
 pub use url::RepoUrl;

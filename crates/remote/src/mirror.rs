@@ -1,105 +1,180 @@
-//! A repository's metadata as a folder of this machine, for programs that read folders.
+//! A copy of a repository that can stand in for it.
+//!
+//! One run ([`mirror`]) finds the repository (by URL, metalink or list of mirrors), fetches what is not here yet from several
+//! mirrors over several connections, checks every byte against the metadata (and signatures, where keys are given), and only
+//! then puts the new metadata in force. Whatever goes wrong, and whenever: the mirror is as it was, complete.
+//!
+//! Unfiltered, the metadata are the source's byte for byte, signature and all. Filtered, they are written anew, so that they name
+//! what is there and nothing else.
 
-use std::path::{Path, PathBuf};
+mod download;
+mod error;
+mod finish;
+mod index;
+mod limiter;
+mod mirrors;
+mod origin;
+mod plan;
+mod run;
+mod snapshots;
+mod switch;
+mod work;
 
-use copr_repodata::{Repomd, RepomdRecord};
-use futures_util::{StreamExt, TryStreamExt, stream};
-
-use crate::{
-    error::{Error, cut},
-    fetch::blocking,
-    repository::{Remote, based},
-    url::RepoUrl,
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
 };
 
-/// Files that a repomd.xml may name; real ones name a dozen.
-const MOST_FILES: usize = 256;
-/// Files that are fetched at the same time.
-const AT_ONCE: usize = 4;
-/// How many times the size that one metadata file may have all of them may have together.
-const TOTAL: u64 = 16;
-/// What is written last.
-const INDEX: &str = "repodata/repomd.xml";
+pub use self::{error::MirrorError, origin::Origin, plan::Filter, snapshots::Snapshots};
+use crate::{Keyring, Limits, Timeouts};
 
-impl Remote {
-    /// Copies the metadata of a repository into the folder `into`, laid out as there: `repodata/repomd.xml`, and each file
-    /// that it names at its href, when `wanted` says so of its type (`primary`, ...). Every file has the size and checksum that
-    /// repomd.xml tells; repomd.xml itself, as the server sent it, is written last. Gives the parsed repomd.xml.
-    ///
-    /// # Errors
-    /// What [`Error`] lists; also when repomd.xml names more than 256 files, or more bytes than 16 times the limit of
-    /// one metadata file.
-    pub async fn mirror_metadata(
-        &self,
-        repository: &RepoUrl,
-        into: &Path,
-        wanted: impl Fn(&str) -> bool,
-    ) -> Result<Repomd, Error> {
-        self.allowed(repository)?;
-        let url = repository.join(INDEX)?;
-        let bytes = self.fetcher.small(&url, self.limits.repomd).await?;
-        let failed = |reason: String| Error::Metadata { url: url.to_string(), reason };
-        let repomd = Repomd::read(&bytes).map_err(|error| failed(error.to_string()))?;
-        let records: Vec<&RepomdRecord> = repomd.records.iter().filter(|record| wanted(&record.kind)).collect();
-        if records.len() > MOST_FILES {
-            return Err(failed(format!("it names {} files, more than {MOST_FILES}", records.len())));
-        }
-        let sizes = records.iter().map(|record| record.size.unwrap_or(self.limits.metadata));
-        let (total, limit) = (sizes.fold(0, u64::saturating_add), self.limits.metadata.saturating_mul(TOTAL));
-        if total > limit {
-            return Err(failed(format!("it names files of {total} bytes, more than {limit}")));
-        }
-        // All places are known to be inside before anything is fetched.
-        let places = records.iter().map(|record| place(repository, into, &record.location_href));
-        let places = places.collect::<Result<Vec<PathBuf>, _>>()?;
-        stream::iter(records.into_iter().zip(places))
-            .map(async |(record, place)| {
-                let url = based(repository, record.location_base.as_deref())?.join(&record.location_href)?;
-                let file = self.file(&url, &record.checksum, record.size, self.limits.metadata).await?;
-                blocking(move || link(&file, &place)).await
-            })
-            .buffer_unordered(AT_ONCE)
-            .try_collect::<Vec<()>>()
-            .await?;
-        let index = into.join(INDEX);
-        blocking(move || {
-            fs_err::create_dir_all(index.parent().unwrap_or(&index))?;
-            Ok(fs_err::write(&index, bytes)?)
-        })
-        .await?;
-        Ok(repomd)
-    }
+/// How a repository is mirrored.
+#[derive(Debug, Clone)]
+pub struct MirrorOptions {
+    /// The mirror's folder.
+    pub dir: PathBuf,
+    /// Where the repository is to be had.
+    pub origin: Origin,
+    /// Which packages.
+    pub filter: Filter,
+    /// Whether every file that is here is read, rather than looked at.
+    pub verify: bool,
+    /// Whether repomd.xml has to be signed by one of the keys.
+    pub check_repository: bool,
+    /// Whether every package has to be signed by one of the keys.
+    pub check_packages: bool,
+    /// Whose signatures count.
+    pub keys: Keyring,
+    /// How many files are fetched at once.
+    pub connections: usize,
+    /// Bytes a second, over all connections; `None` for no limit.
+    pub rate: Option<u64>,
+    /// Whether packages that are in the repository no longer are removed.
+    pub delete: bool,
+    /// Percent of the packages here that may be removed in one run; more are taken for a fault of the source.
+    pub delete_share: u8,
+    /// Whether every change makes a snapshot.
+    pub snapshots: Option<Snapshots>,
+    /// Whether only to tell what would be done.
+    pub dry_run: bool,
+    /// Whether to wait for another process that mirrors into the same folder.
+    pub wait: bool,
+    /// How long metadata files stay that are in force no longer.
+    pub grace: Duration,
+    /// How often a repository that does not fit together is read anew.
+    pub rounds: u32,
+    /// Pause before the second time; it grows.
+    pub round_pause: Duration,
+    /// Whether `file://` is read.
+    pub allow_file: bool,
+    /// Waiting for servers.
+    pub timeouts: Timeouts,
+    /// Sizes.
+    pub limits: Limits,
+    /// The time.
+    pub now: SystemTime,
+}
 
-    /// One file whose checksum nobody knows, of at most `limit` bytes.
-    ///
-    /// # Errors
-    /// What [`Error`] lists.
-    pub async fn download(&self, url: &RepoUrl, limit: u64) -> Result<Vec<u8>, Error> {
-        self.allowed(url)?;
-        self.fetcher.small(url, limit).await
+impl MirrorOptions {
+    /// Everything, over six connections, without signatures, deleting nothing.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>, origin: Origin, now: SystemTime) -> Self {
+        Self {
+            dir: dir.into(),
+            origin,
+            filter: Filter::default(),
+            verify: false,
+            check_repository: false,
+            check_packages: false,
+            keys: Keyring::default(),
+            connections: 6,
+            rate: None,
+            delete: false,
+            delete_share: 25,
+            snapshots: None,
+            dry_run: false,
+            wait: false,
+            grace: Duration::from_secs(86400),
+            rounds: 3,
+            round_pause: Duration::from_secs(5),
+            allow_file: false,
+            timeouts: Timeouts::default(),
+            limits: Limits::default(),
+            now,
+        }
     }
 }
 
-/// Where a href's file goes. [`RepoUrl::join`] has the rules; here they count for the name as it is written, too.
-fn place(repository: &RepoUrl, into: &Path, href: &str) -> Result<PathBuf, Error> {
-    repository.join(href)?;
-    let path: PathBuf = href.split('/').filter(|segment| !matches!(*segment, "" | ".")).collect();
-    if path == Path::new(INDEX) || path.as_os_str().is_empty() {
-        let reason = "a metadata file cannot lie there";
-        return Err(Error::Refused { repository: repository.to_string(), location: cut(href), reason });
-    }
-    Ok(into.join(path))
+/// What a run did, or would do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mirrored {
+    /// Packages that the mirror has.
+    pub packages: usize,
+    /// Packages that the source has.
+    pub of: usize,
+    /// Packages that the source itself has elsewhere (`xml:base`); clients find them there.
+    pub elsewhere: usize,
+    /// Files fetched (packages; metadata are not counted).
+    pub fetched: usize,
+    /// Bytes of them.
+    pub fetched_bytes: u64,
+    /// Packages that were here.
+    pub kept: usize,
+    /// Packages removed, by path.
+    pub deleted: Vec<String>,
+    /// In a dry run, the paths of packages that would be fetched.
+    pub would_fetch: Vec<String>,
+    /// Revision of the source's repomd.xml.
+    pub revision: String,
+    /// Whether anything visible changed.
+    pub changed: bool,
+    /// The snapshot that was made.
+    pub snapshot: Option<String>,
+    /// Snapshots that were removed.
+    pub removed_snapshots: Vec<String>,
+    /// Patterns of names that no package matches.
+    pub unmatched: Vec<String>,
+    /// What whoever runs this should know.
+    pub warnings: Vec<String>,
 }
 
-/// Gives a file of the cache a second name; a copy where the file systems differ. Two records may name one file.
-fn link(file: &Path, place: &Path) -> Result<(), Error> {
-    if let Some(parent) = place.parent() {
-        fs_err::create_dir_all(parent)?;
-    }
-    match fs_err::hard_link(file, place) {
-        Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-        Err(_) => drop(fs_err::copy(file, place)?),
-    }
-    Ok(())
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// So many files that are here have to be read.
+    Checking {
+        /// Files.
+        files: usize,
+    },
+    /// One of them was.
+    Checked,
+    /// What is to be fetched is known.
+    Planned {
+        /// Packages.
+        files: usize,
+        /// Bytes of them.
+        bytes: u64,
+    },
+    /// Bytes came.
+    Bytes(u64),
+    /// A package is here.
+    Fetched,
+}
+
+/// Is told how far a run is.
+pub type Watch = Arc<dyn Fn(Step) + Send + Sync>;
+
+/// For callers who do not watch.
+#[must_use]
+pub fn unwatched() -> Watch {
+    Arc::new(|_| ())
+}
+
+/// Makes a mirror, or brings it up to date.
+///
+/// # Errors
+/// What [`MirrorError`] lists. The mirror then is as it was; what has been fetched already is used by the next run.
+pub async fn mirror(options: &MirrorOptions, watch: Watch) -> Result<Mirrored, MirrorError> {
+    run::run(options, watch).await
 }

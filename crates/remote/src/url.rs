@@ -35,7 +35,7 @@ impl FromStr for RepoUrl {
 }
 
 /// Text of what may be a URL with everything between `//` and `@` hidden.
-fn redacted(text: &str) -> String {
+pub(crate) fn redacted(text: &str) -> String {
     let text = cut(text);
     match (text.find("://"), text.rfind('@')) {
         (Some(start), Some(end)) if start + 3 <= end => {
@@ -74,6 +74,33 @@ impl RepoUrl {
     #[must_use]
     pub fn to_path(&self) -> Option<PathBuf> {
         if self.is_file() { self.0.to_file_path().ok() } else { None }
+    }
+
+    /// URL of a single document, such as a list of mirrors: it may have a query.
+    pub(crate) fn document(text: &str) -> Result<Self, Error> {
+        let (path, query) = match text.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (text, None),
+        };
+        let mut url: Self = path.parse()?;
+        url.0.set_query(query);
+        Ok(url)
+    }
+
+    /// The path of `href` below the repository as a path of files: with its `%XX` resolved, as a web server finds it.
+    ///
+    /// # Errors
+    /// As [`Self::join`].
+    pub(crate) fn relative(href: &str) -> Result<PathBuf, Error> {
+        let root: Self = "file:///".parse()?;
+        let joined = root.join(href)?;
+        let path = joined.to_path().unwrap_or_default();
+        let path: PathBuf = path.components().filter(|part| matches!(part, std::path::Component::Normal(_))).collect();
+        if path.as_os_str().is_empty() {
+            let reason = "it is empty";
+            return Err(Error::Refused { repository: root.to_string(), location: cut(href), reason });
+        }
+        Ok(path)
     }
 
     /// The URL itself, for the one place that sends requests; may hold a password.
@@ -122,7 +149,7 @@ impl RepoUrl {
 }
 
 /// A path segment with its `%XX` resolved; what is no `%XX` stays.
-fn decoded(segment: &str) -> Vec<u8> {
+pub(crate) fn decoded(segment: &str) -> Vec<u8> {
     let bytes = segment.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
@@ -179,6 +206,22 @@ mod tests {
         assert_eq!(base.join("./a b?.rpm").unwrap().0.as_str(), "http://example.org/r/a%20b%3F.rpm");
         assert_eq!(base.join("a%20b.rpm").unwrap().0.as_str(), "http://example.org/r/a%20b.rpm");
         assert_eq!(url("file:///srv/r").join("a%20b.rpm").unwrap().to_path().unwrap(), PathBuf::from("/srv/r/a b.rpm"));
+    }
+
+    #[test]
+    fn a_path_of_files_is_what_a_web_server_finds() {
+        assert_eq!(RepoUrl::relative("Packages/a/a%20b.rpm").unwrap(), PathBuf::from("Packages/a/a b.rpm"));
+        assert_eq!(RepoUrl::relative("./a//b.rpm").unwrap(), PathBuf::from("a/b.rpm"));
+        for bad in ["", ".", "..", "a/../b", "%2e%2e/a", "/a", "a%2fb"] {
+            assert!(RepoUrl::relative(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_url_of_a_document_may_have_a_query() {
+        let url = RepoUrl::document("https://m.example.org/metalink?repo=f&arch=x").unwrap();
+        assert_eq!(url.to_string(), "https://m.example.org/metalink?repo=f&arch=x");
+        assert!(RepoUrl::document("ftp://m.example.org/?x").is_err());
     }
 
     #[test]

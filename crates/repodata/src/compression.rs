@@ -124,6 +124,9 @@ thread_local! {
     /// Compressors are large and slow to make; every thread keeps its last one of each kind, with its level.
     static GZIP: RefCell<Option<(i32, libdeflater::Compressor)>> = const { RefCell::new(None) };
     static ZSTD: RefCell<Option<(i32, zstd::bulk::Compressor<'static>)>> = const { RefCell::new(None) };
+    /// Likewise what undoes it.
+    static GUNZIP: RefCell<libdeflater::Decompressor> = RefCell::new(libdeflater::Decompressor::new());
+    static UNZSTD: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
 /// Compresses one block by itself; the same block always gives the same bytes. Only for kinds that have blocks.
@@ -160,20 +163,28 @@ pub(crate) fn block(compression: Compression, level: i32, bytes: &[u8]) -> io::R
     }
 }
 
-/// The text of one block, which has `open` bytes.
-pub(crate) fn unblock(compression: Compression, bytes: &[u8], open: usize) -> io::Result<Vec<u8>> {
-    let wrong = || io::Error::new(io::ErrorKind::InvalidData, "a segment does not have the size that is noted of it");
-    let text = match compression {
-        Compression::Gzip => {
-            let mut text = vec![0; open];
-            let size = libdeflater::Decompressor::new().gzip_decompress(bytes, &mut text).map_err(io::Error::other)?;
+/// The text of one block, which has `open` bytes, in place of what `text` held.
+pub(crate) fn unblock(compression: Compression, bytes: &[u8], open: usize, text: &mut Vec<u8>) -> io::Result<()> {
+    text.clear();
+    match compression {
+        Compression::Gzip => GUNZIP.with_borrow_mut(|kept| {
+            text.resize(open, 0);
+            let size = kept.gzip_decompress(bytes, text).map_err(io::Error::other)?;
             text.truncate(size);
-            text
-        }
-        Compression::Zstd => zstd::bulk::decompress(bytes, open)?,
-        _ => bytes.to_vec(),
-    };
-    if text.len() == open { Ok(text) } else { Err(wrong()) }
+            io::Result::Ok(())
+        })?,
+        Compression::Zstd => UNZSTD.with_borrow_mut(|kept| {
+            text.reserve_exact(open);
+            let decompressor = match kept {
+                Some(decompressor) => decompressor,
+                None => kept.insert(zstd::bulk::Decompressor::new()?),
+            };
+            decompressor.decompress_to_buffer(bytes, text).map(drop)
+        })?,
+        _ => text.extend_from_slice(bytes),
+    }
+    let wrong = || io::Error::new(io::ErrorKind::InvalidData, "a segment does not have the size that is noted of it");
+    if text.len() == open { Ok(()) } else { Err(wrong()) }
 }
 
 /// A compressing writer for one stream; nothing is complete before [`Encoder::finish`]. zchunk is not among them.
@@ -273,8 +284,12 @@ mod tests {
             let first = block(kind, kind.default_level(), &b"text ".repeat(1000)).unwrap();
             block(kind, kind.default_level(), b"something else").unwrap();
             assert_eq!(block(kind, kind.default_level(), &b"text ".repeat(1000)).unwrap(), first);
-            assert_eq!(unblock(kind, &first, 5_000).unwrap(), b"text ".repeat(1000));
-            assert!(unblock(kind, &first, 5_001).is_err() && unblock(kind, &first, 4_999).is_err());
+            let mut text = b"what was there".to_vec();
+            for wrong in [4_999, 5_001] {
+                assert!(unblock(kind, &first, wrong, &mut text).is_err());
+            }
+            unblock(kind, &first, 5_000, &mut text).unwrap();
+            assert_eq!(text, b"text ".repeat(1000));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{BufWriter, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use fs_err::File;
 
@@ -136,6 +136,7 @@ pub(crate) struct DocumentWriter {
     options: DocumentOptions,
     path: PathBuf,
     to: Summing<BufWriter<File>>,
+    flushing: Flushing,
     open: Hasher,
     expected: usize,
     pending: Vec<u8>,
@@ -160,6 +161,7 @@ impl DocumentWriter {
         let mut writer = Self {
             document,
             path,
+            flushing: Flushing::of(&file)?,
             to: Summing { to: BufWriter::with_capacity(256 << 10, file), sum: sum.clone() },
             open: sum,
             expected,
@@ -187,17 +189,18 @@ impl DocumentWriter {
     }
 
     /// Adds a segment as it stands in another file of the same compression. What was pushed before ends a segment.
-    pub(crate) fn copy(&mut self, segment: Segment, bytes: Vec<u8>) -> Result<(), Error> {
+    pub(crate) fn copy(&mut self, segment: &Segment, bytes: &[u8]) -> Result<(), Error> {
         self.cut()?;
         if !self.options.open_checksum {
             while !self.under_way.is_empty() {
                 self.take()?;
             }
-            return self.put(segment, &bytes);
+            return self.put(segment.clone(), bytes);
         }
-        let compression = self.options.compression;
+        let (compression, segment, bytes) = (self.options.compression, segment.clone(), bytes.to_vec());
+        let mut text = self.spare.pop().unwrap_or_default();
         self.work(move || {
-            let text = compression::unblock(compression, &bytes, segment.open as usize)?;
+            compression::unblock(compression, &bytes, segment.open as usize, &mut text)?;
             Ok((segment, bytes, text))
         })
     }
@@ -242,7 +245,7 @@ impl DocumentWriter {
         &mut self,
         work: impl FnOnce() -> std::io::Result<(Segment, Vec<u8>, Vec<u8>)> + Send + 'static,
     ) -> Result<(), Error> {
-        let most = self.options.pool.current_num_threads() + 2;
+        let most = self.options.pool.current_num_threads() + 1;
         while self.under_way.len() >= most {
             self.take()?;
         }
@@ -261,13 +264,16 @@ impl DocumentWriter {
         let lost = |_| Error::metadata(self.document.kind(), "a compressing thread died");
         let (segment, block, mut text) = receiver.recv().map_err(lost)??;
         self.sum_open(&text);
-        text.clear();
-        self.spare.push(text);
+        if self.spare.len() < 2 {
+            text.clear();
+            self.spare.push(text);
+        }
         self.put(segment, &block)
     }
 
     fn put(&mut self, segment: Segment, block: &[u8]) -> Result<(), Error> {
         self.to.write_all(block)?;
+        self.flushing.written(block.len());
         self.segments.list.push(segment);
         Ok(())
     }
@@ -316,6 +322,46 @@ impl DocumentWriter {
             size,
             open,
         ))
+    }
+}
+
+/// Sends to the disk what has been written, while more is being written: else all of it has to be waited for at the end.
+struct Flushing {
+    /// A message for each time there is enough.
+    enough: Option<SyncSender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+    written: usize,
+}
+
+impl Flushing {
+    /// Bytes that are worth a trip to the disk.
+    const ENOUGH: usize = 2 << 20;
+
+    fn of(file: &File) -> Result<Self, Error> {
+        let file = file.file().try_clone()?;
+        let (enough, written) = sync_channel::<()>(1);
+        // A failure comes again when the file is complete.
+        let flush = move || written.iter().for_each(|()| drop(file.sync_data()));
+        let thread = std::thread::Builder::new().name("flush".to_owned()).spawn(flush)?;
+        Ok(Self { enough: Some(enough), thread: Some(thread), written: 0 })
+    }
+
+    fn written(&mut self, bytes: usize) {
+        self.written += bytes;
+        if self.written >= Self::ENOUGH
+            && let Some(enough) = &self.enough
+            && enough.try_send(()).is_ok()
+        {
+            self.written = 0;
+        }
+    }
+}
+
+impl Drop for Flushing {
+    fn drop(&mut self) {
+        self.enough = None;
+        // A thread that panicked has only failed to be early.
+        let _ = self.thread.take().map(std::thread::JoinHandle::join);
     }
 }
 

@@ -190,7 +190,9 @@ impl Publisher {
         changes: &Changes,
         hook: Hook<'_>,
     ) -> Result<Option<Applied>, Error> {
-        let Some(segmented) = Segmented::open(&self.dir, old, &self.output)? else { return Ok(None) };
+        let Some(segmented) = Segmented::open(&self.dir, old, &self.output, &workspace.known())? else {
+            return Ok(None);
+        };
         let Some(plan) = segmented.plan(changes)? else { return Ok(None) };
         if plan.is_empty() && self.has_all(workspace, old) {
             workspace.sweep(old, &self.output)?;

@@ -7,8 +7,10 @@
 //! What is in force changes with one rename: of repomd.xml, where files are named by checksum; of the whole folder
 //! otherwise. Whoever reads sees the old generation or the new one, complete.
 
+mod known;
 mod retain;
 
+pub(crate) use known::Known;
 pub(crate) use retain::is_ours;
 
 use std::collections::{HashMap, HashSet};
@@ -22,7 +24,7 @@ use crate::metadata_file::MetadataFile;
 use crate::output::Output;
 use crate::{Document, Error, Repomd, RepomdRecord, read};
 
-/// The lock. It stays; only the lock on it counts.
+/// The lock. It stays; only the lock on it counts, and the notes in it ([`known`]) save work.
 pub(crate) const LOCK: &str = ".copr-repo.lock";
 /// Marks a `.repodata/` as ours.
 const MARK: &str = ".copr-repo";
@@ -59,7 +61,7 @@ pub(crate) struct Workspace {
     dir: PathBuf,
     repodata: PathBuf,
     work: PathBuf,
-    _lock: std::fs::File,
+    lock: std::fs::File,
     /// Whether to leave everything as a crash would; for tests.
     #[cfg(test)]
     pub(crate) crashed: bool,
@@ -104,7 +106,7 @@ impl Workspace {
             dir: dir.to_owned(),
             repodata,
             work,
-            _lock: lock,
+            lock,
             #[cfg(test)]
             crashed: false,
         })
@@ -125,6 +127,11 @@ impl Workspace {
             Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             repomd => repomd.map(Some),
         }
+    }
+
+    /// Which files need not be summed again.
+    pub(crate) fn known(&self) -> Known {
+        Known::read(&self.lock)
     }
 
     /// When the repomd.xml in force came into force, if there is one.
@@ -192,6 +199,7 @@ impl Workspace {
             sync_folder(&self.dir)?;
         }
         hook(Step::IndexNamed)?;
+        known::note(&self.lock, &self.repodata, &repomd)?;
         retain::sweep(&self.repodata, &repomd, output)?;
         Ok(repomd)
     }
@@ -240,7 +248,8 @@ impl Drop for Workspace {
 fn lock(repodata: &Path, locking: Locking) -> Result<std::fs::File, Error> {
     let path = repodata.join(LOCK);
     loop {
-        let file = fs_err::OpenOptions::new().create(true).truncate(false).write(true).open(&path)?.into_file();
+        let file =
+            fs_err::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path)?.into_file();
         let failed = |e: std::io::Error| Error::metadata(path.display().to_string(), format!("cannot lock: {e}"));
         match locking {
             Locking::Wait => file.lock().map_err(failed)?,

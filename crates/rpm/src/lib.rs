@@ -4,7 +4,8 @@
 //! taken as hostile: counts, sizes and offsets are bounded before they are believed, and bad input is an [`Error`].
 //!
 //! Layout: [`evr`] (versions), [`nevra`] (names of packages), [`dependency`], [`tag`] and [`header`] (the tagged store),
-//! [`package`] (lead + signature + header), [`files`] and [`changelog`] (views of a header), [`payload`] (the archive).
+//! [`package`] (lead + signature + header), [`files`] and [`changelog`] (views of a header), [`payload`] (the archive),
+//! [`seal`] (what signatures cover).
 
 pub mod changelog;
 pub mod dependency;
@@ -15,6 +16,7 @@ pub mod header;
 pub mod nevra;
 pub mod package;
 pub mod payload;
+pub mod seal;
 mod source;
 pub mod tag;
 mod text;

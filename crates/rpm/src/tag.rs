@@ -14,6 +14,11 @@ tags! {
     HEADERIMMUTABLE = 63, "Region that seals all entries of the build; packages before 4.0 have none.";
     SIG_SIZE = 1000, "Signature header: bytes of header and payload together.";
     SIG_PAYLOADSIZE = 1007, "Signature header: bytes of the uncompressed payload.";
+    SIG_DSA = 267, "Signature header: `OpenPGP` signature over the header, DSA or `EdDSA`.";
+    SIG_RSA = 268, "Signature header: `OpenPGP` signature over the header, RSA.";
+    SIG_OPENPGP = 278, "Signature header: `OpenPGP` signatures over the header, in base64 (rpm 4.20 and format 6).";
+    SIG_PGP = 1002, "Signature header: `OpenPGP` signature over header and payload, RSA.";
+    SIG_GPG = 1005, "Signature header: `OpenPGP` signature over header and payload, DSA or `EdDSA`.";
     SIG_LONGSIZE = 270, "Signature header: as `SIG_SIZE`, 64 bits.";
     LONGARCHIVESIZE = 271, "Bytes of the uncompressed payload, 64 bits.";
     NAME = 1000, "Package name.";
@@ -91,6 +96,8 @@ tags! {
     ENHANCENAME = 5055, "Names of enhances.";
     ENHANCEVERSION = 5056, "Versions of enhances.";
     ENHANCEFLAGS = 5057, "Flags of enhances.";
+    PAYLOADDIGEST = 5092, "Digest of the compressed payload, hexadecimal.";
+    PAYLOADDIGESTALGO = 5093, "Algorithm of `PAYLOADDIGEST` (as `OpenPGP` numbers them; 8 is SHA-256).";
     PAYLOADSIZE = 5112, "Format 6: bytes of the compressed payload.";
     PAYLOADSIZEALT = 5113, "Format 6: bytes of the uncompressed payload.";
 }

@@ -1,7 +1,8 @@
 //! Short work that must happen, each piece idempotent: publishing a repository.
 //!
 //! A task is queued in the transaction that makes it needed. One that is queued again before it has run is still one task; one
-//! that is queued again *while* it runs, runs once more (its generation moved on).
+//! that is queued again *while* it runs, runs once more (its generation moved on). After it has run its row stays claimed for a
+//! while, so that what is queued again soon gathers in it.
 
 use std::{fmt, str::FromStr};
 
@@ -50,6 +51,8 @@ pub struct Task {
 }
 
 const PUBLISH: &str = "publish";
+/// `run_after_ms` of a task that has been done and only waits for its claim to end.
+const NEVER: i64 = i64::MAX;
 
 /// Queues the publish of one repository.
 pub(super) async fn enqueue_publish(
@@ -105,23 +108,38 @@ pub async fn renew(db: &Db, task: &Task, server: &str, until_ms: i64) -> Result<
     Ok(())
 }
 
-/// Takes a task off the queue, unless it was queued again meanwhile: then it becomes due.
+/// Takes a task off the queue, unless it was queued again meanwhile: then it becomes due. Until `quiet_until_ms` nobody can claim
+/// it, and whatever is queued for the same repository joins it.
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn done(db: &Db, task: &Task) -> Result<(), Error> {
-    let mut transaction = db.begin().await?;
-    sqlx::query("DELETE FROM tasks WHERE id = $1 AND generation = $2")
-        .bind(task.id)
-        .bind(task.generation)
-        .execute(&mut *transaction)
-        .await?;
-    sqlx::query("UPDATE tasks SET claimed_by = NULL, claimed_until_ms = 0 WHERE id = $1")
-        .bind(task.id)
-        .execute(&mut *transaction)
-        .await?;
-    transaction.commit().await?;
+pub async fn done(db: &Db, task: &Task, quiet_until_ms: i64) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE tasks SET claimed_by = NULL, claimed_until_ms = $1, attempts = 0, error = NULL, \
+         run_after_ms = CASE WHEN generation = $2 THEN $3 ELSE run_after_ms END WHERE id = $4",
+    )
+    .bind(quiet_until_ms)
+    .bind(task.generation)
+    .bind(NEVER)
+    .bind(task.id)
+    .execute(&db.pool)
+    .await?;
     Ok(())
+}
+
+/// When the next task can be claimed, and takes away those that are done for good. `None`: there is none.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn next_due(db: &Db, now_ms: i64) -> Result<Option<i64>, Error> {
+    sqlx::query("DELETE FROM tasks WHERE run_after_ms = $1 AND claimed_until_ms < $2")
+        .bind(NEVER)
+        .bind(now_ms)
+        .execute(&db.pool)
+        .await?;
+    let sql = "SELECT MIN(CASE WHEN claimed_until_ms >= run_after_ms THEN claimed_until_ms + 1 ELSE run_after_ms END) FROM tasks \
+               WHERE run_after_ms < $1";
+    Ok(sqlx::query_scalar(sql).bind(NEVER).fetch_one(&db.pool).await?)
 }
 
 /// Notes that a task failed, and when it is tried again.
@@ -159,5 +177,5 @@ pub async fn release(db: &Db, server: &str) -> Result<(), Error> {
 /// # Errors
 /// The database does not answer.
 pub async fn count(db: &Db) -> Result<i64, Error> {
-    Ok(sqlx::query_scalar("SELECT COUNT(*) FROM tasks").fetch_one(&db.pool).await?)
+    Ok(sqlx::query_scalar("SELECT COUNT(*) FROM tasks WHERE run_after_ms < $1").bind(NEVER).fetch_one(&db.pool).await?)
 }

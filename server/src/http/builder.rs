@@ -1,6 +1,6 @@
 //! The builders' side: see [`copr_api::builder`] for the protocol. A lease that is no longer the caller's is answered with 409.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::{
     Json,
@@ -13,7 +13,6 @@ use copr_api::{
     builder::{Finish, Heartbeat, HeartbeatReply, Lease, LeaseRequest, Outcome, ResultFile, SHA256_HEADER},
     v3::BuildState,
 };
-use copr_repodata::{Checksum, ChecksumKind};
 use futures_util::TryStreamExt as _;
 use serde_json::{Value, json};
 
@@ -126,9 +125,10 @@ async fn grant(state: &AppState, claimed: &BuildChroot) -> Result<Option<Lease>,
 
 /// Ends a build-chroot that no builder can help, and says why where its packager looks.
 async fn fail(state: &AppState, lease: &str, build: &Build, claimed: &BuildChroot, why: &str) -> Result<(), ApiError> {
-    let folder = state.store.directory(&build.owner, &build.dirname).join(claimed.chroot.as_str()).join(build.folder());
-    let (store, limit, line) = (state.store.clone(), state.config.limits.log_bytes, format!("{why}\n"));
-    blocking(move || store.append_log(&folder, "builder-live.log", 0, line.as_bytes(), limit)).await?;
+    let folder =
+        state.store.directory(&build.owner, &build.dirname).join(claimed.chroot.as_str()).join(&build.folder());
+    let (limit, line) = (state.config.limits.log_bytes, Bytes::from(format!("{why}\n")));
+    state.store.append_log(&folder, lease, "builder-live.log", 0, line, limit).await?;
     state.queue.finish_without(lease, BuildState::Failed, Some(why)).await?;
     Ok(())
 }
@@ -173,8 +173,8 @@ pub async fn log(
     let offset = query.required("offset")?;
     let offset: u64 =
         offset.parse().map_err(|_| ApiError::BadRequest("offset: Not a valid integer value.".to_owned()))?;
-    let (store, folder, limit) = (state.store.clone(), state.queue.folder(&held), state.config.limits.log_bytes);
-    let (status, size) = match blocking(move || store.append_log(&folder, &name, offset, &bytes, limit)).await? {
+    let (folder, limit) = (state.queue.folder(&held), state.config.limits.log_bytes);
+    let (status, size) = match state.store.append_log(&folder, &lease, &name, offset, bytes, limit).await? {
         Append::Done(size) => (StatusCode::OK, size),
         Append::Elsewhere(size) => (StatusCode::RANGE_NOT_SATISFIABLE, size),
     };
@@ -207,15 +207,11 @@ pub async fn result(
     }
     // The upload may have taken long: only files of a lease that is still alive are kept.
     at_work(&state, &lease).await?;
-    let (store, folder, limit) = (state.store.clone(), state.store.incoming(&lease), state.config.limits.result_files);
-    blocking(move || {
-        let there = fs_err::read_dir(&folder).map_or(0, Iterator::count);
-        if there >= limit && !folder.join(&file).exists() {
-            return Err(ApiError::TooLarge(format!("a build may hand in {limit} files")));
-        }
-        store.keep(spooled, &folder, &file).map_err(ApiError::from)
-    })
-    .await?;
+    let limit = state.config.limits.result_files;
+    if state.store.count_incoming(&lease, &file).await? >= limit {
+        return Err(ApiError::TooLarge(format!("a build may hand in {limit} files")));
+    }
+    state.store.keep_incoming(spooled, &lease, &file).await?;
     Ok(Json(json!({})))
 }
 
@@ -275,37 +271,22 @@ async fn succeeded(state: &AppState, held: &Held, lease: &str, results: Vec<Resu
     if results.len() > state.config.limits.result_files || names.windows(2).any(|pair| pair[0] == pair[1]) {
         return Err(ApiError::BadRequest("the results are too many, or one is named twice".to_owned()));
     }
-    let results: Arc<[ResultFile]> = results.into();
-    let (folder, claims, of) = (state.store.incoming(lease), results.clone(), held.clone());
-    let verdict = blocking(move || -> Result<Result<(), String>, ApiError> {
-        for claim in claims.iter() {
-            check_file_name(&claim.file)?;
-            let path = folder.join(&claim.file);
-            let sum = sha256(&path).map_err(|error| match error.kind() {
-                std::io::ErrorKind::NotFound => ApiError::BadRequest(format!("{} was not handed in", claim.file)),
-                _ => error.into(),
-            })?;
-            if sum != (claim.size, claim.sha256.clone()) {
-                return Err(ApiError::BadRequest(format!("{} was handed in with other bytes", claim.file)));
-            }
-            if let Err(why) = source::check_result(&path, claim, &of.package_name, &of.chroot) {
-                return Ok(Err(why));
-            }
+    for claim in &results {
+        check_file_name(&claim.file)?;
+        let Some((path, size, sum)) = state.store.incoming_file(lease, claim).await? else {
+            return Err(ApiError::BadRequest(format!("{} was not handed in", claim.file)));
+        };
+        if (size, &sum) != (claim.size, &claim.sha256) {
+            return Err(ApiError::BadRequest(format!("{} was handed in with other bytes", claim.file)));
         }
-        Ok(Ok(()))
-    })
-    .await?;
-    Ok(match verdict {
-        Ok(()) => state.queue.finish_built(held, lease, &results).await?,
-        Err(why) => state.queue.finish_without(lease, BuildState::Failed, Some(&why)).await?,
-    })
-}
-
-/// Length and SHA-256 of a file.
-fn sha256(path: &std::path::Path) -> std::io::Result<(u64, String)> {
-    let (checksum, size) =
-        Checksum::of(ChecksumKind::Sha256, fs_err::File::open(path)?).map_err(std::io::Error::other)?;
-    Ok((size, checksum.hex))
+        let (claim, of) = (claim.clone(), held.clone());
+        let checked =
+            blocking(move || Ok::<_, ApiError>(source::check_result(&path, &claim, &of.package_name, &of.chroot)));
+        if let Err(why) = checked.await? {
+            return Ok(state.queue.finish_without(lease, BuildState::Failed, Some(&why)).await?);
+        }
+    }
+    Ok(state.queue.finish_built(held, lease, &results).await?)
 }
 
 /// `GET /builder/v1/lease/{id}/source`: the source package.
@@ -318,11 +299,9 @@ pub async fn source(
     Path(lease): Path<String>,
 ) -> Result<Response, ApiError> {
     let held = at_work(&state, &lease).await?;
-    let path = state.store.source_folder(&held.owner, &held.dirname, held.build_id).join(&held.source_name);
-    let file = tokio::fs::File::open(&path).await.map_err(|error| {
-        ApiError::Internal(anyhow::Error::new(error).context(format!("cannot open {}", path.display())))
-    })?;
-    let size = file.metadata().await?.len();
-    let body = Body::from_stream(tokio_util::io::ReaderStream::with_capacity(file, 1 << 16));
+    let folder = state.store.source_folder(&held.owner, &held.dirname, held.build_id);
+    let file = state.store.source(&folder, &held.source_name).await?;
+    let size = file.size;
+    let body = Body::from_stream(file.read(0, size).await?);
     Ok(([("content-type", "application/x-rpm".to_owned()), ("content-length", size.to_string())], body).into_response())
 }

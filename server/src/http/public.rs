@@ -1,6 +1,5 @@
 //! What everyone may read: results, `.repo` files, repositories for the DNF plugins.
 
-pub mod files;
 mod repo;
 mod results;
 #[cfg(test)]

@@ -2,28 +2,35 @@
 //!
 //! One task a repository, however many builds wait for it. Its steps, each safe to repeat after a crash at any line:
 //! files move from `incoming/LEASE/` into the build's folder (those that are there already, stay); one delta goes into the
-//! metadata, repomd.xml last; only then the builds are `succeeded`.
+//! metadata, repomd.xml last; only then the builds are `succeeded`. Builds that end soon after a publish wait for the next one
+//! together, so that a hundred in a second cost three publishes at most.
+//!
+//! In a bucket the metadata are made in a folder of this machine and uploaded; repomd.xml is replaced only if it is still the one
+//! that was read, so servers that share a bucket never lose what another one published.
 
 use std::{
     collections::HashMap,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
 use copr_api::builder::ResultFile;
+use copr_remote::{RemotePublisher, Target};
 use copr_repodata::{Delta, Output, Publisher, Record, RecordOptions, Retain};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock,
+    config::Publish,
     db::{
         self, Db,
         lease::Built,
         task::{RepositoryKey, Task},
     },
-    store::Store,
+    store::{Place, Repository, Store},
 };
 
 /// How often tasks that another server queued are looked for.
@@ -32,6 +39,11 @@ const POLL: Duration = Duration::from_secs(2);
 const CLAIM: Duration = Duration::from_secs(60);
 /// The longest pause between two tries of a task that fails.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+/// In a bucket nothing that no repomd.xml names is deleted sooner: another server may be about to name it.
+const OTHERS: Duration = Duration::from_secs(600);
+/// Builds of one publish whose files are moved at the same time.
+const AT_ONCE: usize = 8;
 
 /// Why a repository was not published this time. It is tried again.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +62,12 @@ pub enum Error {
         /// Why.
         error: Box<copr_repodata::Error>,
     },
+    /// The metadata in the bucket could not be read or written.
+    #[error("{error}")]
+    Bucket {
+        /// Why; names the place.
+        error: Box<copr_remote::Error>,
+    },
 }
 
 /// The publisher of all repositories; clones share it.
@@ -59,6 +77,7 @@ pub struct Publishing {
     store: Store,
     server: Arc<str>,
     retain: Duration,
+    gather: Duration,
     work: Arc<Notify>,
     /// One at a time writes a repository: the task, or the request that makes the empty one.
     busy: Arc<Mutex<HashMap<RepositoryKey, Arc<tokio::sync::Mutex<()>>>>>,
@@ -73,11 +92,12 @@ enum Prepared {
 }
 
 impl Publishing {
-    /// A publisher over database and store; `server` names this process in claims, `retain` is how long old metadata stay.
+    /// A publisher over database and store; `server` names this process in claims.
     #[must_use]
-    pub fn new(db: Db, store: Store, server: &str, retain: Duration) -> Self {
+    pub fn new(db: Db, store: Store, server: &str, config: &Publish) -> Self {
         let (work, busy) = (Arc::new(Notify::new()), Arc::default());
-        Self { db, store, server: server.into(), retain, work, busy }
+        let (retain, gather) = (Duration::from_secs(config.retain_seconds), Duration::from_millis(config.gather_ms));
+        Self { db, store, server: server.into(), retain, gather, work, busy }
     }
 
     /// Tells the loop that a task was queued.
@@ -85,9 +105,7 @@ impl Publishing {
         self.work.notify_one();
     }
 
-    /// The folder of a repository.
-    #[must_use]
-    pub fn folder(&self, repository: &RepositoryKey) -> PathBuf {
+    fn place(&self, repository: &RepositoryKey) -> Place {
         self.store.directory(&repository.owner, &repository.dirname).join(repository.chroot.as_str())
     }
 
@@ -115,11 +133,11 @@ impl Publishing {
     }
 
     async fn ensure_locked(&self, repository: &RepositoryKey) -> Result<(), Error> {
-        let folder = self.folder(repository);
-        if folder.join("repodata/repomd.xml").is_file() {
+        let place = self.place(repository);
+        if self.store.has(&place.join("repodata/repomd.xml")).await? {
             return Ok(());
         }
-        self.apply(folder, Delta::default()).await
+        self.apply(&place, Delta::default()).await
     }
 
     fn lock(&self, repository: &RepositoryKey) -> Arc<tokio::sync::Mutex<()>> {
@@ -128,18 +146,35 @@ impl Publishing {
         busy.entry(repository.clone()).or_default().clone()
     }
 
-    async fn apply(&self, folder: PathBuf, delta: Delta) -> Result<(), Error> {
+    /// Applies a delta to a repository: the one place where the server writes metadata.
+    async fn apply(&self, place: &Place, delta: Delta) -> Result<(), Error> {
         let mut options = Output::new(SystemTime::now());
         options.retain = Retain::For(self.retain);
-        blocking(move || {
-            fs_err::create_dir_all(&folder)?;
-            let published = Publisher::new(&folder, options)
-                .publish(&delta)
-                .map_err(|error| Error::Metadata { folder: folder.clone(), error: Box::new(error) })?;
-            tracing::info!(repository = %folder.display(), packages = published.packages, added = delta.add.len(), "published");
-            Ok(())
-        })
-        .await
+        // No client checks them, and they cost a checksum over all of the text.
+        options.open_checksums = false;
+        let added = delta.add.len();
+        let packages = match self.store.repository(place) {
+            Repository::Folder(folder) => {
+                blocking(move || {
+                    fs_err::create_dir_all(&folder)?;
+                    let published = Publisher::new(&folder, options)
+                        .publish(&delta)
+                        .map_err(|error| Error::Metadata { folder, error: Box::new(error) })?;
+                    Ok(published.packages)
+                })
+                .await?
+            }
+            Repository::Bucket(bucket, place, copy) => {
+                options.retain = Retain::For(self.retain.max(OTHERS));
+                let (objects, prefix) = bucket.objects();
+                let elsewhere = |error| Error::Bucket { error: Box::new(error) };
+                let target = Target::objects(objects, &format!("{prefix}{place}"), &format!("{bucket}/{place}"));
+                let publisher = RemotePublisher::new(target.map_err(elsewhere)?, copy);
+                publisher.publish(delta, &options).await.map_err(elsewhere)?.packages
+            }
+        };
+        tracing::info!(repository = %place, packages, added, "published");
+        Ok(())
     }
 
     /// Publishes all that waits for one repository.
@@ -156,34 +191,69 @@ impl Publishing {
         if waiting.is_empty() {
             return self.ensure_locked(repository).await;
         }
-        let folder = self.folder(repository);
+        let place = self.place(repository);
         let mut delta = Delta::default();
         let mut done = Vec::with_capacity(waiting.len());
-        for built in waiting {
-            let results = db::build::packages_of_chroot(&self.db, built.id).await?;
-            let results: Arc<[ResultFile]> = results.into();
-            let (store, folder_of, copy, claims) =
-                (self.store.clone(), folder.clone(), built.clone(), Arc::clone(&results));
-            match blocking(move || prepare(&store, &folder_of, &copy, &claims)).await? {
+        // A bucket answers slowly, but many at once.
+        let mut prepared = stream::iter(waiting)
+            .map(async |built| {
+                let results = db::build::packages_of_chroot(&self.db, built.id).await?;
+                let prepared = self.prepare(&place, &built, &results).await?;
+                Ok::<_, Error>((built, results, prepared))
+            })
+            .buffered(AT_ONCE);
+        while let Some((built, results, prepared)) = prepared.try_next().await? {
+            match prepared {
                 Prepared::Ready(records) => {
                     delta.add.extend(records);
                     done.push(built);
                 }
                 Prepared::Lost(why) => {
                     tracing::error!(build.id = built.build_id, why, "results are lost");
-                    let (store, folder, copy) = (self.store.clone(), folder.clone(), built.clone());
-                    blocking(move || discard(&store, &folder, &copy, &results)).await?;
+                    // None of them stays in the build's folder.
+                    for result in &results {
+                        self.store.remove_result(&place.join(&built.folder()), &result.file).await?;
+                    }
+                    self.store.remove_incoming(&built.lease_id).await?;
                     db::lease::publish_failed(&self.db, built.id, &why, clock::now_ms()).await?;
                 }
             }
         }
-        self.apply(folder, delta).await?;
-        for built in done {
-            db::lease::published(&self.db, built.id, clock::now_ms()).await?;
-            let store = self.store.clone();
-            blocking(move || Ok(store.remove_incoming(&built.lease_id)?)).await?;
+        drop(prepared);
+        self.apply(&place, delta).await?;
+        stream::iter(done)
+            .map(Ok)
+            .try_for_each_concurrent(AT_ONCE, async |built: Built| {
+                db::lease::published(&self.db, built.id, clock::now_ms()).await?;
+                Ok(self.store.remove_incoming(&built.lease_id).await?)
+            })
+            .await
+    }
+
+    /// Moves a build's results to their final place and reads their records.
+    async fn prepare(&self, repository: &Place, built: &Built, results: &[ResultFile]) -> Result<Prepared, Error> {
+        let folder = repository.join(&built.folder());
+        let mut records = Vec::with_capacity(results.len());
+        for result in results {
+            let Some(path) = self.store.place(&built.lease_id, result, &folder).await? else {
+                return Ok(Prepared::Lost(format!("The server has lost the built package {}.", result.file)));
+            };
+            let href = format!("{}/{}", built.folder(), result.file);
+            let record = blocking(move || Ok(Record::from_file(&path, &href, &RecordOptions::default()))).await?;
+            match record {
+                Ok(record) if record.checksum.hex != result.sha256 => {
+                    return Ok(Prepared::Lost(format!(
+                        "The built package {} is not the one any more that was handed in.",
+                        result.file
+                    )));
+                }
+                Ok(record) => records.push(record),
+                Err(error) => {
+                    return Ok(Prepared::Lost(format!("The built package {} cannot be read: {error}", result.file)));
+                }
+            }
         }
-        Ok(())
+        Ok(Prepared::Ready(records))
     }
 
     /// Runs one task that is due; `false`: none was.
@@ -211,7 +281,10 @@ impl Publishing {
             }
         };
         match result {
-            Ok(()) => db::task::done(&self.db, &task).await?,
+            Ok(()) => {
+                let quiet = if self.gather.is_zero() { 0 } else { clock::now_ms().saturating_add(ms(self.gather)) };
+                db::task::done(&self.db, &task, quiet).await?;
+            }
             Err(error) => {
                 let pause = Duration::from_secs(1 << task.attempts.clamp(0, 10)).min(LONGEST_PAUSE);
                 tracing::error!(repository = %task.repository, %error, retry_in = ?pause, "cannot publish");
@@ -234,44 +307,19 @@ impl Publishing {
                 Ok(false) => {}
                 Err(error) => tracing::error!(%error, "cannot look for publish tasks"),
             }
+            let pause = match db::task::next_due(&self.db, clock::now_ms()).await {
+                Ok(Some(due)) => {
+                    Duration::from_millis(due.saturating_sub(clock::now_ms()).max(1).unsigned_abs()).min(POLL)
+                }
+                _ => POLL,
+            };
             tokio::select! {
                 () = self.work.notified() => {}
-                () = tokio::time::sleep(POLL) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = stopping.cancelled() => return,
             }
         }
     }
-}
-
-/// Moves a build's results to their final place and reads their records.
-fn prepare(store: &Store, repository: &Path, built: &Built, results: &[ResultFile]) -> Result<Prepared, Error> {
-    let incoming = store.incoming(&built.lease_id);
-    let folder = repository.join(built.folder());
-    let mut records = Vec::with_capacity(results.len());
-    for result in results {
-        let (from, to) = (incoming.join(&result.file), folder.join(&result.file));
-        if from.is_file() {
-            store.place(&from, &folder, &result.file)?;
-        } else if !to.is_file() {
-            return Ok(Prepared::Lost(format!("The server has lost the built package {}.", result.file)));
-        }
-        let href = format!("{}/{}", built.folder(), result.file);
-        match Record::from_file(&to, &href, &RecordOptions::default()) {
-            Ok(record) => records.push(record),
-            Err(error) => {
-                return Ok(Prepared::Lost(format!("The built package {} cannot be read: {error}", result.file)));
-            }
-        }
-    }
-    Ok(Prepared::Ready(records))
-}
-
-/// Takes away what is left of results that can't be published: none of them stays in the build's folder.
-fn discard(store: &Store, repository: &Path, built: &Built, results: &[ResultFile]) -> Result<(), Error> {
-    for result in results {
-        store.remove_result(&repository.join(built.folder()), &result.file)?;
-    }
-    Ok(store.remove_incoming(&built.lease_id)?)
 }
 
 fn ms(duration: Duration) -> i64 {

@@ -18,13 +18,17 @@ use crate::{
         lease::{Held, Returned, Taken},
     },
     publish::Publishing,
-    store::Store,
+    store::{Place, Store},
 };
 
 /// How often a waiting builder's call looks for work that another server took in.
 const POLL: Duration = Duration::from_secs(2);
 /// How often handed-in files without a lease are looked for.
 const SWEEP: Duration = Duration::from_secs(3600);
+/// So long a builder that ends waits for its logs to be put where they belong.
+const LOGS: Duration = Duration::from_secs(30);
+/// How often logs of ended builds are looked for that are still on this machine only.
+const SWEEP_LOGS: Duration = Duration::from_secs(30);
 
 /// The queue; clones share it.
 #[derive(Debug, Clone)]
@@ -113,17 +117,15 @@ impl Queue {
         if claimed.attempts > 1
             && let Some(held) = db::lease::held(&self.db, &lease_id).await?
         {
-            let folder = self.folder(&held);
-            let store = self.store.clone();
-            blocking(move || store.remove_logs(&folder)).await?;
+            self.store.remove_logs(&self.folder(&held)).await?;
         }
         Ok(Some(claimed))
     }
 
     /// A build's folder in its repository: logs now, packages later.
     #[must_use]
-    pub fn folder(&self, held: &Held) -> std::path::PathBuf {
-        self.store.directory(&held.owner, &held.dirname).join(held.chroot.as_str()).join(held.folder())
+    pub fn folder(&self, held: &Held) -> Place {
+        self.store.directory(&held.owner, &held.dirname).join(held.chroot.as_str()).join(&held.folder())
     }
 
     /// Renews a lease; `None`: it is lost. The value tells whether the build is to be stopped.
@@ -143,6 +145,7 @@ impl Queue {
             Taken::Yes => {
                 tracing::info!(build.id = held.build_id, chroot = %held.chroot, results = results.len(), "built");
                 self.publishing.wake();
+                self.keep_logs(lease_id).await;
                 Ok(true)
             }
             Taken::Canceled => self.finish_without(lease_id, BuildState::Canceled, None).await,
@@ -163,6 +166,7 @@ impl Queue {
         let ended = db::lease::finish_without(&self.db, lease_id, state, message, clock::now_ms()).await?;
         if ended {
             tracing::info!(lease = lease_id, %state, message, "ended");
+            self.keep_logs(lease_id).await;
             self.remove_incoming(lease_id).await?;
         }
         Ok(ended)
@@ -187,13 +191,44 @@ impl Queue {
         tracing::warn!(lease = lease_id, ?returned, message, "lease given back");
         if returned == Returned::Pending {
             self.wake();
+        } else {
+            self.keep_logs(lease_id).await;
         }
         self.remove_incoming(lease_id).await
     }
 
     async fn remove_incoming(&self, lease_id: &str) -> Result<(), Error> {
-        let (store, lease_id) = (self.store.clone(), lease_id.to_owned());
-        Ok(blocking(move || store.remove_incoming(&lease_id)).await?)
+        Ok(self.store.remove_incoming(lease_id).await?)
+    }
+
+    /// Puts an ended lease's logs where those of all builds are. What can't be put now is put by [`Self::sweep_logs`].
+    async fn keep_logs(&self, lease_id: &str) {
+        let kept = async {
+            match self.store.live_logs().await?.get(lease_id) {
+                Some(folder) => self.store.keep_logs(folder, lease_id, false).await,
+                None => Ok(()),
+            }
+        };
+        match tokio::time::timeout(LOGS, kept).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(lease = lease_id, %error, "cannot put the logs where they belong yet"),
+            Err(_) => tracing::warn!(lease = lease_id, "the logs could not be put where they belong in time"),
+        }
+    }
+
+    /// Puts logs of builds that have ended where those of all builds are, as far as that was not done when they ended: their last
+    /// call went to another server, or the bucket did not answer.
+    ///
+    /// # Errors
+    /// The database or the bucket does not answer.
+    pub async fn sweep_logs(&self) -> Result<(), Error> {
+        for (lease_id, folder) in self.store.live_logs().await? {
+            match db::lease::held(&self.db, &lease_id).await? {
+                Some(held) if !held.finished => {}
+                held => self.store.keep_logs(&folder, &lease_id, held.is_none()).await?,
+            }
+        }
+        Ok(())
     }
 
     /// Asks to stop a build; `false`: nothing was left to stop.
@@ -246,9 +281,8 @@ impl Queue {
     /// # Errors
     /// The database does not answer, or a folder can't be read or deleted.
     pub async fn sweep(&self) -> Result<(), Error> {
-        let store = self.store.clone();
         // The folders first: one that appears after this look is not judged by it.
-        let folders = blocking(move || store.incoming_leases()).await?;
+        let folders = self.store.incoming_leases().await?;
         if folders.is_empty() {
             return Ok(());
         }
@@ -262,6 +296,7 @@ impl Queue {
     /// Takes back leases that run out and sweeps now and then, until the server stops.
     pub async fn run(self, stopping: CancellationToken) {
         let mut swept = tokio::time::Instant::now();
+        let mut logs_swept = swept;
         let pause = Duration::from_millis((self.builds.lease_seconds * 1000 / 6).clamp(250, 5000));
         loop {
             if let Err(error) = self.expire(clock::now_ms()).await {
@@ -273,15 +308,16 @@ impl Queue {
                     tracing::error!(%error, "cannot delete what belongs to no lease");
                 }
             }
+            if logs_swept.elapsed() > SWEEP_LOGS {
+                logs_swept = tokio::time::Instant::now();
+                if let Err(error) = self.sweep_logs().await {
+                    tracing::warn!(%error, "cannot put logs where they belong yet");
+                }
+            }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = stopping.cancelled() => return,
             }
         }
     }
-}
-
-/// Runs file work where it may block.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> std::io::Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other)?
 }

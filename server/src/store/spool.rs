@@ -29,6 +29,21 @@ impl Spooled {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Moves it to its final place.
+    ///
+    /// # Errors
+    /// The folder can't be written.
+    pub(super) fn keep(self, folder: &Path, name: &str) -> io::Result<()> {
+        fs_err::create_dir_all(folder)?;
+        let target = folder.join(name);
+        self.path.persist(&target).map_err(|error| {
+            io::Error::new(error.error.kind(), format!("cannot write {}: {}", target.display(), error.error))
+        })?;
+        let mode = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o644);
+        fs_err::set_permissions(&target, mode)?;
+        fs_err::File::open(folder)?.sync_all()
+    }
 }
 
 /// Why an upload was not taken.
@@ -76,30 +91,5 @@ impl Store {
         file.flush().await?;
         file.get_ref().sync_all().await?;
         Ok(Spooled { path, size, sha256: hex::encode(digest.finalize()) })
-    }
-
-    /// Moves a new build's source package to its final place: the only file there.
-    ///
-    /// # Errors
-    /// The folder can't be written.
-    pub fn keep_source(&self, spooled: Spooled, folder: &Path, name: &str) -> io::Result<()> {
-        // A crash before the build's row was committed may have left the source of one that never was.
-        super::remove(folder)?;
-        self.keep(spooled, folder, name)
-    }
-
-    /// Moves a whole upload to its final place.
-    ///
-    /// # Errors
-    /// The folder can't be written.
-    pub fn keep(&self, spooled: Spooled, folder: &Path, name: &str) -> io::Result<()> {
-        fs_err::create_dir_all(folder)?;
-        let target = folder.join(name);
-        spooled.path.persist(&target).map_err(|error| {
-            io::Error::new(error.error.kind(), format!("cannot write {}: {}", target.display(), error.error))
-        })?;
-        let mode = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o644);
-        fs_err::set_permissions(&target, mode)?;
-        fs_err::File::open(folder)?.sync_all()
     }
 }

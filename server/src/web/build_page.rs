@@ -21,9 +21,8 @@ use crate::{
         self,
         build::{Build, BuildChroot, BuiltPackage},
     },
-    http::public::files::{self, Found},
     state::AppState,
-    store::LOG_NAMES,
+    store::{Found, LOG_NAMES, Store, Want},
 };
 
 /// Bytes of a log that a page shows.
@@ -47,13 +46,11 @@ fn missing(state: &AppState) -> PageError {
 pub(super) async fn page(State(state): State<AppState>, Path(id): Path<String>) -> Result<Response, PageError> {
     let Some(build) = find(&state, &id).await? else { return Err(missing(&state)) };
     let packages = db::build::packages(&state.db, build.id).await?;
-    let (now, store) = (clock::now_ms(), state.store.clone());
-    let of = build.clone();
-    // Everything that reads the disk, where blocking is allowed.
-    let chroots = tokio::task::spawn_blocking(move || -> std::io::Result<Vec<ChrootResult>> {
-        of.chroots.iter().map(|chroot| result(&store, &of, chroot, &packages, now)).collect()
-    })
-    .await??;
+    let now = clock::now_ms();
+    let mut chroots = Vec::with_capacity(build.chroots.len());
+    for chroot in &build.chroots {
+        chroots.push(result(&state.store, &build, chroot, &packages, now).await?);
+    }
     let (started, ended) = (build.started_ms(), build.ended_ms());
     let took = started.zip(ended).map(|(started, ended)| duration(ended - started));
     let stage = build.chroots.iter().find_map(|chroot| chroot.stage.as_deref());
@@ -103,8 +100,8 @@ fn fingerprint(build: &Build) -> String {
     })
 }
 
-fn result(
-    store: &crate::store::Store,
+async fn result(
+    store: &Store,
     build: &Build,
     of: &BuildChroot,
     packages: &[BuiltPackage],
@@ -112,8 +109,8 @@ fn result(
 ) -> std::io::Result<ChrootResult> {
     let path = format!("{}/{}/{}/{}", build.owner, build.dirname, of.chroot, build.folder());
     let url = format!("/results/{}/", path.split('/').map(encode).collect::<Vec<_>>().join("/"));
-    let entries = match files::open(store, &path)? {
-        Found::Folder(folder) => Some(files::list(&folder)?.0),
+    let entries = match store.find(&format!("{path}/"), Want::Facts).await? {
+        Found::Folder(folder) => Some(folder.list().await?.0),
         _ => None,
     };
     let file = |name: &str, bytes: u64| FileLine {
@@ -127,12 +124,10 @@ fn result(
         .filter(|entry| !entry.folder && (entry.name.ends_with(".log") || entry.name.ends_with(".log.gz")))
         .map(|entry| file(&entry.name, entry.size))
         .collect();
-    let tail = LOG_NAMES
-        .iter()
-        .find(|name| logs.iter().any(|log| log.name == **name))
-        .map(|name| tail(store, &format!("{path}/{name}"), format!("{url}{name}"), of))
-        .transpose()?
-        .flatten();
+    let tail = match LOG_NAMES.iter().find(|name| logs.iter().any(|log| log.name == **name)) {
+        Some(name) => tail(store, &format!("{path}/{name}"), format!("{url}{name}"), of).await?,
+        None => None,
+    };
     // Until it is published, what a build made is not there yet.
     let published = of.state == BuildState::Succeeded;
     let made = packages.iter().filter(|package| published && package.build_chroot_id == of.id);
@@ -162,9 +157,9 @@ fn result(
     })
 }
 
-fn tail(store: &crate::store::Store, path: &str, url: String, of: &BuildChroot) -> std::io::Result<Option<LogTail>> {
-    let Found::File(file) = files::open(store, path)? else { return Ok(None) };
-    let (begin, bytes) = files::tail(&file, TAIL)?;
+async fn tail(store: &Store, path: &str, url: String, of: &BuildChroot) -> std::io::Result<Option<LogTail>> {
+    let Found::File(file) = store.find(path, Want::Facts).await? else { return Ok(None) };
+    let (begin, bytes) = file.tail(TAIL).await?;
     let live = !of.state.is_final();
     Ok(Some(LogTail {
         url,

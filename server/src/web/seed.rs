@@ -1,6 +1,6 @@
 //! A small server for tests: some projects, some builds, files of results; asked in this process.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -60,9 +60,9 @@ impl Town {
     pub(crate) async fn empty() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(&Db::sqlite_url(&folder.path().join("coprd.sqlite"))).await.unwrap();
-        let store = Store::open(&folder.path().join("store")).unwrap();
+        let store = Store::open(&folder.path().join("store"), None).unwrap();
         let config = Config::default();
-        let publishing = Publishing::new(db.clone(), store.clone(), "test", Duration::from_secs(60));
+        let publishing = Publishing::new(db.clone(), store.clone(), "test", &config.publish);
         let queue = Queue::new(db.clone(), store.clone(), publishing.clone(), config.builds.clone());
         let state = AppState {
             config: Arc::new(config),

@@ -68,7 +68,7 @@ async fn a_new_project_has_its_empty_repository_at_once_and_is_shown_in_coprs_fo
         assert_eq!(project["repo_priority"], 20);
         assert_eq!(project["homepage"], Value::Null);
         assert_eq!(project["storage"], "backend");
-        assert_eq!(hub.repository(&format!("alice/libs/{CHROOT}")), Vec::<String>::new());
+        assert_eq!(hub.repository(&format!("alice/libs/{CHROOT}")).await, Vec::<String>::new());
         assert_eq!(hub.get("/api_3/project?ownername=alice&projectname=libs").await.ok(), project);
         assert_eq!(hub.get("/api_3/project/list/?ownername=alice").await.ok()["items"], json!([project]));
         let all = coprd::db::project::Filter::default();
@@ -151,7 +151,8 @@ async fn an_upload_becomes_a_build_in_coprs_form() {
         assert_eq!(build["submitter"], "alice");
         assert_eq!(build["repo_url"], format!("{BASE}/results/alice/libs"));
         assert_eq!((&build["started_on"], &build["ended_on"]), (&Value::Null, &Value::Null));
-        assert!(hub.stored(&format!("results/alice/libs/srpm-builds/{id:08}/hello-1.0-1.src.rpm")).is_file());
+        let source = hub.read(&format!("alice/libs/srpm-builds/{id:08}/hello-1.0-1.src.rpm")).await;
+        assert_eq!(source, Some(SOURCE.bytes()));
         assert_eq!(hub.build(id).await, build);
         let list = hub.get("/api_3/build/list?ownername=alice&projectname=libs&limit=1000").await.ok();
         assert_eq!(list["items"], json!([build]));
@@ -190,7 +191,7 @@ async fn a_file_that_is_no_source_package_is_refused_by_name_and_leaves_nothing(
         }
         assert_eq!(hub.get("/api_3/build/list?ownername=alice&projectname=libs").await.ok()["items"], json!([]));
         assert_eq!(fs_err::read_dir(hub.stored("spool")).unwrap().count(), 0);
-        assert!(!hub.stored("results/alice/libs/srpm-builds").exists());
+        assert!(hub.names("alice/libs/srpm-builds").await.is_empty());
     }
 }
 
@@ -218,7 +219,7 @@ async fn a_build_goes_only_where_its_submitter_may_and_the_project_can() {
         );
         assert!(upload(&alice, "libs", json!({ "timeout": 10_000_000 })).await.error(400).contains("timeout"));
         upload(&admin, "alice/libs", json!({ "project_dirname": "libs:custom:x" })).await.ok();
-        assert_eq!(hub.repository(&format!("alice/libs:custom:x/{CHROOT}")), Vec::<String>::new());
+        assert_eq!(hub.repository(&format!("alice/libs:custom:x/{CHROOT}")).await, Vec::<String>::new());
         let checked = json!({ "ownername": "alice", "projectname": "libs" });
         assert!(!hub.call(&bob, "POST", "/api_3/build/check-before-build", &checked).await.error(403).is_empty());
         let nothing = Request::post("/api_3/build/create/upload").header(header::AUTHORIZATION, &alice.basic);
@@ -240,9 +241,9 @@ async fn a_project_is_deleted_with_its_results_but_not_while_it_is_built() {
         hub.hand_in(&lease.id, &[BINARY]).await.ok();
         hub.publish().await;
         assert_eq!(hub.call(&alice, "POST", path, &json!({ "verify": true })).await.ok()["name"], "libs");
-        assert!(!hub.stored("results/alice/libs").exists());
+        assert!(hub.names("alice/libs").await.is_empty());
         hub.publish().await;
-        assert!(!hub.stored("results/alice/libs").exists());
+        assert!(hub.names("alice/libs").await.is_empty());
         assert!(!hub.get("/api_3/project?ownername=alice&projectname=libs").await.error(404).is_empty());
     }
 }

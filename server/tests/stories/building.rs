@@ -34,24 +34,26 @@ async fn a_source_package_becomes_packages_that_anyone_can_read_from_the_reposit
         assert_eq!(hub.log(&lease.id, "build.log", 4, "two\n").await.ok(), json!({ "size": 8 }));
         assert!(!hub.log(&lease.id, "../x", 0, "").await.status.is_success());
         assert!(!hub.log(&lease.id, "x.log", 0, "").await.error(400).is_empty());
-        let folder = format!("results/alice/libs/{CHROOT}/{id:08}-hello");
-        assert_eq!(fs_err::read_to_string(hub.stored(&format!("{folder}/build.log"))).unwrap(), "one\ntwo\n");
+        let folder = format!("alice/libs/{CHROOT}/{id:08}-hello");
+        let log = async || hub.read(&format!("{folder}/build.log")).await.unwrap();
+        assert_eq!(log().await, b"one\ntwo\n", "it can be read while it grows");
 
         hub.put(&lease.id, &BINARY.file(), &BINARY.bytes()).await.ok();
         hub.hand_in(&lease.id, &[BINARY, SOURCE]).await.ok();
         assert_eq!(hub.state_of(id).await, "running", "not succeeded before its packages can be had");
-        assert_eq!(hub.repository(&format!("alice/libs/{CHROOT}")), Vec::<String>::new());
+        assert_eq!(hub.repository(&format!("alice/libs/{CHROOT}")).await, Vec::<String>::new());
         hub.publish().await;
         assert_eq!(hub.state_of(id).await, "succeeded");
         assert_eq!(
-            hub.repository(&format!("alice/libs/{CHROOT}")),
+            hub.repository(&format!("alice/libs/{CHROOT}")).await,
             [
                 format!("hello-1.0-1.src {id:08}-hello/hello-1.0-1.src.rpm"),
                 format!("hello-1.0-1.x86_64 {id:08}-hello/hello-1.0-1.x86_64.rpm"),
             ]
         );
-        assert_eq!(fs_err::read(hub.stored(&format!("{folder}/{}", BINARY.file()))).unwrap(), BINARY.bytes());
-        assert_eq!(fs_err::read_dir(hub.stored("incoming")).unwrap().count(), 0);
+        assert_eq!(hub.read(&format!("{folder}/{}", BINARY.file())).await, Some(BINARY.bytes()));
+        assert_eq!(log().await, b"one\ntwo\n");
+        assert_eq!(hub.incoming().await, Vec::<String>::new());
         hub.finish(&lease.id, Outcome::Succeeded, vec![]).await.ok();
         let built = hub.get(&format!("/api_3/build/built-packages/{id}")).await.ok();
         assert_eq!(
@@ -80,11 +82,11 @@ async fn a_failing_build_keeps_its_log_and_publishes_nothing() {
         assert_eq!(hub.state_of(id).await, "failed");
         let stored = coprd::db::build::get(&hub.state.db, id).await.unwrap().unwrap();
         assert_eq!(stored.chroots[0].message.as_deref(), Some("rpmbuild ended with 1"));
-        assert_eq!(hub.repository(&format!("alice/libs/{CHROOT}")), Vec::<String>::new());
-        let folder = hub.stored(&format!("results/alice/libs/{CHROOT}/{id:08}-hello"));
-        assert_eq!(fs_err::read_to_string(folder.join("build.log")).unwrap(), "Bad exit status\n");
-        assert!(!folder.join(BINARY.file()).exists());
-        assert_eq!(fs_err::read_dir(hub.stored("incoming")).unwrap().count(), 0);
+        assert_eq!(hub.repository(&format!("alice/libs/{CHROOT}")).await, Vec::<String>::new());
+        let folder = format!("alice/libs/{CHROOT}/{id:08}-hello");
+        assert_eq!(hub.read(&format!("{folder}/build.log")).await.unwrap(), b"Bad exit status\n");
+        assert_eq!(hub.names(&folder).await, ["build.log"]);
+        assert_eq!(hub.incoming().await, Vec::<String>::new());
         assert!(hub.lease_as("builder-2").await.is_none(), "a package's own failure is not tried again");
     }
 }
@@ -128,7 +130,7 @@ async fn builds_that_end_together_are_published_by_one_task() {
         assert_eq!(hub.publish().await, 1);
         assert_eq!(hub.state_of(first).await, "succeeded");
         assert_eq!(hub.state_of(second).await, "succeeded");
-        assert_eq!(hub.repository(&format!("alice/libs/{CHROOT}")).len(), 2);
+        assert_eq!(hub.repository(&format!("alice/libs/{CHROOT}")).await.len(), 2);
         assert_eq!(coprd::db::task::count(&hub.state.db).await.unwrap(), 0);
     }
 }
@@ -156,7 +158,7 @@ async fn results_that_are_not_what_they_must_be_fail_the_build() {
         claim.file = "hello-2.0-1.x86_64.rpm".into();
         hub.put(&lease.id, &claim.file, &BINARY.bytes()).await.ok();
         hub.finish(&lease.id, Outcome::Succeeded, vec![claim]).await.ok();
-        assert_eq!(hub.repository(&format!("alice/libs/{CHROOT}")), Vec::<String>::new());
+        assert_eq!(hub.repository(&format!("alice/libs/{CHROOT}")).await, Vec::<String>::new());
         // No packages at all.
         let id = hub.submit(&alice, "libs").await;
         let lease = hub.lease().await;
@@ -232,7 +234,7 @@ async fn a_build_whose_chain_is_broken_fails_with_the_reason_in_its_log() {
         let id = hub.submit(&alice, "libs").await;
         assert!(hub.lease_as("builder-1").await.is_none());
         assert_eq!(hub.state_of(id).await, "failed");
-        let log = hub.stored(&format!("results/alice/libs/{CHROOT}/{id:08}-hello/builder-live.log"));
-        assert!(fs_err::read_to_string(log).unwrap().contains("bob/gone"));
+        let log = hub.read(&format!("alice/libs/{CHROOT}/{id:08}-hello/builder-live.log")).await.unwrap();
+        assert!(String::from_utf8(log).unwrap().contains("bob/gone"));
     }
 }

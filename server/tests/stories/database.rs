@@ -30,7 +30,7 @@ async fn many_builders_at_once_get_each_build_once() {
         builds.sort_unstable();
         let all = builds.len();
         builds.dedup();
-        assert_eq!((all, builds.len()), (6, 6), "{}", hub.engine);
+        assert_eq!((all, builds.len()), (6, 6), "{}", hub.place.engine);
     }
 }
 
@@ -94,9 +94,34 @@ async fn a_task_that_is_queued_again_while_it_runs_runs_once_more() {
         hub.submit(&alice, "libs").await;
         let lease = hub.lease().await;
         hub.hand_in(&lease.id, &[crate::support::BINARY]).await.ok();
-        db::task::done(&hub.state.db, &task).await.unwrap();
+        db::task::done(&hub.state.db, &task, 0).await.unwrap();
         assert_eq!(hub.publish().await, 1);
         assert_eq!(db::task::count(&hub.state.db).await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn what_is_queued_soon_after_a_task_is_done_gathers_until_its_time_is_over() {
+    for hub in Hub::on_every_engine().await {
+        let alice = hub.user("alice").await;
+        hub.create(&alice, "libs").await;
+        let (db, now) = (&hub.state.db, clock::now_ms());
+        let task = db::task::claim(db, "a", now, now + 60_000).await.unwrap().expect("the new project's task");
+        let later = now + 3_600_000;
+        db::task::done(db, &task, later).await.unwrap();
+        assert_eq!((db::task::count(db).await.unwrap(), db::task::next_due(db, now).await.unwrap()), (0, None));
+        for _ in 0..3 {
+            hub.submit(&alice, "libs").await;
+            hub.hand_in(&hub.lease().await.id, &[crate::support::BINARY]).await.ok();
+            assert_eq!(db::task::count(db).await.unwrap(), 1);
+        }
+        assert_eq!(db::task::next_due(db, now).await.unwrap(), Some(later + 1));
+        assert!(db::task::claim(db, "b", later, later + 60_000).await.unwrap().is_none());
+        let task = db::task::claim(db, "b", later + 1, later + 60_000).await.unwrap().expect("all three in one");
+        db::task::done(db, &task, later + 500).await.unwrap();
+        assert!(db::task::claim(db, "b", later + 1_000, later + 60_000).await.unwrap().is_none());
+        db::task::next_due(db, later + 1_000).await.unwrap();
+        assert_eq!(db::task::count(db).await.unwrap(), 0);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use copr_api::builder::Outcome;
 use coprd::{clock, db};
+use object_store::ObjectStoreExt as _;
 
 use crate::support::{BINARY, CHROOT, Hub, SERVER, SOURCE};
 
@@ -36,8 +37,8 @@ async fn a_silent_builder_loses_its_lease_and_what_it_still_says_changes_nothing
         hub.hand_in(&lease.id, &[BINARY]).await.ok();
         hub.publish().await;
         assert_eq!(hub.state_of(id).await, "succeeded");
-        let log = hub.stored(&format!("results/alice/libs/{CHROOT}/{id:08}-hello/build.log"));
-        assert_eq!(fs_err::read_to_string(log).unwrap(), "the second try\n");
+        let log = hub.read(&format!("alice/libs/{CHROOT}/{id:08}-hello/build.log")).await.unwrap();
+        assert_eq!(log, b"the second try\n");
     }
 }
 
@@ -73,7 +74,7 @@ async fn after_kill_9_the_embedded_builders_build_is_free_at_once_and_anothers_s
         assert_eq!(hub.state_of(first).await, "pending");
         assert!(!hub.beat(&own.id, "building").await.status.is_success());
         hub.beat(&other.id, "building").await.ok();
-        assert_eq!(fs_err::read_dir(hub.stored("incoming")).unwrap().count(), 0, "half-handed-in results are swept");
+        assert_eq!(hub.incoming().await, Vec::<String>::new(), "half-handed-in results are swept");
         assert_eq!(hub.lease().await.build_id, first);
     }
 }
@@ -104,19 +105,18 @@ async fn a_publish_that_was_cut_off_anywhere_is_finished_after_the_restart() {
         // The crash came after the task was claimed and one of two files was moved.
         let now = clock::now_ms();
         db::task::claim(&hub.state.db, SERVER, now, now + 60_000).await.unwrap().expect("a task");
-        let folder = hub.stored(&format!("results/alice/libs/{CHROOT}/{id:08}-hello"));
-        fs_err::create_dir_all(&folder).unwrap();
-        fs_err::rename(hub.stored(&format!("incoming/{}/{}", lease.id, SOURCE.file())), folder.join(SOURCE.file()))
-            .unwrap();
+        let from = hub.key(&format!("incoming/{}/{}", lease.id, SOURCE.file()));
+        let to = hub.key(&format!("results/alice/libs/{CHROOT}/{id:08}-hello/{}", SOURCE.file()));
+        hub.objects.rename(&from, &to).await.unwrap();
         let hub = hub.restart().await;
         hub.publish().await;
         assert_eq!(hub.state_of(id).await, "succeeded");
-        assert_eq!(hub.repository(&format!("alice/libs/{CHROOT}")).len(), 2);
+        assert_eq!(hub.repository(&format!("alice/libs/{CHROOT}")).await.len(), 2);
 
         // And one that came after the metadata was written, before the database knew: publishing again changes nothing.
         let key = format!("alice/libs/{CHROOT}").parse().unwrap();
         hub.state.publishing.publish(&key).await.unwrap();
-        assert_eq!(hub.repository(&format!("alice/libs/{CHROOT}")).len(), 2);
+        assert_eq!(hub.repository(&format!("alice/libs/{CHROOT}")).await.len(), 2);
     }
 }
 
@@ -130,10 +130,10 @@ async fn results_that_are_gone_fail_their_build_and_hold_up_no_other() {
         hub.hand_in(&lost.id, &[BINARY]).await.ok();
         let kept = hub.lease().await;
         hub.hand_in(&kept.id, &[BINARY]).await.ok();
-        fs_err::remove_dir_all(hub.stored(&format!("incoming/{}", lost.id))).unwrap();
+        hub.lose(&lost.id, &BINARY.file()).await;
         hub.publish().await;
         assert_eq!(hub.state_of(first).await, "failed");
         assert_eq!(hub.state_of(second).await, "succeeded");
-        assert_eq!(hub.repository(&format!("alice/libs/{CHROOT}")).len(), 1);
+        assert_eq!(hub.repository(&format!("alice/libs/{CHROOT}")).await.len(), 1);
     }
 }

@@ -8,6 +8,7 @@ use axum::{
 };
 use copr_api::builder::Outcome;
 use coprd::db::{self, lease::Taken};
+use object_store::ObjectStoreExt as _;
 use serde_json::{Value, json};
 
 use crate::support::{BINARY, CHROOT, Hub, SOURCE};
@@ -141,8 +142,8 @@ async fn a_build_that_is_cancelled_while_its_end_is_checked_is_not_published() {
         hub.publish().await;
         let stored = db::build::get(&hub.state.db, id).await.unwrap().unwrap();
         assert_eq!(stored.chroots[0].state.as_str(), "canceled");
-        assert_eq!(hub.repository(&format!("alice/libs/{CHROOT}")), Vec::<String>::new());
-        assert_eq!(fs_err::read_dir(hub.stored("incoming")).unwrap().count(), 0);
+        assert_eq!(hub.repository(&format!("alice/libs/{CHROOT}")).await, Vec::<String>::new());
+        assert_eq!(hub.incoming().await, Vec::<String>::new());
     }
 }
 
@@ -173,13 +174,11 @@ async fn of_results_that_are_partly_gone_none_can_be_had() {
         let lease = hub.lease().await;
         hub.log(&lease.id, "build.log", 0, "kept\n").await.ok();
         hub.hand_in(&lease.id, &[SOURCE, BINARY]).await.ok();
-        fs_err::remove_file(hub.stored(&format!("incoming/{}/{}", lease.id, BINARY.file()))).unwrap();
+        hub.lose(&lease.id, &BINARY.file()).await;
         hub.publish().await;
         assert_eq!(hub.state_of(id).await, "failed");
-        let folder = hub.stored(&format!("results/alice/libs/{CHROOT}/{id:08}-hello"));
-        let left: Vec<_> = fs_err::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(left, ["build.log"]);
-        assert_eq!(fs_err::read_dir(hub.stored("incoming")).unwrap().count(), 0);
+        assert_eq!(hub.names(&format!("alice/libs/{CHROOT}/{id:08}-hello")).await, ["build.log"]);
+        assert_eq!(hub.incoming().await, Vec::<String>::new());
     }
 }
 
@@ -189,12 +188,11 @@ async fn the_source_of_a_build_that_never_was_does_not_stay_beside_that_of_its_s
         let alice = hub.user("alice").await;
         hub.create(&alice, "libs").await;
         let id = hub.submit(&alice, "libs").await;
-        let folder = |id: i64| hub.stored(&format!("results/alice/libs/srpm-builds/{id:08}"));
-        fs_err::create_dir_all(folder(id + 1)).unwrap();
-        fs_err::write(folder(id + 1).join("other-1-1.src.rpm"), "left by a crash").unwrap();
+        let folder = format!("alice/libs/srpm-builds/{:08}", id + 1);
+        let leftover = hub.key(&format!("results/{folder}/other-1-1.src.rpm"));
+        hub.objects.put(&leftover, "left by a crash".into()).await.unwrap();
         assert_eq!(hub.submit(&alice, "libs").await, id + 1);
-        let left: Vec<_> = fs_err::read_dir(folder(id + 1)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(left, ["hello-1.0-1.src.rpm"]);
+        assert_eq!(hub.names(&folder).await, ["hello-1.0-1.src.rpm"]);
     }
 }
 

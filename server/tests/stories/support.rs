@@ -1,11 +1,11 @@
 //! A server without its loops: stories say when a publish runs and what time it is.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use axum::{
     Router,
     body::Body,
-    http::{Request, StatusCode, header},
+    http::{HeaderMap, Request, StatusCode, header},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use copr_api::{
@@ -19,8 +19,10 @@ use coprd::{
     folder::Folder,
     http, serve,
     state::AppState,
+    store::{Bucket, Found, Want},
 };
 use http_body_util::BodyExt as _;
+use object_store::{ObjectStore, ObjectStoreExt as _, local::LocalFileSystem};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
@@ -46,19 +48,32 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
 /// The name that claims have in these stories.
 pub(crate) const SERVER: &str = "embedded-test";
 
+/// Where a server keeps its rows and its files.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) engine: &'static str,
+    url: String,
+    /// Name of its bucket.
+    pub(crate) bucket: Option<String>,
+    /// Milliseconds between two publishes of one repository.
+    pub(crate) gather_ms: u64,
+}
+
 /// A server on a folder of its own.
 pub(crate) struct Hub {
     pub(crate) folder: TempDir,
     pub(crate) state: AppState,
-    pub(crate) engine: &'static str,
-    router: Router,
-    url: String,
+    pub(crate) place: Place,
+    /// What it keeps, seen from beside it.
+    pub(crate) objects: Arc<dyn ObjectStore>,
+    pub(crate) router: Router,
 }
 
 /// What came back.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
@@ -69,6 +84,10 @@ impl Answer {
 
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// The text of an error, which must have this status.
@@ -94,42 +113,71 @@ pub(crate) struct User {
 impl Hub {
     /// One server an engine; says which.
     pub(crate) async fn on_every_engine() -> Vec<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let sqlite = Db::sqlite_url(&folder.path().join("coprd.sqlite"));
-        let mut hubs = vec![Self::open(folder, "SQLite", sqlite).await];
-        match std::env::var("TEST_DATABASE_URL") {
-            Ok(server) if !server.is_empty() => {
-                hubs.push(Self::open(tempfile::tempdir().unwrap(), "PostgreSQL", new_database(&server).await).await);
-            }
-            _ => eprintln!("TEST_DATABASE_URL is not set: not run on PostgreSQL"),
+        let mut hubs = vec![Self::new("SQLite", None, None).await];
+        match variable("TEST_DATABASE_URL") {
+            Some(server) => hubs.push(Self::new("PostgreSQL", Some(new_database(&server).await), None).await),
+            None => eprintln!("TEST_DATABASE_URL is not set: not run on PostgreSQL"),
         }
-        eprintln!("engines: {}", hubs.iter().map(|hub| hub.engine).collect::<Vec<_>>().join(", "));
+        match s3_endpoint() {
+            Some(_) => hubs.push(Self::in_a_bucket().await),
+            None => eprintln!("TEST_S3_ENDPOINT is not set: not run with a bucket"),
+        }
+        eprintln!("engines: {}", hubs.iter().map(|hub| hub.place.engine).collect::<Vec<_>>().join(", "));
         hubs
     }
 
-    async fn open(folder: TempDir, engine: &'static str, url: String) -> Self {
+    /// A server with its results in a new bucket.
+    pub(crate) async fn in_a_bucket() -> Self {
+        Self::new("SQLite and a bucket", None, Some(new_bucket().await)).await
+    }
+
+    async fn new(engine: &'static str, url: Option<String>, bucket: Option<String>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = url.unwrap_or_else(|| Db::sqlite_url(&folder.path().join("coprd.sqlite")));
+        Self::open(folder, Place { engine, url, bucket, gather_ms: 0 }, SERVER).await
+    }
+
+    async fn open(folder: TempDir, place: Place, name: &str) -> Self {
         let data = Folder::open(folder.path()).unwrap();
         let mut config = Config::parse("", &PathBuf::from("coprd.toml")).unwrap();
         config.limits.upload_bytes = 1 << 20;
+        config.publish.gather_ms = place.gather_ms;
+        if let Some(bucket) = &place.bucket {
+            config.store.bucket = format!("s3://{bucket}/the/prefix");
+            config.store.endpoint = s3_endpoint().unwrap();
+            config.store.allow_http = true;
+            config.store.credentials = folder.path().join("key");
+            fs_err::write(&config.store.credentials, "aws_access_key_id = a\naws_secret_access_key = b\n").unwrap();
+        }
         let definitions = Definitions::of(
             ["fedora-43-x86_64", CHROOT]
                 .map(|name| (name.parse().unwrap(), ChrootDefinition { comment: "old".into(), ..Default::default() })),
         );
-        let db = Db::open(&url).await.unwrap();
+        let db = Db::open(&place.url).await.unwrap();
         let stopping = CancellationToken::new();
         // Builders that find nothing to do are sent away at once.
         stopping.cancel();
         let token = Secret::new("builder-secret");
-        let state = serve::assemble(&data, config, definitions, db, SERVER, BASE, token, stopping).unwrap();
-        serve::recover(&state, SERVER).await.unwrap();
-        Self { folder, router: http::router(state.clone()), state, engine, url }
+        let bucket = Bucket::connect(&config.store).unwrap();
+        let state = serve::assemble(&data, config, definitions, db, name, BASE, token, stopping).unwrap();
+        serve::recover(&state, name).await.unwrap();
+        let objects = match bucket {
+            Some(bucket) => bucket.objects().0,
+            None => Arc::new(LocalFileSystem::new_with_prefix(folder.path().join("store")).unwrap()),
+        };
+        Self { folder, router: http::router(state.clone()), state, place, objects }
     }
 
     /// The same folder and database with a new server, as after `kill -9`.
     pub(crate) async fn restart(self) -> Self {
-        let Self { folder, engine, url, state, router } = self;
+        let Self { folder, place, state, router, .. } = self;
         drop((state, router));
-        Self::open(folder, engine, url).await
+        Self::open(folder, place, SERVER).await
+    }
+
+    /// Another server on the same database and bucket, with a folder of its own.
+    pub(crate) async fn another(&self) -> Self {
+        Self::open(tempfile::tempdir().unwrap(), self.place.clone(), "embedded-other").await
     }
 
     pub(crate) async fn user(&self, name: &str) -> User {
@@ -142,12 +190,18 @@ impl Hub {
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
-        let status = response.status();
-        Answer { status, body: response.into_body().collect().await.unwrap().to_bytes().to_vec() }
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: parts.status, headers: parts.headers, body }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+        self.get_with(path, &[]).await
+    }
+
+    pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let request = headers.iter().fold(Request::get(path), |request, (name, value)| request.header(*name, *value));
+        self.send(request.body(Body::empty()).unwrap()).await
     }
 
     pub(crate) async fn call(&self, user: &User, method: &str, path: &str, body: &Value) -> Answer {
@@ -279,14 +333,84 @@ impl Hub {
         self.folder.path().join("store").join(path)
     }
 
+    /// Key of what lies at a path of the store.
+    pub(crate) fn key(&self, path: &str) -> object_store::path::Path {
+        let prefix = if self.place.bucket.is_some() { "the/prefix/" } else { "" };
+        object_store::path::Path::parse(format!("{prefix}{path}")).unwrap()
+    }
+
+    /// A file below the results, as any reader gets it; `None`: there is none.
+    pub(crate) async fn read(&self, path: &str) -> Option<Vec<u8>> {
+        let answer = self.get(&format!("/results/{path}")).await;
+        match answer.status {
+            StatusCode::OK => Some(answer.body),
+            StatusCode::NOT_FOUND => None,
+            status => panic!("{path}: {status}: {}", answer.text()),
+        }
+    }
+
+    /// Names in a folder below the results, none for one that does not exist.
+    pub(crate) async fn names(&self, path: &str) -> Vec<String> {
+        let Found::Folder(folder) = self.state.store.find(&format!("{path}/"), Want::Facts).await.unwrap() else {
+            return Vec::new();
+        };
+        folder.list().await.unwrap().0.into_iter().map(|entry| entry.name).collect()
+    }
+
+    /// Leases whose results are still kept apart.
+    pub(crate) async fn incoming(&self) -> Vec<String> {
+        self.state.store.incoming_leases().await.unwrap()
+    }
+
+    /// Takes a result that was handed in away, as nobody should.
+    pub(crate) async fn lose(&self, lease: &str, file: &str) {
+        let path = format!("incoming/{lease}/{file}");
+        self.objects.delete(&self.key(&path)).await.unwrap();
+        if self.place.bucket.is_some() {
+            fs_err::remove_file(self.stored(&path)).unwrap();
+        }
+    }
+
     /// `NAME.ARCH` of all packages in a repository, as any reader finds them.
-    pub(crate) fn repository(&self, path: &str) -> Vec<String> {
-        let records = copr_repodata::read::load(&self.stored(&format!("results/{path}"))).unwrap();
+    pub(crate) async fn repository(&self, path: &str) -> Vec<String> {
+        let index = self.read(&format!("{path}/repodata/repomd.xml")).await.expect("a repository");
+        self.repository_of(path, &index).await
+    }
+
+    /// The same for a reader that holds this repomd.xml.
+    pub(crate) async fn repository_of(&self, path: &str, index: &[u8]) -> Vec<String> {
+        let copy = tempfile::tempdir().unwrap();
+        fs_err::create_dir(copy.path().join("repodata")).unwrap();
+        fs_err::write(copy.path().join("repodata/repomd.xml"), index).unwrap();
+        for record in copr_repodata::Repomd::open(&copy.path().join("repodata/repomd.xml")).unwrap().records {
+            let bytes = self.read(&format!("{path}/{}", record.location_href)).await;
+            let bytes = bytes.unwrap_or_else(|| panic!("{}: {} is gone", self.place.engine, record.location_href));
+            fs_err::write(copy.path().join(&record.location_href), bytes).unwrap();
+        }
+        // It checks every sum.
+        let records = copr_repodata::read::load(copy.path()).unwrap();
         let mut names: Vec<_> =
             records.iter().map(|record| format!("{} {}", record.nevra, record.location_href)).collect();
         names.sort();
         names
     }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Address of the S3-compatible server of the tests.
+pub(crate) fn s3_endpoint() -> Option<String> {
+    variable("TEST_S3_ENDPOINT")
+}
+
+/// A fresh bucket.
+pub(crate) async fn new_bucket() -> String {
+    let name = format!("copr-{}", ulid::Ulid::generate().to_string().to_lowercase());
+    let made = reqwest::Client::new().put(format!("{}/{name}", s3_endpoint().unwrap())).send().await.unwrap();
+    assert!(made.status().is_success(), "{}", made.status());
+    name
 }
 
 /// A fresh database on a PostgreSQL server.

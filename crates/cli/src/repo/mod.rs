@@ -11,6 +11,7 @@ mod diff;
 mod dispatch;
 mod fetch;
 mod merge;
+mod mirror;
 mod modify;
 mod place;
 mod progress;
@@ -22,6 +23,7 @@ mod show;
 mod sqlite;
 mod stats;
 mod subset;
+mod sync_to_repo;
 mod values;
 mod voice;
 
@@ -74,6 +76,8 @@ fn run(action: Action) -> Result<ExitCode> {
         Action::Stats(it) => stats::run(&it),
         Action::Prune(it) => prune::run(&it),
         Action::Subset(it) => subset::run(&it),
+        Action::SyncToRepo(it) => sync_to_repo::run(&it),
+        Action::Mirror(it) => mirror::run(&it),
         Action::Compat { dir } => compat::run(&dir),
         Action::Man { command } => {
             let mut page = Vec::new();

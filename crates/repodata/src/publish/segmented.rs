@@ -5,7 +5,7 @@
 //! them. Anything that does not fit together makes the caller fall back on reading everything, which tells what is wrong.
 
 use std::collections::HashMap;
-use std::io::{BufReader, Read};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use fs_err::File;
@@ -17,6 +17,7 @@ use crate::metadata_file::MetadataFile;
 use crate::output::Output;
 use crate::read::{self, PrimaryView};
 use crate::segments::{Segment, Segments, by_file, packages};
+use crate::workspace::Known;
 use crate::{Compression, Document, Error, Repomd, RepomdRecord, compression};
 
 /// A repository's documents, as they lie there.
@@ -34,6 +35,8 @@ struct Part {
     file: File,
     record: RepomdRecord,
     segments: Segments,
+    /// Whether it still has to be shown that the file is the one that repomd.xml is about.
+    doubtful: bool,
 }
 
 /// Something that happens at one place of a document.
@@ -63,24 +66,26 @@ impl Plan {
 
 impl Segmented {
     /// The documents that `output` writes, if all are there, as it would write them, and with their segments known.
-    pub(super) fn open(dir: &Path, repomd: &Repomd, output: &Output) -> Result<Option<Self>, Error> {
+    pub(super) fn open(dir: &Path, repomd: &Repomd, output: &Output, known: &Known) -> Result<Option<Self>, Error> {
         if !matches!(output.compression, Compression::Gzip | Compression::Zstd) {
             return Ok(None);
         }
         let mut parts = Vec::new();
         for document in output.documents() {
             let Some(record) = repomd.record(document.kind()) else { return Ok(None) };
-            let known = record.location_base.is_none()
+            let usual = record.location_base.is_none()
                 && Compression::of_name(record.file_name()) == output.compression
                 && record.checksum.kind == output.checksum;
-            let Some(size) = record.size.filter(|_| known) else { return Ok(None) };
+            let Some(size) = record.size.filter(|_| usual) else { return Ok(None) };
             let Ok(file) = File::open(read::inside(dir, &record.location_href)?) else { return Ok(None) };
-            if file.metadata()?.len() != size {
+            let about = file.metadata()?;
+            if about.len() != size {
                 return Ok(None);
             }
             let segments = Segments::of_file(file.file(), size, output.compression)?;
             let Some(segments) = segments.filter(|segments| segments.pretty == output.pretty) else { return Ok(None) };
-            parts.push(Part { document, file, record: record.clone(), segments });
+            let doubtful = !known.has(record.file_name(), &about);
+            parts.push(Part { document, file, record: record.clone(), segments, doubtful });
         }
         let Some(primary) = parts.first() else { return Ok(None) };
         let packages = primary.segments.packages();
@@ -217,7 +222,7 @@ impl<'a> SegmentReader<'a> {
                 return Ok(None);
             };
             let mut bytes = vec![0; segment.size as usize];
-            std::os::unix::fs::FileExt::read_exact_at(self.part.file.file(), &mut bytes, *start)?;
+            self.part.file.file().read_exact_at(&mut bytes, *start)?;
             let Some(text) = text(self.compression, segment, &bytes) else { return Ok(None) };
             let mut list: Vec<(String, String)> = Vec::with_capacity(segment.packages as usize);
             for package in packages(&text) {
@@ -239,28 +244,38 @@ fn text(compression: Compression, segment: &Segment, bytes: &[u8]) -> Option<Str
     if libdeflater::crc32(bytes) != segment.sum {
         return None;
     }
-    let text = compression::unblock(compression, bytes, segment.open as usize).ok()?;
+    let mut text = Vec::new();
+    compression::unblock(compression, bytes, segment.open as usize, &mut text).ok()?;
     String::from_utf8(text).ok()
 }
 
-/// Reads the old file from its start to its end, and sums it.
-struct Old {
-    from: BufReader<File>,
-    sum: Hasher,
+/// Reads the old file from its start to its end, and sums it where that has to be.
+struct Old<'a> {
+    from: &'a File,
+    at: u64,
+    sum: Option<Hasher>,
+    /// What was read last.
+    bytes: Vec<u8>,
 }
 
-impl Old {
-    fn take(&mut self, count: u32) -> Result<Vec<u8>, Error> {
-        let mut bytes = vec![0; count as usize];
-        self.from.read_exact(&mut bytes)?;
-        self.sum.update(&bytes);
-        Ok(bytes)
+impl Old<'_> {
+    fn take(&mut self, count: u32) -> Result<&[u8], Error> {
+        self.bytes.resize(count as usize, 0);
+        self.from.file().read_exact_at(&mut self.bytes, self.at)?;
+        self.at += u64::from(count);
+        if let Some(sum) = &mut self.sum {
+            sum.update(&self.bytes);
+        }
+        Ok(&self.bytes)
     }
 
-    /// Whether the whole file has the checksum that repomd.xml says.
-    fn is(mut self, record: &RepomdRecord) -> Result<bool, Error> {
-        std::io::copy(&mut self.from, &mut self.sum)?;
-        Ok(self.sum.finish().0 == record.checksum)
+    /// Whether the whole file has the checksum that repomd.xml says, as far as that is in doubt.
+    fn is(self, record: &RepomdRecord) -> Result<bool, Error> {
+        let Some(mut sum) = self.sum else { return Ok(true) };
+        let mut rest = self.from;
+        std::io::Seek::seek(&mut rest, std::io::SeekFrom::Start(self.at))?;
+        std::io::copy(&mut rest, &mut sum)?;
+        Ok(sum.finish().0 == record.checksum)
     }
 }
 
@@ -275,8 +290,8 @@ impl Part {
     ) -> Result<Option<MetadataFile>, Error> {
         let compression = options.compression;
         let path = folder.join(self.document.kind());
-        let file = File::open(self.file.path())?;
-        let mut old = Old { from: BufReader::with_capacity(256 << 10, file), sum: self.record.checksum.kind.hasher() };
+        let sum = self.doubtful.then(|| self.record.checksum.kind.hasher());
+        let mut old = Old { from: &self.file, at: 0, sum, bytes: Vec::new() };
         old.take(self.segments.head)?;
         let mut new = Pieces {
             segment: options.segment,
@@ -296,12 +311,12 @@ impl Part {
             edits = rest;
             let bytes = old.take(segment.size)?;
             if of_this.is_empty() && !new.is_small() {
-                if libdeflater::crc32(&bytes) != segment.sum {
+                if libdeflater::crc32(bytes) != segment.sum {
                     return Ok(None);
                 }
                 new.copy(segment, bytes)?;
             } else {
-                let Some(text) = text(compression, segment, &bytes) else { return Ok(None) };
+                let Some(text) = text(compression, segment, bytes) else { return Ok(None) };
                 let before = new.text.is_empty();
                 match self.edited(&text, start, of_this, added) {
                     None => return Ok(None),
@@ -376,9 +391,9 @@ impl Pieces {
         !self.text.is_empty() && self.text.len() < self.segment / 2
     }
 
-    fn copy(&mut self, segment: &Segment, bytes: Vec<u8>) -> Result<(), Error> {
+    fn copy(&mut self, segment: &Segment, bytes: &[u8]) -> Result<(), Error> {
         self.flush()?;
-        self.writer.copy(segment.clone(), bytes)
+        self.writer.copy(segment, bytes)
     }
 
     fn push(&mut self, package: &str) -> Result<(), Error> {

@@ -16,15 +16,12 @@ use copr_api::{
 use copr_resolve::repo_file::{self, RepoSection};
 use serde::Deserialize;
 
-use super::files::{self, Found};
 use crate::{
     chain::{self, Dependency},
     db::{self, project::Project},
-    http::{
-        error::{ApiError, blocking},
-        params::Lenient,
-    },
+    http::{error::ApiError, params::Lenient},
     state::AppState,
+    store::{Found, Store, Want},
 };
 
 /// Most side directories that are named.
@@ -59,8 +56,7 @@ async fn asked(state: &AppState, owner: &str, dirname: &str) -> Result<Asked, Ap
     };
     let Some(project) = db::project::get(&state.db, &owner, &dirname.project()).await? else { return Err(missing()) };
     if dirname.as_str() != project.name.as_str() {
-        let (store, path) = (state.store.clone(), format!("{owner}/{dirname}"));
-        if !matches!(blocking(move || files::open(&store, &path)).await?, Found::Folder(_)) {
+        if !matches!(state.store.find(&format!("{owner}/{dirname}/"), Want::Facts).await?, Found::Folder(_)) {
             return Err(missing());
         }
     }
@@ -205,9 +201,7 @@ pub(super) async fn rpmrepo(
         let arch = RpmRepoArch { opts: opts.clone(), ..RpmRepoArch::default() };
         repos.entry(chroot.name_release().to_owned()).or_default().arch.insert(chroot.arch().to_owned(), arch);
     }
-    let (store, of) = (state.store.clone(), asked.owner.clone());
-    let project = asked.project.name.clone();
-    let mut directories = blocking(move || side_directories(&store, &of, project.as_str())).await?;
+    let mut directories = side_directories(&state.store, &asked.owner, asked.project.name.as_str()).await?;
     directories.insert(asked.project.name.to_string(), RpmRepoDirectory::default());
     let dependencies = (1..).zip(chain::run_time(&state.db, &asked.project).await?).map(|(number, dependency)| {
         let (id, name) = dependency_names(&state, &asked.project, number, &dependency);
@@ -236,14 +230,16 @@ pub(super) async fn rpmrepo(
 }
 
 /// Directories of a project besides its own, as far as something was built into them.
-fn side_directories(
-    store: &crate::store::Store,
+async fn side_directories(
+    store: &Store,
     owner: &OwnerName,
     project: &str,
 ) -> std::io::Result<BTreeMap<String, RpmRepoDirectory>> {
-    let Found::Folder(folder) = files::open(store, owner.as_str())? else { return Ok(BTreeMap::new()) };
+    let Found::Folder(folder) = store.find(&format!("{owner}/"), Want::Facts).await? else {
+        return Ok(BTreeMap::new());
+    };
     let side = format!("{project}:");
-    let (entries, _) = files::list(&folder)?;
+    let (entries, _) = folder.list().await?;
     let names =
         entries.into_iter().filter(|entry| entry.folder && entry.name.starts_with(&side)).map(|entry| entry.name);
     Ok(names

@@ -1,6 +1,6 @@
 //! `/results/…`: the repositories and the files of builds, as dnf, wget and browsers fetch them.
 
-use std::{fs::File, io, os::unix::fs::MetadataExt as _};
+use std::{ffi::OsStr, io};
 
 use askama::Template;
 use axum::{
@@ -17,20 +17,16 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 use jiff::{Timestamp, tz::TimeZone};
-use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
-use tokio_util::io::ReaderStream;
 
-use super::files::{self, Entry, Found};
 use crate::{
-    http::error::{ApiError, blocking},
+    http::error::ApiError,
     state::AppState,
+    store::{Entry, FileToRead, Found, Store, Want},
     web::{self, text},
 };
 
 /// What a file of someone's build may do in a browser: nothing.
 const FILE_POLICY: &str = "default-src 'none'; sandbox";
-/// Bytes that are read at a time.
-const CHUNK: usize = 64 * 1024;
 
 #[derive(Template)]
 #[template(path = "listing.html")]
@@ -48,9 +44,9 @@ struct Line {
     changed: String,
 }
 
-/// What a path leads to, looked up where blocking is allowed.
+/// What a path leads to.
 enum Answer {
-    File { file: File, name: String, gzip: bool },
+    File { file: FileToRead, name: String, gzip: bool },
     Folder { entries: Vec<Entry>, cut: bool },
     Moved(String),
     Nothing,
@@ -66,22 +62,22 @@ pub(super) async fn serve(
     Path(path): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let gzip_accepted = accepts_gzip(&headers);
-    let (store, wanted) = (state.store.clone(), path.clone());
-    let answer = blocking(move || find(&store, &wanted, gzip_accepted)).await?;
-    match answer {
-        Answer::File { file, name, gzip } => Ok(send(&method, &headers, file, &name, gzip).await?),
+    let conditions = [RANGE, IF_NONE_MATCH, IF_MODIFIED_SINCE];
+    let facts = method == Method::HEAD || conditions.iter().any(|name| headers.contains_key(name));
+    let want = if facts { Want::Facts } else { Want::Everything };
+    match find(&state.store, &path, want, accepts_gzip(&headers)).await? {
+        Answer::File { file, name, gzip } => send(&method, &headers, file, &name, gzip).await,
         Answer::Folder { entries, cut } => listing(&path, &entries, cut),
         Answer::Moved(to) => Ok((StatusCode::FOUND, [(LOCATION, to)]).into_response()),
         Answer::Nothing => Ok(web::not_found(&state, "There is no such file among the results.")),
     }
 }
 
-fn find(store: &crate::store::Store, path: &str, gzip_accepted: bool) -> io::Result<Answer> {
+async fn find(store: &Store, path: &str, want: Want, gzip_accepted: bool) -> io::Result<Answer> {
     let slash = path.ends_with('/');
     let bare = path.strip_suffix('/').unwrap_or(path);
     let name = bare.rsplit('/').next().unwrap_or_default().to_owned();
-    match files::open(store, path)? {
+    match store.find(path, want).await? {
         Found::File(_) if slash => Ok(Answer::Nothing),
         Found::File(file) => {
             // A compressed log is still a log: browsers show it, wget keeps it as it is.
@@ -90,16 +86,16 @@ fn find(store: &crate::store::Store, path: &str, gzip_accepted: bool) -> io::Res
         }
         // Relative links work from an address that ends with a slash only.
         Found::Folder(_) if !slash => Ok(Answer::Moved(format!("{}/", text::encode(&name)))),
-        Found::Folder(folder) => files::list(&folder).map(|(entries, cut)| Answer::Folder { entries, cut }),
+        Found::Folder(folder) => folder.list().await.map(|(entries, cut)| Answer::Folder { entries, cut }),
         Found::Nothing if slash => Ok(Answer::Nothing),
-        Found::Nothing if name.ends_with(".log") => match files::open(store, &format!("{bare}.gz"))? {
+        Found::Nothing if name.ends_with(".log") => match store.find(&format!("{bare}.gz"), want).await? {
             Found::File(file) if gzip_accepted => Ok(Answer::File { file, name, gzip: true }),
             Found::File(_) => Ok(Answer::Moved(format!("{}.gz", text::encode(&name)))),
             _ => Ok(Answer::Nothing),
         },
-        Found::Nothing => match name.strip_suffix(".gz") {
-            Some(log) if log.ends_with(".log") => match files::open(store, bare.strip_suffix(".gz").unwrap_or(bare))? {
-                Found::File(_) => Ok(Answer::Moved(text::encode(log))),
+        Found::Nothing => match bare.strip_suffix(".gz") {
+            Some(log) if log.ends_with(".log") => match store.find(log, Want::Facts).await? {
+                Found::File(_) => Ok(Answer::Moved(text::encode(name.strip_suffix(".gz").unwrap_or(&name)))),
                 _ => Ok(Answer::Nothing),
             },
             _ => Ok(Answer::Nothing),
@@ -131,7 +127,8 @@ fn listing(path: &str, entries: &[Entry], cut: bool) -> Result<Response, ApiErro
 
 /// The media type of a file. Pages and pictures that a build made are text or bytes here, never something that runs.
 fn content_type(name: &str) -> &'static str {
-    match files::ending(name).as_str() {
+    let ending = std::path::Path::new(name).extension().and_then(OsStr::to_str).unwrap_or_default();
+    match ending.to_ascii_lowercase().as_str() {
         "log" | "txt" | "spec" | "info" | "cfg" | "patch" | "html" | "htm" | "md" => "text/plain; charset=utf-8",
         "rpm" => "application/x-rpm",
         "xml" => "application/xml",
@@ -150,11 +147,19 @@ fn stamp(seconds: i64, format: &str) -> String {
 }
 
 /// Sends a file, or the part of it that is asked for, unless the caller has it already.
-async fn send(method: &Method, headers: &HeaderMap, file: File, name: &str, gzip: bool) -> Result<Response, ApiError> {
-    let metadata = file.metadata()?;
-    let size = metadata.len();
-    let etag = format!("\"{:x}-{:x}-{:x}{}\"", metadata.ino(), metadata.mtime(), size, if gzip { "-gz" } else { "" });
-    let modified = stamp(metadata.mtime(), "%a, %d %b %Y %H:%M:%S GMT");
+async fn send(
+    method: &Method,
+    headers: &HeaderMap,
+    file: FileToRead,
+    name: &str,
+    gzip: bool,
+) -> Result<Response, ApiError> {
+    if let Some(url) = file.public_url() {
+        return Ok((StatusCode::FOUND, [(LOCATION, url), (CACHE_CONTROL, "no-cache".to_owned())]).into_response());
+    }
+    let size = file.size;
+    let etag = format!("\"{}{}\"", file.tag, if gzip { "-gz" } else { "" });
+    let modified = stamp(file.mtime, "%a, %d %b %Y %H:%M:%S GMT");
     let plain_name = if gzip { name.strip_suffix(".gz").unwrap_or(name) } else { name };
     let mut out = HeaderMap::new();
     let mut put = |name: HeaderName, value: &str| {
@@ -198,12 +203,7 @@ async fn send(method: &Method, headers: &HeaderMap, file: File, name: &str, gzip
     if method == Method::HEAD {
         return Ok((status, out).into_response());
     }
-    let mut file = tokio::fs::File::from_std(file);
-    if begin > 0 {
-        file.seek(io::SeekFrom::Start(begin)).await?;
-    }
-    // A log that grows meanwhile is sent as long as it was said to be.
-    let body = Body::from_stream(ReaderStream::with_capacity(file.take(length), CHUNK));
+    let body = Body::from_stream(file.read(begin, length).await?);
     Ok((status, out, body).into_response())
 }
 

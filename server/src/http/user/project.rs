@@ -24,7 +24,7 @@ use crate::{
     },
     http::{
         auth::Caller,
-        error::{ApiError, blocking},
+        error::ApiError,
         params::{self, JsonBody, Params},
     },
     state::AppState,
@@ -281,8 +281,7 @@ pub async fn delete(
         ));
     }
     tracing::info!(project = project.full_name(), by = caller.0.name, "project deleted");
-    let (store, gone) = (state.store.clone(), project.clone());
-    blocking(move || store.remove_project(&gone.owner, &gone.name, gone.id)).await?;
+    state.store.remove_project(&project.owner, &project.name, project.id).await?;
     Ok(Json(view(&state, project, &chroots)))
 }
 

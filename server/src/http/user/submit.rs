@@ -134,8 +134,8 @@ async fn take(
     };
     let pending = db::build::add(&state.db, &new, clock::now_ms()).await?;
     let id = pending.id;
-    let (store, folder) = (state.store.clone(), state.store.source_folder(&owner, &target.dirname, id));
-    blocking(move || store.keep_source(spooled, &folder, &source.file_name)).await?;
+    let folder = state.store.source_folder(&owner, &target.dirname, id);
+    state.store.keep_source(spooled, &folder, &source.file_name).await?;
     pending.commit().await?;
     Ok(id)
 }

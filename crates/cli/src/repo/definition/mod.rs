@@ -7,10 +7,12 @@
 
 mod create;
 mod merge;
+mod mirror;
 mod modify;
 mod ops;
 mod publish;
 mod sqlite;
+mod sync_to_repo;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -20,10 +22,12 @@ use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser
 
 pub(super) use create::{Create, CreateOptions};
 pub(super) use merge::{Merge, MergeOptions};
+pub(super) use mirror::Mirror;
 pub(super) use modify::{Modify, ModifyOptions};
 pub(super) use ops::{Check, Depth, Diff, Prune, Stats, Subset};
 pub(super) use publish::{Add, Placing, Publish, Remove, Writing};
 pub(super) use sqlite::{Sqlite, SqliteOptions};
+pub(super) use sync_to_repo::SyncToRepo;
 
 use super::dispatch::Stock;
 
@@ -52,6 +56,8 @@ pub(super) enum Action {
     Stats(Stats),
     Prune(Prune),
     Subset(Subset),
+    SyncToRepo(SyncToRepo),
+    Mirror(Box<Mirror>),
     /// Make links to this program under the names of createrepo_c's four commands.
     ///
     /// Nothing is overwritten but links that lead here already.

@@ -1,6 +1,7 @@
 //! Publishing into segments: the same as writing everything anew, whatever happened before.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::*;
@@ -60,7 +61,7 @@ fn text_of(dir: &Path, document: Document) -> String {
 
 fn opened(dir: &Path, output: &Output) -> Option<Segmented> {
     let repomd = Repomd::open(&dir.join("repodata/repomd.xml")).unwrap();
-    Segmented::open(dir, &repomd, output).unwrap()
+    Segmented::open(dir, &repomd, output, &Known::default()).unwrap()
 }
 
 /// Publishes so many random deltas, and compares now and then with what is written anew. Returns the repository's folder.
@@ -136,6 +137,43 @@ fn after_ten_thousand_deltas_all_is_as_if_written_anew() {
     for (compression, seed) in [(Compression::Zstd, 3), (Compression::Gzip, 4)] {
         simulate(compression, 10_000, seed, 500);
     }
+}
+
+/// A repository of segments of the usual size, after so many deltas, beside the same text as one stream.
+fn compare_with_one_stream(compression: Compression, deltas: u64) {
+    let (dir, mut random) = (tempfile::tempdir().unwrap(), Random(5));
+    let output = |seconds| Output { segment: crate::DEFAULT_SEGMENT, ..output(compression, seconds) };
+    let add: Vec<Record> = (0..6_000).map(|n| record(&format!("p/{n:05}.rpm"), random.below(2_000))).collect();
+    Publisher::new(dir.path(), output(1)).publish(&Delta { add, remove: Vec::new() }).unwrap();
+    for number in 1..=deltas {
+        let mut href = || format!("p/{:05}.rpm", random.below(6_000));
+        let (added, removed) = (href(), href());
+        let delta = Delta { add: vec![record(&added, random.below(2_000))], remove: vec![removed] };
+        // Odd: without sums of the text.
+        Publisher::new(dir.path(), output(2 * number + 1)).publish(&delta).unwrap();
+    }
+    let segmented = opened(dir.path(), &output(1)).unwrap();
+    for part in &segmented.documents {
+        let text = text_of(dir.path(), part.document);
+        let whole = compression::block(compression, compression.default_level(), text.as_bytes()).unwrap().len();
+        let size = usize::try_from(part.record.size.unwrap()).unwrap();
+        assert!(size * 100 <= whole * 106, "{compression}, {:?}: {size} bytes, {whole} as one stream", part.document);
+        let usual = text.len() / crate::DEFAULT_SEGMENT;
+        assert!(part.segments.list.len() <= usual * 2 + 1, "{:?} of {usual} MiB", part.document);
+    }
+}
+
+#[test]
+fn segments_cost_little_room_however_often_they_change() {
+    compare_with_one_stream(Compression::Zstd, 60);
+    compare_with_one_stream(Compression::Gzip, 20);
+}
+
+#[test]
+#[ignore = "make soak: ten thousand deltas"]
+fn after_ten_thousand_deltas_segments_still_cost_little_room() {
+    compare_with_one_stream(Compression::Zstd, 10_000);
+    compare_with_one_stream(Compression::Gzip, 10_000);
 }
 
 fn filled(compression: Compression, packages: usize) -> tempfile::TempDir {

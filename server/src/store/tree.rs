@@ -1,18 +1,10 @@
-//! Files of the results tree, opened one folder at a time: nothing that a path says leads out of it, and no symbolic link is
-//! followed, not even one that appears meanwhile.
+//! Files of the results tree on this machine, opened one folder at a time: nothing that a path says leads out of it, and no
+//! symbolic link is followed, not even one that appears meanwhile.
 
-use std::{
-    ffi::OsStr,
-    fs::File,
-    io::{self, Read as _, Seek as _, SeekFrom},
-    os::fd::OwnedFd,
-    path::Path,
-};
+use std::{fs::File, io, os::fd::OwnedFd, path::Path};
 
 use copr_api::names::{DirName, OwnerName};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat};
-
-use crate::store::Store;
 
 /// Longest path that is looked at, in bytes.
 const PATH_LIMIT: usize = 4096;
@@ -21,7 +13,7 @@ pub(super) const ENTRIES: usize = 20_000;
 
 /// What a path of the results tree names.
 #[derive(Debug)]
-pub enum Found {
+pub(super) enum Found {
     /// A regular file.
     File(File),
     /// A folder.
@@ -58,29 +50,18 @@ fn parts(path: &str) -> Option<Vec<&str>> {
         .collect()
 }
 
-/// Opens `OWNER/DIRNAME/…` below the results.
-///
-/// # Errors
-/// The disk can't be read.
-pub fn open(store: &Store, path: &str) -> io::Result<Found> {
-    let Some(parts) = parts(path) else { return Ok(Found::Nothing) };
-    let Some((owner, below)) = parts.split_first() else { return Ok(Found::Nothing) };
-    let Ok(owner) = owner.parse::<OwnerName>() else { return Ok(Found::Nothing) };
-    // The owner's folder is where any of its directories lies.
-    let dirname = match below.first() {
-        Some(dirname) => dirname.parse::<DirName>(),
-        None => "any".parse(),
-    };
-    let Ok(dirname) = dirname else { return Ok(Found::Nothing) };
-    let directory = store.directory(&owner, &dirname);
-    match directory.parent() {
-        Some(folder) => open_below(folder, below),
-        None => Ok(Found::Nothing),
+/// The parts of `OWNER/DIRNAME/…`; `None`: no path of results has such a form.
+pub(super) fn checked(path: &str) -> Option<Vec<&str>> {
+    let parts = parts(path)?;
+    parts.first()?.parse::<OwnerName>().ok()?;
+    match parts.get(1).map(|dirname| dirname.parse::<DirName>()) {
+        Some(Err(_)) => None,
+        _ => Some(parts),
     }
 }
 
 /// Opens what lies under `parts` in `root`; every part is one name.
-fn open_below(root: &Path, parts: &[&str]) -> io::Result<Found> {
+pub(super) fn open_below(root: &Path, parts: &[&str]) -> io::Result<Found> {
     let folder_flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file_flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let mut at = match openat(rustix::fs::CWD, root, folder_flags, Mode::empty()) {
@@ -125,7 +106,7 @@ fn absent(error: rustix::io::Errno) -> io::Result<Found> {
 ///
 /// # Errors
 /// The folder can't be read.
-pub fn list(folder: &OwnedFd) -> io::Result<(Vec<Entry>, bool)> {
+pub(super) fn list(folder: &OwnedFd) -> io::Result<(Vec<Entry>, bool)> {
     let mut entries = Vec::new();
     for entry in Dir::read_from(folder)? {
         let entry = entry?;
@@ -149,33 +130,9 @@ pub fn list(folder: &OwnedFd) -> io::Result<(Vec<Entry>, bool)> {
     Ok((sorted(entries), false))
 }
 
-fn sorted(mut entries: Vec<Entry>) -> Vec<Entry> {
+pub(super) fn sorted(mut entries: Vec<Entry>) -> Vec<Entry> {
     entries.sort_by(|a, b| b.folder.cmp(&a.folder).then_with(|| a.name.cmp(&b.name)));
     entries
-}
-
-/// The end of a file: at most `limit` bytes, from the beginning of a line; with the byte it begins at.
-///
-/// # Errors
-/// The file can't be read.
-pub fn tail(mut file: &File, limit: u64) -> io::Result<(u64, Vec<u8>)> {
-    let size = file.metadata()?.len();
-    let mut begin = size.saturating_sub(limit);
-    file.seek(SeekFrom::Start(begin))?;
-    let mut bytes = Vec::new();
-    file.take(size - begin).read_to_end(&mut bytes)?;
-    if begin > 0
-        && let Some(end_of_line) = bytes.iter().position(|byte| *byte == b'\n')
-    {
-        bytes.drain(..=end_of_line);
-        begin += u64::try_from(end_of_line).unwrap_or_default() + 1;
-    }
-    Ok((begin, bytes))
-}
-
-/// A file's ending, lower case.
-pub(super) fn ending(name: &str) -> String {
-    Path::new(name).extension().and_then(OsStr::to_str).unwrap_or_default().to_ascii_lowercase()
 }
 
 #[cfg(test)]
@@ -215,15 +172,5 @@ mod tests {
         let (entries, cut) = list(&listed).unwrap();
         assert_eq!(entries.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>(), ["side"]);
         assert!(!cut);
-    }
-
-    #[test]
-    fn the_end_of_a_log_begins_with_a_whole_line() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
-        fs_err::write(&path, "first\nsecond\nthird\n").unwrap();
-        let file = File::open(&path).unwrap();
-        assert_eq!(tail(&file, 9).unwrap(), (13, b"third\n".to_vec()));
-        assert_eq!(tail(&file, 1000).unwrap().0, 0);
     }
 }
