@@ -179,7 +179,7 @@ fn them(
     Ok(Contender { name: suite.name.clone(), command: Box::new(command), limit: None })
 }
 
-/// Puts the new packages into the repository. A package that replaces another one has its place with us; createrepo_c,
+/// Puts the new packages into the repository. A package that replaces another one has its place with us; `createrepo_c`,
 /// which would not look at it, gets it under its own name and leaves the other one out.
 fn place(packages: &[PathBuf], change: Change, victim: &str, out: &Path, ours: bool) -> Result<Vec<PathBuf>> {
     let mut placed = Vec::new();
