@@ -515,12 +515,20 @@ impl Ssh {
 impl Place for Ssh {
     async fn make_folder(&self, name: &str) -> Result<bool, Error> {
         let connection = self.connection().await?;
-        let path = self.path(name);
-        match self.within(name, &connection, async { connection.sftp.fs().create_dir(path).await }).await? {
-            Ok(()) => Ok(true),
+        let mut tries = 0;
+        loop {
+            let path = self.path(name);
+            let made = self.within(name, &connection, async { connection.sftp.fs().create_dir(path).await }).await?;
+            let Err(refusal) = made else { return Ok(true) };
             // The protocol has no word for "it exists".
-            Err(refusal) if refusal.is_general() && self.size(name).await?.is_some() => Ok(false),
-            Err(refusal) => Err(self.refused(name, &refusal)),
+            if refusal.is_general() && self.size(name).await?.is_some() {
+                return Ok(false);
+            }
+            // It may have gone since then.
+            tries += 1;
+            if !refusal.is_general() || tries > 20 {
+                return Err(self.refused(name, &refusal));
+            }
         }
     }
 
