@@ -338,10 +338,11 @@ impl Ssh {
     }
 
     async fn is_right(&self, outgoing: &Outgoing<'_>, partial: &str) -> Result<bool, Error> {
-        if outgoing.checksum.kind == ChecksumKind::Sha256 && outgoing.size >= WORTH_A_CALL {
-            if let Some(sum) = self.sum(partial).await {
-                return Ok(sum == outgoing.checksum.hex);
-            }
+        if outgoing.checksum.kind == ChecksumKind::Sha256
+            && outgoing.size >= WORTH_A_CALL
+            && let Some(sum) = self.sum(partial).await
+        {
+            return Ok(sum == outgoing.checksum.hex);
         }
         let mut sink = Sink::nowhere(&self.place(partial), outgoing.checksum, outgoing.size)?;
         match self.stream(partial, &mut sink).await {
