@@ -61,6 +61,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(action: Action) -> Result<ExitCode> {
+    if matches!(action, Action::Add(_) | Action::Remove(_) | Action::Publish(_)) {
+        // These hold little, for long with --watch: huge pages make 75 MiB of 30. Where it cannot be it need not be.
+        let _ = rustix::thread::disable_transparent_huge_pages(true);
+    }
     match action {
         Action::Create(it) => create::run(&it.stock, &it.more, Voice::ours(it.stock.quiet, it.stock.verbose, it.json)),
         Action::Merge(it) => merge::run(&it.stock, &it.more, Voice::ours(it.quiet, it.stock.verbose, it.json)),
