@@ -105,6 +105,8 @@ impl Story {
             command.arg("-o").arg(option);
         }
         command.arg(self.path(folder)).arg(&place.read).arg(&place.write);
+        // A run that is killed leaves its copy of the metadata.
+        command.env("TMPDIR", self.dir.path());
         command.envs(S3::environment()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
