@@ -33,7 +33,7 @@ fn options() -> TargetOptions {
 struct Places {
     nginx: Nginx,
     sshd: Sshd,
-    s3: S3,
+    _s3: S3,
     options: TargetOptions,
 }
 
@@ -50,7 +50,7 @@ impl Places {
             stale_lock: Duration::from_secs(4),
             ..options()
         };
-        Self { nginx, sshd, s3, options }
+        Self { nginx, sshd, _s3: s3, options }
     }
 
     fn all(&self, name: &str) -> Vec<Target> {

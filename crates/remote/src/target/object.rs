@@ -113,7 +113,7 @@ impl Objects {
     pub(super) async fn put(&self, outgoing: &Outgoing<'_>) -> Result<bool, Error> {
         let done = match self.put_with(outgoing, note(outgoing.checksum)).await {
             // A store that keeps no notes.
-            Err(Put1::Store(object_store::Error::NotImplemented { .. })) => {
+            Err(PutError::Store(object_store::Error::NotImplemented { .. })) => {
                 self.put_with(outgoing, Attributes::new()).await.map_err(|error| self.told(outgoing.name, error))
             }
             done => done.map_err(|error| self.told(outgoing.name, error)),
@@ -121,14 +121,14 @@ impl Objects {
         done.map(|()| false)
     }
 
-    fn told(&self, name: &str, error: Put1) -> Error {
+    fn told(&self, name: &str, error: PutError) -> Error {
         match error {
-            Put1::Store(error) => self.failed(name, &error),
-            Put1::Ours(error) => error,
+            PutError::Store(error) => self.failed(name, &error),
+            PutError::Ours(error) => error,
         }
     }
 
-    async fn put_with(&self, outgoing: &Outgoing<'_>, attributes: Attributes) -> Result<(), Put1> {
+    async fn put_with(&self, outgoing: &Outgoing<'_>, attributes: Attributes) -> Result<(), PutError> {
         let key = self.key(outgoing.name)?;
         let mut reading = Reading::open(outgoing).await?;
         if outgoing.size <= PART as u64 {
@@ -142,7 +142,7 @@ impl Objects {
         }
         let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
         let mut parts = WriteMultipart::new_with_chunk_size(self.store.put_multipart_opts(&key, options).await?, PART);
-        let sent: Result<(), Put1> = async {
+        let sent: Result<(), PutError> = async {
             while let Some(piece) = reading.next().await? {
                 parts.wait_for_capacity(PARTS_AT_ONCE).await?;
                 parts.put(piece);
@@ -206,18 +206,18 @@ impl Objects {
 }
 
 /// Why an object could not be put.
-enum Put1 {
+enum PutError {
     Store(object_store::Error),
     Ours(Error),
 }
 
-impl From<object_store::Error> for Put1 {
+impl From<object_store::Error> for PutError {
     fn from(error: object_store::Error) -> Self {
         Self::Store(error)
     }
 }
 
-impl From<Error> for Put1 {
+impl From<Error> for PutError {
     fn from(error: Error) -> Self {
         Self::Ours(error)
     }

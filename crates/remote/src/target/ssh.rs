@@ -338,10 +338,11 @@ impl Ssh {
     }
 
     async fn is_right(&self, outgoing: &Outgoing<'_>, partial: &str) -> Result<bool, Error> {
-        if outgoing.checksum.kind == ChecksumKind::Sha256 && outgoing.size >= WORTH_A_CALL {
-            if let Some(sum) = self.sum(partial).await {
-                return Ok(sum == outgoing.checksum.hex);
-            }
+        if outgoing.checksum.kind == ChecksumKind::Sha256
+            && outgoing.size >= WORTH_A_CALL
+            && let Some(sum) = self.sum(partial).await
+        {
+            return Ok(sum == outgoing.checksum.hex);
         }
         let mut sink = Sink::nowhere(&self.place(partial), outgoing.checksum, outgoing.size)?;
         match self.stream(partial, &mut sink).await {
@@ -515,12 +516,20 @@ impl Ssh {
 impl Place for Ssh {
     async fn make_folder(&self, name: &str) -> Result<bool, Error> {
         let connection = self.connection().await?;
-        let path = self.path(name);
-        match self.within(name, &connection, async { connection.sftp.fs().create_dir(path).await }).await? {
-            Ok(()) => Ok(true),
+        let mut tries = 0;
+        loop {
+            let path = self.path(name);
+            let made = self.within(name, &connection, async { connection.sftp.fs().create_dir(path).await }).await?;
+            let Err(refusal) = made else { return Ok(true) };
             // The protocol has no word for "it exists".
-            Err(refusal) if refusal.is_general() && self.size(name).await?.is_some() => Ok(false),
-            Err(refusal) => Err(self.refused(name, &refusal)),
+            if refusal.is_general() && self.size(name).await?.is_some() {
+                return Ok(false);
+            }
+            // It may have gone since then.
+            tries += 1;
+            if !refusal.is_general() || tries > 20 {
+                return Err(self.refused(name, &refusal));
+            }
         }
     }
 
