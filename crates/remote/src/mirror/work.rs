@@ -74,9 +74,18 @@ pub(crate) struct Work {
     folder: PathBuf,
     known: HashMap<String, Known>,
     fresh: Vec<(String, Known)>,
-    _lock: Option<std::fs::File>,
+    lock: Option<std::fs::File>,
     /// Of a run that only tells what it would do.
     _temporary: Option<tempfile::TempDir>,
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        // Closing it would do, but for a process that is just being started and has not let go of our files yet.
+        if let Some(lock) = &self.lock {
+            let _ = lock.unlock();
+        }
+    }
 }
 
 impl Work {
@@ -102,7 +111,7 @@ impl Work {
             }
             fs_err::create_dir_all(folder.join("parts"))?;
             let known = read_known(&folder.join("verified"))?;
-            Ok(Ok(Self { dir, folder, known, fresh: Vec::new(), _lock: Some(file), _temporary: None }))
+            Ok(Ok(Self { dir, folder, known, fresh: Vec::new(), lock: Some(file), _temporary: None }))
         });
         opened.await?
     }
@@ -115,7 +124,7 @@ impl Work {
             fs_err::create_dir_all(temporary.path().join("parts"))?;
             let known = read_known(&dir.join(FOLDER).join("verified"))?;
             let folder = temporary.path().to_owned();
-            Ok(Self { dir, folder, known, fresh: Vec::new(), _lock: None, _temporary: Some(temporary) })
+            Ok(Self { dir, folder, known, fresh: Vec::new(), lock: None, _temporary: Some(temporary) })
         });
         Ok(opened.await?)
     }
