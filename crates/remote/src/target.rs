@@ -315,7 +315,7 @@ impl Target {
         }
         let mut sink = Sink::nowhere(&self.place(name), checksum, size)?;
         match each!(self, kind => kind.stream(name, &mut sink).await) {
-            Ok(there) => Ok(there && sink.is_right()),
+            Ok(there) => Ok(there && sink.matches()),
             Err(Error::TooLong { .. }) => Ok(false),
             Err(error) => Err(error),
         }

@@ -102,7 +102,8 @@ impl Publisher {
             // If it fails it may be for the others' sake; they will see for themselves.
             if let Ok(applied) = self.apply(&workspace, &Changes::merged(all), &mut |_| Ok(())) {
                 for other in &waiting {
-                    other.answer(&applied.of(&other.changes))?;
+                    // Without an answer its owner does it again, which changes nothing.
+                    let _ = other.answer(&applied.of(&other.changes));
                 }
                 return Ok(applied.of(&own));
             }

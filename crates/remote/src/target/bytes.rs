@@ -78,7 +78,7 @@ impl Sink {
     }
 
     /// Whether what came is what should have come.
-    pub(super) fn is_right(self) -> bool {
+    pub(super) fn matches(self) -> bool {
         self.size.is_none_or(|size| size == self.got) && self.hasher.finish().0 == self.checksum
     }
 

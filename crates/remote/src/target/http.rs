@@ -246,7 +246,7 @@ impl Http {
         }
         let mut sink = Sink::nowhere(&self.place(&partial), outgoing.checksum, outgoing.size)?;
         match self.stream(&partial, &mut sink).await {
-            Ok(true) if sink.is_right() => {}
+            Ok(true) if sink.matches() => {}
             // Another who puts the same file was faster.
             Ok(false) => return Ok(false),
             Ok(true) | Err(Error::TooLong { .. }) => {

@@ -346,7 +346,7 @@ impl Ssh {
         }
         let mut sink = Sink::nowhere(&self.place(partial), outgoing.checksum, outgoing.size)?;
         match self.stream(partial, &mut sink).await {
-            Ok(_) => Ok(sink.is_right()),
+            Ok(_) => Ok(sink.matches()),
             Err(Error::TooLong { .. }) => Ok(false),
             Err(error) => Err(error),
         }

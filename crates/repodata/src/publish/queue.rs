@@ -50,7 +50,6 @@ impl Queue {
     /// Joins the queue.
     pub(super) fn join(&self, changes: &Changes) -> Result<Ticket, Error> {
         let bytes = encode(changes);
-        let mut number = 1u64;
         loop {
             match fs_err::create_dir(&self.folder) {
                 Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error.into()),
@@ -62,42 +61,37 @@ impl Queue {
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 file => file?,
             };
-            file.write_all(&bytes)?;
             file.as_file().lock()?;
-            let taken = self.numbers()?.into_iter().max().unwrap_or(0);
-            number = number.max(taken.saturating_add(1));
-            let path = self.folder.join(format!("{number:020}.delta"));
+            file.write_all(&bytes)?;
+            let last = self.tickets()?.into_iter().max().map_or(0, |(number, _)| number);
+            // The name is nobody's but this ticket's, so no answer to another one is ever taken for its own.
+            let own = file.path().file_name().and_then(|name| name.to_str()).unwrap_or_default().replace("new-", "");
+            let path = self.folder.join(format!("{:020}-{own}.delta", last.saturating_add(1)));
             match file.persist_noclobber(&path) {
                 Ok(file) => return Ok(Ticket { path, _locked: file }),
-                Err(error) if error.error.kind() == ErrorKind::AlreadyExists => number += 1,
+                // Swept by somebody who came before the lock.
+                Err(error) if error.error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error.error.into()),
             }
         }
     }
 
-    /// Tickets without an answer whose owners wait, oldest first. What dead owners left is removed.
+    /// Tickets without an answer whose owners wait, oldest first. What the dead left is removed. Only for the one who has
+    /// the repository's lock.
     pub(super) fn waiting(&self, own: Option<&Ticket>) -> Result<Vec<Waiting>, Error> {
-        let mut numbers = self.numbers()?;
-        numbers.sort_unstable();
+        self.sweep()?;
+        let mut tickets = self.tickets()?;
+        tickets.sort_unstable();
         let mut waiting = Vec::new();
-        for number in numbers {
-            let path = self.folder.join(format!("{number:020}.delta"));
-            if own.is_some_and(|own| own.path == path) {
+        for (_, path) in tickets {
+            if own.is_some_and(|own| own.path == path) || answer(&path).exists() {
                 continue;
             }
             let mut file = match File::open(&path) {
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 file => file?,
             };
-            match file.file().try_lock_shared() {
-                Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => return Err(error.into()),
-                Ok(()) => {
-                    leave(&path);
-                    continue;
-                }
-            }
-            if answer(&path).exists() || file.metadata()?.len() > MAX_TICKET {
+            if file.metadata()?.len() > MAX_TICKET {
                 continue;
             }
             let mut bytes = Vec::new();
@@ -108,18 +102,43 @@ impl Queue {
         Ok(waiting)
     }
 
-    /// The numbers of all tickets.
-    fn numbers(&self) -> Result<Vec<u64>, Error> {
+    /// Removes what nobody holds: tickets, finished or not, of owners that died, and answers that nobody waits for.
+    fn sweep(&self) -> Result<(), Error> {
+        for path in self.files()? {
+            let is_answer = path.extension().is_some_and(|extension| extension == "done");
+            let held = match File::open(if is_answer { path.with_extension("delta") } else { path.clone() }) {
+                Err(error) if error.kind() == ErrorKind::NotFound => false,
+                file => match file?.file().try_lock_shared() {
+                    Err(TryLockError::WouldBlock) => true,
+                    Err(TryLockError::Error(error)) => return Err(error.into()),
+                    Ok(()) => false,
+                },
+            };
+            if !held {
+                // Its owner may be doing the same.
+                let _ = std::fs::remove_file(path);
+            }
+        }
+        // Where nothing is left; whoever comes makes it again.
+        let _ = std::fs::remove_dir(&self.folder);
+        Ok(())
+    }
+
+    fn files(&self) -> Result<Vec<PathBuf>, Error> {
         let entries = match fs_err::read_dir(&self.folder) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries?,
         };
-        let mut numbers = Vec::new();
-        for entry in entries {
-            let name = entry?.file_name();
-            numbers.extend(name.to_str().and_then(|name| name.strip_suffix(".delta")?.parse::<u64>().ok()));
-        }
-        Ok(numbers)
+        entries.map(|entry| Ok(entry?.path())).collect()
+    }
+
+    /// All tickets, with the numbers of their turns.
+    fn tickets(&self) -> Result<Vec<(u64, PathBuf)>, Error> {
+        let number = |path: &Path| {
+            let name = path.file_name()?.to_str()?.strip_suffix(".delta")?;
+            name.split_once('-')?.0.parse::<u64>().ok()
+        };
+        Ok(self.files()?.into_iter().filter_map(|path| Some((number(&path)?, path))).collect())
     }
 }
 
@@ -171,8 +190,8 @@ fn answer(ticket: &Path) -> PathBuf {
 
 /// Removes a ticket and its answer. What cannot be removed is removed by the next writer.
 fn leave(ticket: &Path) {
-    let _ = std::fs::remove_file(ticket);
     let _ = std::fs::remove_file(answer(ticket));
+    let _ = std::fs::remove_file(ticket);
 }
 
 fn encode(changes: &Changes) -> Vec<u8> {
@@ -252,10 +271,21 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let queue = Queue::of(dir.path());
         let dead = queue.join(&changes("dead")).unwrap();
-        fs_err::copy(&dead.path, queue.folder.join("00000000000000000009.delta")).unwrap();
+        let left = ["00000000000000000009-x.delta", "00000000000000000002-y.done", "new-z"];
+        left.iter().for_each(|name| drop(fs_err::copy(&dead.path, queue.folder.join(name)).unwrap()));
         let waiting = queue.waiting(None).unwrap();
         assert_eq!(waiting.len(), 1);
-        assert_eq!(fs_err::read_dir(&queue.folder).unwrap().count(), 1, "the copy, which nobody holds, is gone");
+        assert_eq!(fs_err::read_dir(&queue.folder).unwrap().count(), 1, "copies, which nobody holds, are gone");
+        waiting[0].answer(&published(1)).unwrap();
+        let other = queue.join(&changes("other")).unwrap();
+        assert_eq!(other.answer().unwrap(), None);
+        let path = dead.path.clone();
+        drop(dead);
+        fs_err::write(answer(&path), "1 1 1 1 1 late").unwrap();
+        let next = queue.join(&changes("next")).unwrap();
+        assert_eq!(next.answer().unwrap(), None, "an answer to another one");
+        assert_eq!(queue.waiting(Some(&next)).unwrap().len(), 1);
+        assert!(!answer(&path).exists());
     }
 
     #[test]

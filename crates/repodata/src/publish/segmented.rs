@@ -325,7 +325,7 @@ impl Part {
                             && edited.iter().map(|text| text.len()).sum::<usize>() == text.len()
                             && edited.concat() == text =>
                     {
-                        new.copy(segment, bytes)?
+                        new.copy(segment, bytes)?;
                     }
                     Some(edited) => edited.into_iter().try_for_each(|package| new.push(package))?,
                 }
