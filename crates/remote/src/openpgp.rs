@@ -277,5 +277,5 @@ fn issuer(signature: &Signature) -> String {
     if let Some(fingerprint) = signature.issuer_fingerprint().first() {
         return fingerprint.to_string().to_lowercase();
     }
-    signature.issuer_key_id().first().map_or_else(|| "that it does not name".to_owned(), |id| id.to_string())
+    signature.issuer_key_id().first().map_or_else(|| "that it does not name".to_owned(), ToString::to_string)
 }

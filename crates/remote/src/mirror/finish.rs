@@ -166,10 +166,9 @@ impl Run<'_> {
         };
         let (next, to) = (next.to_owned(), to.to_owned());
         blocking(move || {
-            Ok(subset::subset(&next, &to, &options, &output).map(|_| ()).and_then(|()| {
+            Ok(subset::subset(&next, &to, &options, &output).map(|_| {
                 // Its writer's lock is of no use where nothing writes again.
                 let _ = fs_err::remove_file(to.join("repodata/.copr-repo.lock"));
-                Ok(())
             }))
         })
         .await??;
