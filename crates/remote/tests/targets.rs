@@ -277,6 +277,9 @@ fn status(line: &str) -> String {
     format!("HTTP/1.1 {line}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 }
 
+/// What a server answers to a request, by the request's first line.
+type Answer = Box<dyn Fn(&str) -> String + Send + Sync>;
+
 fn body(text: &str) -> String {
     format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}", text.len())
 }
@@ -286,7 +289,7 @@ async fn servers_that_lie_are_not_believed() {
     let dir = tempfile::tempdir().unwrap();
     let path = file(dir.path(), b"the package");
     let right = sum(b"the package");
-    let cases: [(&str, &str, Box<dyn Fn(&str) -> String + Send + Sync>); 7] = [
+    let cases: [(&str, &str, Answer); 7] = [
         (
             "it took it, and has something else",
             "is not what was sent",

@@ -55,7 +55,7 @@ impl LeftOut {
 
     /// One message about each.
     pub(super) fn tell(all: &[Self]) {
-        for LeftOut { path, reason } in all {
+        for Self { path, reason } in all {
             complain(format_args!("{} is left out: {}", plain(&path.display().to_string()), plain(reason)));
         }
     }

@@ -179,8 +179,8 @@ async fn a_part_of_another_version_is_thrown_away() {
 #[tokio::test]
 async fn yesterdays_primary_with_todays_index_is_tried_again_and_then_told() {
     let changed = Changed::new().await;
-    let old = fs_err::read_dir(changed.dir.path().join("repodata")).unwrap().map(|entry| entry.unwrap().path());
-    let old = old.filter(|path| path.to_string_lossy().ends_with("-primary.xml.zst")).next().unwrap();
+    let mut old = fs_err::read_dir(changed.dir.path().join("repodata")).unwrap().map(|entry| entry.unwrap().path());
+    let old = old.find(|path| path.to_string_lossy().ends_with("-primary.xml.zst")).unwrap();
     let old = fs_err::read(old).unwrap();
     let (proxy, options) = changed
         .proxy(move |path, _| if path.contains("primary") { Fault::Body(old.clone()) } else { Fault::None })

@@ -272,7 +272,9 @@ mod tests {
         let queue = Queue::of(dir.path());
         let dead = queue.join(&changes("dead")).unwrap();
         let left = ["00000000000000000009-x.delta", "00000000000000000002-y.done", "new-z"];
-        left.iter().for_each(|name| drop(fs_err::copy(&dead.path, queue.folder.join(name)).unwrap()));
+        for name in left {
+            fs_err::copy(&dead.path, queue.folder.join(name)).unwrap();
+        }
         let waiting = queue.waiting(None).unwrap();
         assert_eq!(waiting.len(), 1);
         assert_eq!(fs_err::read_dir(&queue.folder).unwrap().count(), 1, "copies, which nobody holds, are gone");

@@ -277,7 +277,7 @@ fn deltas_that_wait_are_published_together() {
             })
             .collect();
         let queue = dir.path().join(".copr-repo.queue");
-        let waiting = || fs_err::read_dir(&queue).map(|entries| entries.count()).unwrap_or(0);
+        let waiting = || fs_err::read_dir(&queue).map(Iterator::count).unwrap_or(0);
         while waiting() < 30 {
             std::thread::yield_now();
         }

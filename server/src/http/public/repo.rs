@@ -55,10 +55,10 @@ async fn asked(state: &AppState, owner: &str, dirname: &str) -> Result<Asked, Ap
         return Err(missing());
     };
     let Some(project) = db::project::get(&state.db, &owner, &dirname.project()).await? else { return Err(missing()) };
-    if dirname.as_str() != project.name.as_str() {
-        if !matches!(state.store.find(&format!("{owner}/{dirname}/"), Want::Facts).await?, Found::Folder(_)) {
-            return Err(missing());
-        }
+    if dirname.as_str() != project.name.as_str()
+        && !matches!(state.store.find(&format!("{owner}/{dirname}/"), Want::Facts).await?, Found::Folder(_))
+    {
+        return Err(missing());
     }
     let chroots = db::chroot::of_project(&state.db, project.id).await?.into_iter().map(|of| of.chroot).collect();
     Ok(Asked { project, owner, dirname, chroots })
