@@ -179,6 +179,7 @@ impl Workspace {
             !name.starts_with(&file.record().checksum.hex) && self.repodata.join(name).exists()
         });
         let staging = if in_place { self.repodata.clone() } else { self.stage(output, &files)? };
+        let written: Vec<String> = files.iter().map(|file| file.final_name(output.unique_names)).collect();
         for file in files {
             repomd.records.push(file.put_in_place(&staging, output.unique_names, timestamp)?);
         }
@@ -199,7 +200,8 @@ impl Workspace {
             sync_folder(&self.dir)?;
         }
         hook(Step::IndexNamed)?;
-        known::note(&self.lock, &self.repodata, &repomd)?;
+        // All is in force; without the notes the next writer has more to do.
+        let _ = known::note(&self.lock, &self.repodata, &repomd, &written);
         retain::sweep(&self.repodata, &repomd, output)?;
         Ok(repomd)
     }

@@ -1,13 +1,10 @@
 //! Whether repositories are sound.
-#![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
-
-mod shelf;
 
 use std::path::Path;
 
+use crate::shelf::{add_metadata, at, index, output, package, publish, rewrite, store};
 use copr_repodata::check::{CheckOptions, Packages, Report, Severity, check};
 use copr_repodata::{Compression, Document, Output, Publisher, Record, Repomd, RepomdRecord};
-use shelf::{add_metadata, at, index, output, package, publish, rewrite, store};
 
 fn all(scratch: &Path) -> CheckOptions {
     let (now, scratch) = (Some(at(1_000)), Some(scratch.to_owned()));

@@ -1,5 +1,4 @@
 //! Groups of packages: read, written, united.
-#![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
 
 use copr_repodata::comps::{
     self, Blacklisted, Category, Comps, Environment, Group, GroupPackage, GroupRef, IgnoredDependency, Langpack,

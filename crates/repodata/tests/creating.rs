@@ -1,12 +1,8 @@
 //! Metadata of a folder of packages.
-#![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
 
-#[path = "../../rpm/tests/small_rpm/mod.rs"]
-mod small_rpm;
-
+use crate::small_rpm::{archive, entries, rpm, text};
 use copr_repodata::create::{CreateOptions, Created, Progress, Update, create};
 use copr_repodata::{Error, Output, read};
-use small_rpm::{archive, entries, rpm, text};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, UNIX_EPOCH};

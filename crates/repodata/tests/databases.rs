@@ -1,15 +1,12 @@
 //! Databases added to a repository, judged by `sqliterepo_c`, whose databases hold the same.
-#![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
-
-mod shelf;
 
 use std::path::Path;
 use std::process::Command;
 
+use crate::shelf::{index, output, package, publish};
 use copr_repodata::databases::{DatabaseOptions, add};
 use copr_repodata::{Compression, Document, Locking, Output, Retain, read};
 use rusqlite::Connection;
-use shelf::{index, output, package, publish};
 
 /// Every row of every table, as text, sorted: what a database says, whatever its layout.
 fn rows(dir: &Path, document: Document) -> Vec<String> {

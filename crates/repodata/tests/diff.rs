@@ -1,11 +1,8 @@
 //! What distinguishes two repositories.
-#![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
 
-mod shelf;
-
+use crate::shelf::{self, add_metadata, output, package, publish};
 use copr_repodata::diff::{Change, Diff, KindChange, Side, diff};
 use copr_repodata::{Checksum, Compression, Output, Publisher};
-use shelf::{add_metadata, output, package, publish};
 
 fn names(sides: &[Side]) -> Vec<String> {
     sides.iter().map(|side| side.nevra.to_string()).collect()

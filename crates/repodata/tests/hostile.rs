@@ -1,10 +1,6 @@
 //! Bad input: documents, files, folders and metadata as attackers, other tools and accidents make them.
-#![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
 
-#[path = "../../rpm/tests/small_rpm/mod.rs"]
-mod small_rpm;
-
-mod shelf;
+use crate::{shelf, small_rpm};
 
 #[path = "hostile/bombs.rs"]
 mod bombs;

@@ -1,5 +1,4 @@
 //! Modules: read, united, written.
-#![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
 
 use copr_repodata::modules::{self, Document, DocumentKind};
 use copr_repodata::{Error, Warning, warning};

@@ -1,15 +1,12 @@
 //! Old versions taken out of a repository.
-#![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
-
-mod shelf;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::shelf::{self, add_metadata, index, output, package, publish, store};
 use copr_repodata::prune::{FileFate, PruneOptions, PruneResult, prune};
 use copr_repodata::{Compression, Output, Publisher, read};
-use shelf::{add_metadata, index, output, package, publish, store};
 
 fn keep(count: usize) -> PruneOptions {
     PruneOptions::new(NonZeroUsize::new(count).unwrap())

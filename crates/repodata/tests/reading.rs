@@ -1,5 +1,4 @@
 //! Reading metadata, as they are in the wild and as attackers make them.
-#![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
 
 use copr_repodata::{Error, Record, Repomd, read};
 use proptest::prelude::*;

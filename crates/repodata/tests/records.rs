@@ -1,11 +1,7 @@
 //! Records of packages, and their XML.
-#![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
 
-#[path = "../../rpm/tests/small_rpm/mod.rs"]
-mod small_rpm;
-
+use crate::small_rpm::{Value, archive, entries, odd, rpm, text, texts};
 use copr_repodata::{Checksum, ChecksumKind, FileKind, Fragments, Record, RecordOptions, read};
-use small_rpm::{Value, archive, entries, odd, rpm, text, texts};
 use std::io::Write;
 use std::path::Path;
 

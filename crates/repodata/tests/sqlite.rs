@@ -1,5 +1,4 @@
 //! Databases for old clients: their rows, read with SQLite itself.
-#![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
 
 use std::path::Path;
 

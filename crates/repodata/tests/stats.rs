@@ -1,12 +1,9 @@
 //! Figures about repositories.
-#![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
 
-mod shelf;
-
+use crate::shelf::{output, package, publish, rewrite};
 use copr_repodata::stats::{FileStats, stats};
 use copr_repodata::{Publisher, Record};
 use copr_rpm::DependencyKind;
-use shelf::{output, package, publish, rewrite};
 
 fn some() -> Vec<Record> {
     let mut packages: Vec<Record> =

@@ -1,13 +1,10 @@
 //! Repositories with some of the packages of another.
-#![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
-
-mod shelf;
 
 use std::path::Path;
 
+use crate::shelf::{self, add_metadata, index, output, package, publish};
 use copr_repodata::read;
 use copr_repodata::subset::{Subset, SubsetOptions, subset};
-use shelf::{add_metadata, index, output, package, publish};
 
 const ALL: [&str; 7] = [
     "bash-5.1-1.x86_64",

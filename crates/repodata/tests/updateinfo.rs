@@ -1,5 +1,4 @@
 //! Advisories: read, written, united.
-#![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
 
 use copr_repodata::updateinfo::{self, Advisory, Collection, Module, Reference, Sum, UpdatedPackage};
 use copr_repodata::{Error, Warning, warning};

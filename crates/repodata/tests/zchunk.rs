@@ -1,5 +1,4 @@
 //! zchunk files: ours under the tools of libzck, theirs under our reader, and damaged ones under it.
-#![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

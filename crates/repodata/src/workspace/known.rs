@@ -34,11 +34,13 @@ impl Known {
     }
 }
 
-/// Notes the files that a repomd.xml names, which have just been written.
-pub(super) fn note(lock: &File, repodata: &Path, repomd: &Repomd) -> Result<(), Error> {
+/// Notes the files that a repomd.xml names: those that have just been written, and those that were known before.
+pub(super) fn note(lock: &File, repodata: &Path, repomd: &Repomd, written: &[String]) -> Result<(), Error> {
+    let known = Known::read(lock);
     let mut text = String::new();
     for name in repomd.records.iter().filter_map(|record| record.location_href.strip_prefix("repodata/")) {
-        if let Ok(about) = fs_err::metadata(repodata.join(name)) {
+        let Ok(about) = fs_err::metadata(repodata.join(name)) else { continue };
+        if known.has(name, &about) || written.iter().any(|written| written == name) {
             text.push_str(&line(name, &about));
             text.push('\n');
         }
@@ -68,10 +70,11 @@ mod tests {
         let lock = tempfile::tempfile().unwrap();
         let record = RepomdRecord { location_href: "repodata/primary.xml.gz".to_owned(), ..RepomdRecord::default() };
         let repomd = Repomd { records: vec![record], ..Repomd::default() };
+        let written = ["primary.xml.gz".to_owned()];
         let known = || Known::read(&lock).has("primary.xml.gz", &path.metadata().unwrap());
         let noted = || {
             fs_err::write(&path, "text").unwrap();
-            note(&lock, dir.path(), &repomd).unwrap();
+            note(&lock, dir.path(), &repomd, &written).unwrap();
             assert!(known());
             // Longer than a tick of the clock that times come from.
             std::thread::sleep(std::time::Duration::from_millis(20));
@@ -86,7 +89,11 @@ mod tests {
         fs_err::copy(&path, dir.path().join("copy")).unwrap();
         fs_err::rename(dir.path().join("copy"), &path).unwrap();
         assert!(!known(), "replaced");
+        note(&lock, dir.path(), &repomd, &[]).unwrap();
+        assert!(!known(), "nobody has summed it since");
         noted();
+        note(&lock, dir.path(), &repomd, &[]).unwrap();
+        assert!(known(), "it stays so while others are written");
         lock.set_len(10).unwrap();
         assert!(!known(), "the notes are cut");
     }

@@ -1,6 +1,5 @@
 //! Small repositories for tests.
 #![allow(dead_code, reason = "each test takes what it needs")]
-#![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
