@@ -63,7 +63,7 @@ python-tests: build plugin
 		target/venv/bin/python -m pytest -q -p no:cacheprovider python/tests tests/oracle
 
 soak: build
-	PROPTEST_CASES=20000 $(CARGO) test --release -p copr-rpm -p copr-repodata -p copr-resolve -p copr-vm -- --include-ignored
+	PROPTEST_CASES=20000 COPR_DELTAS=10000 $(CARGO) test --release -p copr-rpm -p copr-repodata -p copr-resolve -p copr-vm
 	COPR_MINIDISTRO="$(MINIDISTRO)" COPR_REPO_BIN=target/release/copr-repo COPR_MODEL_SEQUENCES=2000 COPR_READER_PUBLISHES=500 \
 		target/venv/bin/python -m pytest -q -p no:cacheprovider tests/oracle/test_publish_model.py \
 		tests/oracle/test_publish_clients.py

@@ -31,6 +31,9 @@ use crate::{
     url::{RepoUrl, redacted},
 };
 
+/// Bytes that the index in force may have, where it is compared with the one that was read before.
+const MOST_INDEX: u64 = 64 << 20;
+
 /// Called with the number of bytes that went out since the last call.
 pub type Progress = Arc<dyn Fn(u64) + Send + Sync>;
 

@@ -80,7 +80,7 @@ pub fn subset(dir: &Path, out: &Path, options: &SubsetOptions, output: &Output) 
     let (mut packages_seen, mut sources_seen) = (packages.unseen(), sources.unseen());
     let mut chosen: Vec<usize> = Vec::new();
     for (index, entry) in source.entries.iter().enumerate() {
-        let named = packages.matches(&spellings(&entry.nevra), &mut packages_seen);
+        let named = packages.matches(&entry.nevra.spellings(), &mut packages_seen);
         // A source package is its own.
         let name = source_name(&entry.sourcerpm).unwrap_or(&entry.nevra.name);
         let of_source = sources.matches(&[name], &mut sources_seen);
@@ -119,20 +119,6 @@ pub fn subset(dir: &Path, out: &Path, options: &SubsetOptions, output: &Output) 
     let published =
         Published { packages: count, added: count, changed: true, revision: repomd.revision, ..Published::default() };
     Ok(Subset { published, of: source.entries.len(), size, unmatched })
-}
-
-/// All ways in which a package's name may be written, as dnf has them.
-fn spellings(nevra: &Nevra) -> [String; 7] {
-    let Nevra { name, epoch, version, release, arch } = nevra;
-    [
-        name.clone(),
-        format!("{name}.{arch}"),
-        format!("{name}-{version}"),
-        format!("{name}-{version}-{release}"),
-        format!("{name}-{version}-{release}.{arch}"),
-        format!("{name}-{epoch}:{version}-{release}"),
-        format!("{name}-{epoch}:{version}-{release}.{arch}"),
-    ]
 }
 
 /// Patterns of which one is to match; no pattern matches everything.

@@ -34,6 +34,21 @@ impl Nevra {
         let Self { name, version, release, arch, .. } = self;
         format!("{name}-{version}-{release}.{arch}.rpm")
     }
+
+    /// All ways in which a command line may name the package, as dnf has them (`dnf` manual, "Specifying packages"): from
+    /// the bare name to name, epoch, version, release and architecture.
+    pub fn spellings(&self) -> [String; 7] {
+        let Self { name, epoch, version, release, arch } = self;
+        [
+            name.clone(),
+            format!("{name}.{arch}"),
+            format!("{name}-{version}"),
+            format!("{name}-{version}-{release}"),
+            format!("{name}-{version}-{release}.{arch}"),
+            format!("{name}-{epoch}:{version}-{release}"),
+            format!("{name}-{epoch}:{version}-{release}.{arch}"),
+        ]
+    }
 }
 
 impl fmt::Display for Nevra {

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use copr_repodata::{Delta, Published};
-use copr_rpm::Nevra;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde_json::{Value, json};
 
@@ -113,19 +112,10 @@ impl<'a> Patterns<'a> {
 
     /// Whether a package is meant, by one of the ways to write its name, or by its location.
     fn match_one(&mut self, package: &Known) -> bool {
-        let Nevra { name, epoch, version, release, arch } = &package.nevra;
-        let texts = [
-            name.clone(),
-            format!("{name}.{arch}"),
-            format!("{name}-{version}"),
-            format!("{name}-{version}-{release}"),
-            format!("{name}-{version}-{release}.{arch}"),
-            format!("{name}-{epoch}:{version}-{release}"),
-            format!("{name}-{epoch}:{version}-{release}.{arch}"),
-            package.href.strip_prefix("./").unwrap_or(&package.href).to_owned(),
-        ];
+        let place = package.href.strip_prefix("./").unwrap_or(&package.href);
+        let spellings = package.nevra.spellings();
         let mut any = false;
-        for text in &texts {
+        for text in spellings.iter().map(String::as_str).chain([place]) {
             for index in self.set.matches(text) {
                 any = true;
                 if let Some(seen) = self.seen.get_mut(index) {

@@ -87,7 +87,7 @@ pub(crate) fn plan(primary: &Path, filter: &Filter, package_limit: u64) -> Resul
         }
         let nevra = if filtered { view.nevra.to_nevra() } else { Nevra::default() };
         if filtered {
-            let spellings = spellings(&nevra);
+            let spellings = nevra.spellings();
             let of_arch = filter.arches.is_empty() || filter.arches.contains(&nevra.arch);
             let named = include.matches(&spellings, Some(&mut seen)) || include.is_empty();
             if !of_arch || !named || exclude.matches(&spellings, None) {
@@ -155,20 +155,6 @@ pub(crate) fn place(href: &str) -> Result<String, Error> {
         return Err(refused("no package can lie there"));
     }
     Ok(path.to_owned())
-}
-
-/// The spellings of a package's name that dnf knows.
-fn spellings(nevra: &Nevra) -> [String; 7] {
-    let Nevra { name, epoch, version, release, arch } = nevra;
-    [
-        name.clone(),
-        format!("{name}.{arch}"),
-        format!("{name}-{version}"),
-        format!("{name}-{version}-{release}"),
-        format!("{name}-{version}-{release}.{arch}"),
-        format!("{name}-{epoch}:{version}-{release}"),
-        format!("{name}-{epoch}:{version}-{release}.{arch}"),
-    ]
 }
 
 /// The pattern that only this name matches.

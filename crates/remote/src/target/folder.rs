@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    About, Entry, Outgoing, Put, Tag, Tagged,
+    About, Entry, MOST_INDEX, Outgoing, Put, Tag, Tagged,
     bytes::{Reading, Sink},
 };
 use crate::{error::Error, fetch::blocking};
@@ -119,7 +119,7 @@ impl Folder {
             if theirs.is_dir() && !theirs.join(".copr-repo").exists() {
                 return Err(copr_repodata::Error::Locked { path: theirs }.into());
             }
-            let now = read(&path, u64::MAX - 1)?.map(|tagged| tagged.tag.sum);
+            let now = read(&path, MOST_INDEX)?.map(|tagged| tagged.tag.sum);
             if now != old {
                 return Ok(Put::Changed);
             }

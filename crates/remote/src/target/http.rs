@@ -21,7 +21,7 @@ use reqwest::{Body, Method, RequestBuilder, Response, StatusCode, header};
 use tokio::sync::OnceCell;
 
 use super::{
-    About, Entry, Outgoing, Put, Tag, Tagged,
+    About, Entry, MOST_INDEX, Outgoing, Put, Tag, Tagged,
     bytes::{Reading, Sink},
     lock::{Held, Place},
 };
@@ -339,7 +339,7 @@ impl Http {
 
     /// Under the lock: looks whether the index is still the one that was read, and exchanges it.
     async fn exchange(&self, held: &Held, name: &str, bytes: Vec<u8>, old: Option<&Tag>) -> Result<Put, Error> {
-        let now = self.read(name, u64::MAX - 1).await?;
+        let now = self.read(name, MOST_INDEX).await?;
         if now.map(|now| now.tag.sum) != old.map(|tag| tag.sum.clone()) {
             return Ok(Put::Changed);
         }
@@ -361,7 +361,7 @@ impl Http {
 
     /// Without a lock: by the server's own comparison, if it has one.
     async fn put_index_alone(&self, name: &str, bytes: Vec<u8>, old: Option<&Tag>) -> Result<Put, Error> {
-        let now = self.read(name, u64::MAX - 1).await?;
+        let now = self.read(name, MOST_INDEX).await?;
         if now.map(|now| now.tag.sum) != old.map(|tag| tag.sum.clone()) {
             return Ok(Put::Changed);
         }

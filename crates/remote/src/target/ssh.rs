@@ -29,7 +29,7 @@ use tokio::{
 };
 
 use super::{
-    About, Entry, Outgoing, Put, Tag, Tagged,
+    About, Entry, MOST_INDEX, Outgoing, Put, Tag, Tagged,
     bytes::{Reading, Sink},
     lock::{Held, Place},
 };
@@ -460,7 +460,7 @@ impl Ssh {
 
     /// Under the lock: looks whether the index is still the one that was read, and exchanges it.
     async fn exchange(&self, held: &Held, name: &str, bytes: Vec<u8>, old: Option<&Tag>) -> Result<Put, Error> {
-        let now = self.read(name, u64::MAX - 1).await?;
+        let now = self.read(name, MOST_INDEX).await?;
         if now.map(|now| now.tag.sum) != old.map(|tag| tag.sum.clone()) {
             return Ok(Put::Changed);
         }
