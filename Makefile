@@ -4,7 +4,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 MINIDISTRO = $$(tests/minidistro/make --copr-repo target/release/copr-repo | tail -n 1)
 
-.PHONY: help demo test soak build deps deps-test minidistro plugin lint unit stories python-tests bench clean
+.PHONY: help demo test soak build deps deps-test minidistro plugin lint tests-built rust-tests stories python-tests bench clean
 help:
 	@echo "make demo [KEEP=1]   source packages to 'dnf install', once, on this machine; KEEP=1 leaves the server running"
 	@echo "make test            everything: format, lints, unit tests, stories in real machines, Python"
@@ -35,41 +35,45 @@ plugin: deps
 
 demo: deps
 	@tests/deps venv
-	@$(CARGO) build --release
-	@$(CARGO) build --release -p copr-tests --bin copr-demo
+	@$(CARGO) build --release -p copr-cli -p coprd -p copr-tests --bins
 	@target/release/copr-demo $(if $(KEEP),--keep)
 
-test: deps-test lint build
-	@$(MAKE) --no-print-directory unit stories python-tests
+test: deps-test lint rust-tests python-tests
 	@echo "make test: all passed"
 
+# Release too: build scripts (C libraries) and macros are then run and compiled once, for this and for the tests.
 lint:
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
 
-# The library and the programs by themselves; the server's stories run on SQLite and on a PostgreSQL and an S3 server of their own.
-unit: build
+# The programs and every test of them. Always this one selection of packages, because cargo picks the features of
+# dependencies by selection, and compiles what differs again.
+tested = --release --workspace --exclude copr-python --exclude copr-guest
+tests-built:
 	@tests/deps venv
-	COPR_MINIDISTRO="$(MINIDISTRO)" tests/with-postgres tests/with-s3 $(CARGO) test --release --workspace \
-		--exclude copr-tests --exclude copr-python --exclude copr-benches --exclude copr-guest
+	$(CARGO) test $(tested) --no-run
 
-# The whole journey, restarts, bad input, the stock client: real programs, real machines, real dnf.
-stories: build plugin
-	COPR_MINIDISTRO="$(MINIDISTRO)" $(CARGO) test --release -p copr-tests -- --test-threads=2
+# The library and the programs by themselves; the server's tests on SQLite and on a PostgreSQL and an S3 server of their own;
+# and the stories: the whole journey in real machines, restarts, bad input, the stock client. Two at a time, for the machines.
+rust-tests: tests-built plugin
+	COPR_MINIDISTRO="$(MINIDISTRO)" RUST_TEST_THREADS=2 tests/with-postgres tests/with-s3 $(CARGO) test $(tested)
+
+stories: tests-built plugin
+	COPR_MINIDISTRO="$(MINIDISTRO)" RUST_TEST_THREADS=2 $(CARGO) test $(tested) --test stories
 
 # createrepo_c, rpm and dnf as judges of our repodata; the plugin under the system's own dnf.
-python-tests: build plugin
+python-tests: tests-built plugin
 	COPR_MINIDISTRO="$(MINIDISTRO)" COPR_REPO_BIN=target/release/copr-repo \
 		target/venv/bin/python -m pytest -q -p no:cacheprovider python/tests tests/oracle
 
-soak: build
+soak: tests-built
 	PROPTEST_CASES=20000 COPR_DELTAS=10000 $(CARGO) test --release -p copr-rpm -p copr-repodata -p copr-resolve -p copr-vm
 	COPR_MINIDISTRO="$(MINIDISTRO)" COPR_REPO_BIN=target/release/copr-repo COPR_MODEL_SEQUENCES=2000 COPR_READER_PUBLISHES=500 \
 		target/venv/bin/python -m pytest -q -p no:cacheprovider tests/oracle/test_publish_model.py \
 		tests/oracle/test_publish_clients.py
 
 # See docs/performance.md; one alone: cargo bench -p copr-benches --bench create
-bench: deps-test build
+bench: deps-test tests-built
 	COPR_MINIDISTRO="$(MINIDISTRO)" $(CARGO) bench -p copr-benches
 
 clean:
