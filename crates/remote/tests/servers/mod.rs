@@ -15,7 +15,7 @@ use std::{
 };
 
 /// A program that ends with the test, however that ends: a shell waits for the end of its input, kills it, and removes its
-/// folder.
+/// folder. The shell lets go of the output, so that whoever reads it sees the end of a program that did not start.
 struct Program(Child);
 
 impl Program {
@@ -27,7 +27,7 @@ impl Program {
         };
         let there = shell("command -v \"$1\"").stdin(Stdio::null()).stdout(Stdio::null()).status().unwrap();
         assert!(there.success(), "{program} is missing; run tests/deps test and tests/deps venv");
-        let mut waiting = shell("\"$@\" & cat > /dev/null; kill $!; wait; rm -rf \"$0\"");
+        let mut waiting = shell("\"$@\" & exec > /dev/null; cat; kill $!; wait; rm -rf \"$0\"");
         waiting.args(arguments).stdin(Stdio::piped()).stdout(output).stderr(Stdio::null());
         Self(waiting.spawn().unwrap())
     }

@@ -36,18 +36,17 @@ impl Incoming {
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 handle => handle.with_context(|| folder.display().to_string())?,
             };
+            // It may be removed before we have the lock, and another be in its place: that one's packages are not ours.
             match handle.try_lock() {
+                Ok(()) if !is_at(&handle, &folder) => continue,
                 Ok(()) => empty(&folder)?,
                 // Others are at work, or this file system has no locks on folders; then nobody clears up.
                 Err(TryLockError::WouldBlock | TryLockError::Error(_)) => {}
             }
             let _ = handle.lock_shared();
-            // It may have been removed before we had the lock.
-            match std::fs::metadata(&folder) {
-                Ok(about) if about.ino() == handle.metadata()?.ino() => {
-                    return Ok(Self { folder, handle, next: AtomicU64::new(0) });
-                }
-                _ => {}
+            // One lock for the other is not exchanged in one step.
+            if is_at(&handle, &folder) {
+                return Ok(Self { folder, handle, next: AtomicU64::new(0) });
             }
         }
         bail!("{}: it is removed all the time; is somebody else clearing up here?", folder.display())
@@ -85,7 +84,8 @@ impl Incoming {
 impl Drop for Incoming {
     fn drop(&mut self) {
         let _ = self.handle.unlock();
-        if self.handle.try_lock().is_ok() {
+        // Meanwhile another may have removed it, and a third have made it anew.
+        if self.handle.try_lock().is_ok() && is_at(&self.handle, &self.folder) {
             // What cannot be removed now is removed by the next one.
             let _ = std::fs::remove_dir_all(&self.folder);
         }
@@ -98,6 +98,14 @@ pub(in crate::repo) fn sweep(dir: &Path) -> Result<()> {
         Incoming::open(dir)?;
     }
     Ok(())
+}
+
+/// Whether the folder of that name is still the one that was opened.
+fn is_at(handle: &std::fs::File, folder: &Path) -> bool {
+    let same = |opened: &std::fs::Metadata, named: &std::fs::Metadata| {
+        (opened.dev(), opened.ino()) == (named.dev(), named.ino())
+    };
+    matches!((handle.metadata(), std::fs::metadata(folder)), (Ok(opened), Ok(named)) if same(&opened, &named))
 }
 
 fn empty(folder: &Path) -> Result<()> {
