@@ -1,5 +1,6 @@
 //! Repositories become a pool: metadata read (and fetched, where they are elsewhere), checked, kept for the next time.
 
+use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use copr_remote::{Remote, RemoteOptions};
 use copr_repodata::{Record, RecordOptions, Repomd, RepomdRecord, read};
 use copr_resolve::closure::PackageSet;
 use copr_resolve::query::{FileOwners, Glob, is_file, is_pattern};
-use copr_resolve::{PackageId, Packages, Pool, cache, filelists, load};
+use copr_resolve::{PackageId, Packages, Pool, cache, load};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rayon::prelude::*;
 use tokio::runtime::Runtime;
@@ -72,8 +73,7 @@ enum From {
 }
 
 /// Reads repositories.
-struct Loader<'a> {
-    arguments: &'a Repositories,
+struct Loader {
     cache: Option<PathBuf>,
     remote: Option<(Runtime, Remote)>,
     bar: ProgressBar,
@@ -132,8 +132,8 @@ fn default_cache() -> Option<PathBuf> {
     Some(user.join("copr-repo"))
 }
 
-impl<'a> Loader<'a> {
-    fn new(arguments: &'a Repositories, places: &[Place]) -> Result<Self> {
+impl Loader {
+    fn new(arguments: &Repositories, places: &[Place]) -> Result<Self> {
         let mut cache = arguments.cache.clone().or_else(default_cache);
         if let Some(folder) = &cache
             && let Err(error) = fs_err::create_dir_all(folder)
@@ -158,7 +158,7 @@ impl<'a> Loader<'a> {
             remote = Some((runtime, Remote::new(RemoteOptions::new(folder))?));
         }
         let voice = Voice::ours(arguments.quiet, false, arguments.json);
-        Ok(Self { arguments, cache, remote, bar: bar(voice), _temporary: temporary })
+        Ok(Self { cache, remote, bar: bar(voice), _temporary: temporary })
     }
 
     /// What repomd.xml says, of all at once.
@@ -204,16 +204,18 @@ impl<'a> Loader<'a> {
         // What proves nothing cannot name a file that others rely on.
         let cached = self.cache.as_ref().filter(|_| primary.checksum.kind.is_strong());
         let cached = cached.map(|cache| cache.join("packages").join(format!("{}.pool", primary.checksum.hex)));
+        let key = primary.checksum.to_string();
         if let Some(path) = &cached
-            && let Some(packages) = cache::read(path, &primary.checksum)
+            && let Some(packages) = cache::read(path, &key)
         {
             return Ok(packages);
         }
         let path = self.metadata(repomd, from, primary)?;
-        let packages = load::primary(read::open(&path)?).with_context(|| path.display().to_string())?;
+        let packages = load::primary_file(&path).with_context(|| path.display().to_string())?;
         if let Some(cached) = cached {
             // Without it the next run is slower, nothing else.
-            let _ = cache::write(&cached, &primary.checksum, &packages);
+            let _ = cached.parent().map(fs_err::create_dir_all);
+            let _ = cache::write(&cached, &key, &packages);
         }
         Ok(packages)
     }
@@ -250,10 +252,12 @@ impl<'a> Loader<'a> {
             return Ok(FileOwners::new());
         }
         self.bar.set_message(format!("looking for {}", some(missing.len() + patterns.len(), "file")));
-        let find = |(place, source): (&Place, &Source)| {
-            self.owners(source, &missing, &patterns).with_context(|| named(place))
+        let pool_now: &Pool = pool;
+        let find = |(repository, place): (usize, &Place)| {
+            let source = sources.get(repository).context("no such repository")?;
+            self.owners(pool_now, repository, source, &missing, &patterns).with_context(|| named(place))
         };
-        let found: Vec<Vec<(String, u32)>> = places.par_iter().zip(sources).map(find).collect::<Result<_>>()?;
+        let found: Vec<Vec<(String, u32)>> = places.par_iter().enumerate().map(find).collect::<Result<_>>()?;
         let mut owners = FileOwners::new();
         for (repository, found) in found.iter().enumerate() {
             pool.add_file_owners(repository, found.iter().map(|(path, package)| (path.as_str(), *package)))?;
@@ -280,7 +284,14 @@ impl<'a> Loader<'a> {
     }
 
     /// The owners of files in one repository, by the numbers of packages in it.
-    fn owners(&self, source: &Source, missing: &[String], patterns: &[(&String, Glob)]) -> Result<Vec<(String, u32)>> {
+    fn owners(
+        &self,
+        pool: &Pool,
+        repository: usize,
+        source: &Source,
+        missing: &[String],
+        patterns: &[(&String, Glob)],
+    ) -> Result<Vec<(String, u32)>> {
         let fits = |path: &str| {
             missing.binary_search_by(|known| known.as_str().cmp(path)).is_ok()
                 || patterns.iter().any(|(_, glob)| glob.matches(path))
@@ -298,7 +309,20 @@ impl<'a> Loader<'a> {
             return Ok(Vec::new());
         };
         let path = self.metadata(repomd, from, record)?;
-        filelists_of(&path, missing, patterns).with_context(|| path.display().to_string())
+        let ids: HashMap<String, u32> = (0..).zip(pool.ids_of(repository)).map(|(at, id)| (pool.checksum(id).hex, at)).collect();
+        let mut found = Vec::new();
+        read::each_filelists(read::open(&path)?, |package| {
+            let Some(at) = ids.get(&*package.pkgid.text()) else { return Ok(()) };
+            for file in &package.files {
+                let path = file.path.text();
+                if fits(&path) {
+                    found.push((path.into_owned(), *at));
+                }
+            }
+            Ok(())
+        })
+        .with_context(|| path.display().to_string())?;
+        Ok(found)
     }
 }
 

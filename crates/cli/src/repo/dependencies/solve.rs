@@ -55,7 +55,7 @@ pub(super) fn request(choosing: &Choosing, loaded: &Loaded) -> Result<Request> {
             (_, true) => Policy::Oldest,
             _ => Policy::Newest,
         },
-        hints: loaded.of_roles(&[Role::Hint]),
+        not_enabled: loaded.of_roles(&[Role::Hint]),
         ..Request::default()
     })
 }

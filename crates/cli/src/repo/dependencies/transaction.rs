@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use copr_resolve::solve::{Chosen, Problem, Solution, Why};
+use copr_resolve::solve::{Chosen, Problem, Reason, Solution};
 use copr_resolve::{PackageId, Pool};
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ pub(super) fn fail(arguments: &Repositories, problems: &[String]) -> Result<Exit
 
 pub(super) fn problem_lines(problem: &Problem) -> Vec<String> {
     match problem {
-        Problem::Unsatisfiable { reasons, .. } => reasons.clone(),
+        Problem::Unsatisfiable { reasons } => reasons.clone(),
         other => vec![other.to_string()],
     }
 }
@@ -53,9 +53,10 @@ fn object(loaded: &Loaded, solution: &Solution) -> Value {
     let install = solution.install.iter().map(|chosen| {
         let mut object = package(pool, chosen.id);
         let (why, by) = match chosen.why {
-            Why::Asked => ("asked", None),
-            Why::Required(by) => ("required", Some(by)),
-            Why::Recommended(by) => ("recommended", Some(by)),
+            Reason::Asked => ("asked", None),
+            Reason::Required(by) => ("required", Some(by)),
+            Reason::Recommended(by) => ("recommended", Some(by)),
+            Reason::Replaces(by) => ("replaces", Some(by)),
         };
         if let Some(object) = object.as_object_mut() {
             object.insert("why".to_owned(), json!(why));
@@ -86,13 +87,14 @@ type Group<'a> = (&'a str, anstyle::Style, Vec<PackageId>);
 
 fn show(loaded: &Loaded, solution: &Solution) -> Result<()> {
     let pool = &loaded.pool;
-    let of = |wanted: fn(&Why) -> bool| {
+    let of = |wanted: fn(&Reason) -> bool| {
         solution.install.iter().filter(|chosen: &&Chosen| wanted(&chosen.why)).map(|chosen| chosen.id).collect()
     };
-    let groups: [Group<'_>; 4] = [
-        ("Installing:", GREEN, of(|why| matches!(why, Why::Asked))),
-        ("Installing dependencies:", CYAN, of(|why| matches!(why, Why::Required(_)))),
-        ("Installing weak dependencies:", YELLOW, of(|why| matches!(why, Why::Recommended(_)))),
+    let groups: [Group<'_>; 5] = [
+        ("Installing:", GREEN, of(|why| matches!(why, Reason::Asked))),
+        ("Installing dependencies:", CYAN, of(|why| matches!(why, Reason::Required(_)))),
+        ("Installing weak dependencies:", YELLOW, of(|why| matches!(why, Reason::Recommended(_)))),
+        ("Replacing:", YELLOW, of(|why| matches!(why, Reason::Replaces(_)))),
         ("Removing:", RED, solution.erase.clone()),
     ];
     if groups.iter().all(|(.., ids)| ids.is_empty()) {
