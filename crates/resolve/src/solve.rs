@@ -322,7 +322,7 @@ fn solution_of(search: &mut Search<'_>, jobs: &[Job]) -> Solution {
         .collect();
     let pool = search.world.pool;
     install.sort_by(|a, b| {
-        let text = |id| (pool.text(pool.name(id)), pool.text(pool.arch(id)));
+        let text = |id| (pool.text(pool.name(id)), pool.text(pool.arch_of(id)));
         text(a.id).cmp(&text(b.id)).then_with(|| pool.compare_evr(pool.evr(a.id), pool.evr(b.id))).then(a.id.cmp(&b.id))
     });
     Solution { install, erase }

@@ -86,7 +86,7 @@ impl<'p> World<'p> {
     }
 
     pub(super) fn arch(&self, literal: i32) -> Str {
-        self.pool.arch(package(literal))
+        self.pool.arch_of(package(literal))
     }
 
     /// Caps of one kind that a package has; none for what rpm itself provides.
@@ -104,7 +104,10 @@ impl<'p> World<'p> {
 
     /// How an architecture fits: 0 not, 1 any machine, then the machine's own as the smallest.
     pub(super) fn arch_score(&self, literal: i32) -> u32 {
-        self.pool.arch_score(package(literal))
+        match self.pool.arch_rank(package(literal)) {
+            u8::MAX => 0,
+            rank => u32::from(rank) + 1,
+        }
     }
 
     /// Whether two packages take the same place: one of another word size may be installed beside.
@@ -350,8 +353,7 @@ impl<'p> World<'p> {
                     continue;
                 }
                 let kinds = [DependencyKind::Supplements, DependencyKind::Enhances];
-                let mut caps = kinds.into_iter().flat_map(|kind| self.caps(*candidate, kind));
-                if caps.any(|cap| self.is_possible(*cap)) {
+                if kinds.into_iter().any(|kind| self.caps(*candidate, kind).iter().any(|cap| self.is_possible(*cap))) {
                     self.add(*candidate)?;
                     any = true;
                 }

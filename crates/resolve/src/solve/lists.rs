@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use copr_rpm::{Comparison, vercmp};
+use copr_rpm::vercmp;
 
 use super::rules::Bits;
 use crate::formula::{Formula, SYSTEM};
@@ -131,17 +131,8 @@ impl<'p> Lists<'p> {
         }
         let view = self.pool.cap(cap);
         self.found.clear();
-        for id in self.pool.named(view.name) {
-            let hit = match view.comparison {
-                None => true,
-                Some(comparison) => {
-                    matches(self.pool.text(self.pool.evr(id)), comparison, self.pool.text(view.evr))
-                }
-            };
-            if hit {
-                self.found.push(id);
-            }
-        }
+        let pool = self.pool;
+        self.found.extend(pool.named(view.name).filter(|id| pool.is_within(*id, cap)));
         let at = self.keep_found();
         set(&mut self.obsoleted, cap.index(), at);
         at
@@ -154,7 +145,7 @@ impl<'p> Lists<'p> {
 
     /// The packages that provide anything of a name.
     pub(super) fn offering(&self, name: Str) -> Vec<i32> {
-        self.pool.offering(name).map(literal).filter(|literal| !self.hidden.has(*literal)).collect()
+        self.pool.offering(name).iter().copied().map(literal).filter(|literal| !self.hidden.has(*literal)).collect()
     }
 
     fn keep_found(&mut self) -> u32 {
@@ -319,22 +310,5 @@ pub(super) fn compare_matching(a: &str, b: &str) -> i32 {
         (0, None, Some(_)) => -2,
         (0, Some(_), None) => 2,
         _ => order,
-    }
-}
-
-/// Whether a package of version `own` is meant by `comparison wanted`, as libsolv's `pool_match_nevr`.
-fn matches(own: &str, comparison: Comparison, wanted: &str) -> bool {
-    let (less, equal, greater) = match comparison {
-        Comparison::Lt => (true, false, false),
-        Comparison::Le => (true, true, false),
-        Comparison::Eq => (false, true, false),
-        Comparison::Ge => (false, true, true),
-        Comparison::Gt => (false, false, true),
-    };
-    match compare_matching(own, wanted) {
-        -2 => true,
-        -1 => less,
-        1 => greater,
-        _ => equal,
     }
 }

@@ -264,7 +264,7 @@ impl Search<'_> {
     fn by_common_dependency(&self, list: &mut Vec<i32>) {
         let pool = self.world.pool;
         // Place in the list, name, version, whether anything below that version is meant.
-        let mut entries: Vec<(usize, u32, &str, bool)> = Vec::new();
+        let mut entries: Vec<(usize, usize, &str, bool)> = Vec::new();
         for (place, literal) in list.iter().enumerate() {
             for cap in self.world.caps(*literal, DependencyKind::Provides) {
                 let view = pool.cap(*cap);
@@ -276,13 +276,13 @@ impl Search<'_> {
                 if comparison == Comparison::Eq && is_hash(evr) {
                     continue;
                 }
-                entries.push((place, view.name.number(), evr, comparison == Comparison::Lt));
+                entries.push((place, view.name.index(), evr, comparison == Comparison::Lt));
             }
         }
         if entries.len() < 2 {
             return;
         }
-        let order = |a: &(usize, u32, &str, bool), b: &(usize, u32, &str, bool)| -> i32 {
+        let order = |a: &(usize, usize, &str, bool), b: &(usize, usize, &str, bool)| -> i32 {
             if a.1 != b.1 {
                 return if a.1 < b.1 { -1 } else { 1 };
             }
