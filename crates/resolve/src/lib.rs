@@ -8,12 +8,22 @@
 //! - [`closure`]: every requirement that nothing satisfies; [`impact`]: what a change of one repository does to others;
 //! - [`query`]: who provides, requires, ... what; and what a text on a command line names;
 //! - [`repo_file`]: the text of a .repo file for a repository of the chain;
-//! - [`load`]: a repository's packages, straight from its primary.xml; [`cache`] keeps them in a file.
+//! - [`load`]: a repository's packages, straight from its primary.xml; [`cache`] keeps them in a file;
+//! - [`mod@solve`]: which of them to install for a set of wishes, or why that cannot be done.
+//!
+//! ```
+//! use copr_resolve::{Pool, Request, solve};
+//!
+//! let pool = Pool::new("x86_64");
+//! let problem = solve(&pool, &Request::install(["hello".parse().unwrap()])).unwrap_err();
+//! assert_eq!(problem.to_string(), "nothing provides hello");
+//! ```
 
 pub mod cache;
 pub mod chain;
 pub mod closure;
 pub mod impact;
+mod formula;
 pub mod load;
 pub mod pool;
 pub mod query;
@@ -27,3 +37,4 @@ mod test_support;
 
 pub use chain::{Chain, ChainError, ChainItem, ChainProblem, FetchError, Limits, Link, ProjectFacts, ProjectRef};
 pub use pool::{Cap, CapView, PackageId, Packages, Pool, Providers, RepositoryInfo, Str};
+pub use solve::{Chosen, Policy, Problem, Reason, Request, Solution, Wish, solve};
