@@ -8,7 +8,8 @@
 //! - [`closure`]: every requirement that nothing satisfies; [`impact`]: what a change of one repository does to others;
 //! - [`query`]: who provides, requires, ... what; and what a text on a command line names;
 //! - [`repo_file`]: the text of a .repo file for a repository of the chain;
-//! - [`load`]: a repository's packages, straight from its primary.xml; [`cache`] keeps them in a file;
+//! - [`load`]: a repository's packages, straight from its primary.xml; [`cache`] keeps them in a file, and [`kept`]
+//!   in a folder;
 //! - [`mod@solve`]: which of them to install for a set of wishes, or why that cannot be done.
 //!
 //! ```
@@ -24,6 +25,7 @@ pub mod chain;
 pub mod closure;
 pub mod impact;
 mod formula;
+pub mod kept;
 pub mod load;
 pub mod pool;
 pub mod query;
