@@ -240,12 +240,7 @@ async fn with_files(
 }
 
 /// Chooses tools from the first `distribution` repositories, and the buildroot from all.
-fn choose(
-    pool: &Pool,
-    distribution: usize,
-    tools: Vec<Dependency>,
-    install: Vec<Dependency>,
-) -> Result<Both, Failure> {
+fn choose(pool: &Pool, distribution: usize, tools: Vec<Dependency>, install: Vec<Dependency>) -> Result<Both, Failure> {
     let others = (distribution..pool.repositories().len()).flat_map(|repository| pool.ids_of(repository));
     let tools = chosen(pool, &Request { excluded: others.collect(), ..Request::install(tools) })
         .map_err(|problem| Failure::machine(format!("the chroot's tools cannot be installed: {problem}")))?;
@@ -292,9 +287,8 @@ async fn fetch(sources: &[Source], pool: &Pool, chosen: &[PackageId]) -> Result<
         .map(|(source, wanted)| async move {
             let Wanted { nevra, base, href, checksum, size } = wanted;
             let path = source.remote.package_at(&source.url, Some(&base), &href, &checksum, size).await;
-            let path = path.map_err(|error| {
-                Failure::machine(format!("{nevra} of the repository {}: {error}", source.info.id))
-            })?;
+            let path = path
+                .map_err(|error| Failure::machine(format!("{nevra} of the repository {}: {error}", source.info.id)))?;
             Ok(Fetched { sha: checksum.to_string(), nevra, path })
         })
         .buffered(DOWNLOADS)

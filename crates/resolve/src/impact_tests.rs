@@ -134,7 +134,11 @@ fn what_needs_a_broken_package_is_found_to_the_end() {
 
 #[test]
 fn a_new_conflict_is_found_where_every_requirement_is_satisfied() {
-    let done = change("app-1-1.noarch; requires lib, tool\nlib-1-1.noarch\ntool-1-1.noarch", "lib-2-1.noarch; conflicts tool", &[]);
+    let done = change(
+        "app-1-1.noarch; requires lib, tool\nlib-1-1.noarch\ntool-1-1.noarch",
+        "lib-2-1.noarch; conflicts tool",
+        &[],
+    );
     assert!(done.1.is_harmless());
     assert_eq!(lost(&done, 100).0, ["app-1-1.noarch"]);
 }

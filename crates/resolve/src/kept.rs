@@ -46,9 +46,9 @@ impl Kept {
     /// Reads a primary.xml, whose checksum is known to be right, and keeps its packages.
     ///
     /// # Errors
-    /// As [`load::primary_file`].
+    /// As [`load::primary`].
     pub fn read_packages(&self, primary: &Checksum, file: &Path) -> Result<Packages, Error> {
-        let packages = load::primary_file(file)?;
+        let packages = load::primary(read::open(file)?)?;
         if let Some(path) = self.path("packages", primary, "pool") {
             keep(&path, |path| cache::write(path, &primary.to_string(), &packages).is_ok());
         }

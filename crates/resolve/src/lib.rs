@@ -20,11 +20,13 @@
 //! assert_eq!(problem.to_string(), "nothing provides hello");
 //! ```
 
+mod ahead;
 pub mod cache;
 pub mod chain;
 pub mod closure;
-pub mod impact;
+pub mod filelists;
 mod formula;
+pub mod impact;
 pub mod kept;
 pub mod load;
 pub mod pool;

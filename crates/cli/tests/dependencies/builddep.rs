@@ -23,7 +23,10 @@ fn a_source_package_of_a_repository_is_named_by_its_name() {
 fn all_that_is_missing_is_named_at_once() {
     let sad = place().ask("builddep --repo base sad");
     assert_eq!(sad.code, Some(1));
-    assert!(sad.err.contains("nothing provides none\n") && sad.err.contains("nothing provides neither > 2\n"), "{sad:?}");
+    assert!(
+        sad.err.contains("nothing provides none\n") && sad.err.contains("nothing provides neither > 2\n"),
+        "{sad:?}"
+    );
 }
 
 #[test]

@@ -59,7 +59,10 @@ fn a_publish_that_breaks_nothing_succeeds() {
 fn what_is_published_may_lack_something_itself() {
     let sick = place().ask("impact --repo base --with sick");
     assert_eq!(sick.code, Some(1));
-    assert!(sick.out.contains("What is published lacks:\nsick (1 package)\n  sick-1-1.x86_64\n    nowhere\n"), "{sick:?}");
+    assert!(
+        sick.out.contains("What is published lacks:\nsick (1 package)\n  sick-1-1.x86_64\n    nowhere\n"),
+        "{sick:?}"
+    );
 }
 
 #[test]

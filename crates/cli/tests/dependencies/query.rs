@@ -24,7 +24,15 @@ fn ask(question: &str) -> Vec<String> {
 
 #[test]
 fn without_a_question_all_packages_are_listed_in_order() {
-    let all = ["app-1-1.x86_64", "lib-1-1.x86_64", "lib-2-1.i686", "lib-2-1.src", "lib-2-1.x86_64", "tool-1-1.noarch", "top-1-1.noarch"];
+    let all = [
+        "app-1-1.x86_64",
+        "lib-1-1.x86_64",
+        "lib-2-1.i686",
+        "lib-2-1.src",
+        "lib-2-1.x86_64",
+        "tool-1-1.noarch",
+        "top-1-1.noarch",
+    ];
     assert_eq!(ask(""), all);
     assert_eq!(ask("LIB --latest-limit 1"), ["lib-2-1.i686", "lib-2-1.src", "lib-2-1.x86_64"]);
     assert_eq!(ask("lib --latest-limit -1"), ["lib-1-1.x86_64"]);
@@ -58,12 +66,10 @@ fn what_packages_have_is_listed_and_resolved() {
     assert_eq!(ask("--requires app"), ["/usr/bin/tool", "libx.so.1"]);
     assert_eq!(ask("--requires --resolve app"), ["lib-2-1.x86_64", "tool-1-1.noarch"]);
     assert_eq!(ask("--requires --resolve --recursive top").len(), 4);
-    assert_eq!(ask("--deplist tool"), [
-        "package: tool-1-1.noarch",
-        "  dependency: lib",
-        "   provider: lib-2-1.x86_64",
-        "   provider: lib-2-1.i686",
-    ]);
+    assert_eq!(
+        ask("--deplist tool"),
+        ["package: tool-1-1.noarch", "  dependency: lib", "   provider: lib-2-1.x86_64", "   provider: lib-2-1.i686",]
+    );
     assert_eq!(ask("--source app"), ["app-1-1.src.rpm"]);
     assert_eq!(ask("--srpm lib-2-1.x86_64"), ["lib-2-1.src"]);
     assert_eq!(ask("--location tool"), ["base/tool-1-1.noarch.rpm"]);
@@ -85,7 +91,9 @@ fn answers_are_objects_too() {
 
 #[test]
 fn questions_that_make_no_sense_are_refused() {
-    for question in ["--resolve app", "--recursive app", "--requires --provides app", "--recursive --exactdeps --whatrequires a"] {
+    for question in
+        ["--resolve app", "--recursive app", "--requires --provides app", "--recursive --exactdeps --whatrequires a"]
+    {
         let refused = place().ask(&format!("query --repo base {question}"));
         assert_eq!((refused.code, refused.out.as_str()), (Some(1), ""), "{refused:?}");
     }

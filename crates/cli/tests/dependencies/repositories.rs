@@ -12,7 +12,9 @@ fn a_repository_by_http_is_verified_and_kept_for_the_next_time() {
     assert_eq!(pools, 1);
     // The packages come from the cache now; without it the loss of the metadata would be noticed.
     let primary = fs_err::read_dir(place.path("r/repodata")).unwrap().map(|entry| entry.unwrap().path());
-    primary.filter(|path| path.to_string_lossy().contains("primary")).for_each(|path| fs_err::remove_file(path).unwrap());
+    primary
+        .filter(|path| path.to_string_lossy().contains("primary"))
+        .for_each(|path| fs_err::remove_file(path).unwrap());
     assert_eq!(place.ask(&line).code, Some(0));
 }
 
@@ -58,7 +60,10 @@ fn dnfs_way_of_naming_repositories_is_understood() {
     let found = place.ask("closure --repofrompath one,r --repofrompath two,s --check one");
     assert_eq!(found.code, Some(0), "{found:?}");
     let none = place.ask("query a");
-    assert_eq!((none.code, none.err.as_str()), (Some(1), "copr-repo: no repository is given; name one with --repo [ID=]PLACE\n"));
+    assert_eq!(
+        (none.code, none.err.as_str()),
+        (Some(1), "copr-repo: no repository is given; name one with --repo [ID=]PLACE\n")
+    );
 }
 
 #[test]

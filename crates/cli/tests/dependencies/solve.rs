@@ -58,7 +58,8 @@ fn as_json_each_package_tells_why_it_is_there() {
     ];
     assert_eq!(install(&solved.json()), expected);
     let app = &solved.json()["install"][0];
-    for (key, value) in [("name", json!("app")), ("epoch", json!(0)), ("version", json!("2")), ("release", json!("1"))] {
+    for (key, value) in [("name", json!("app")), ("epoch", json!(0)), ("version", json!("2")), ("release", json!("1"))]
+    {
         assert_eq!(app[key], value, "{app}");
     }
     assert_eq!((&app["arch"], &app["repository"]), (&json!("x86_64"), &json!("base")));
@@ -70,7 +71,10 @@ fn options_choose_between_versions_and_weak_dependencies() {
     let place = place();
     let names = |line: &str| install(&place.ask(line).json()).join(", ");
     let strict = names("solve --json --repo base --no-weak app");
-    assert_eq!(strict, "app-2-1.x86_64 asked -, lib-1-1.x86_64 required app-2-1.x86_64, tool-1-1.noarch required app-2-1.x86_64");
+    assert_eq!(
+        strict,
+        "app-2-1.x86_64 asked -, lib-1-1.x86_64 required app-2-1.x86_64, tool-1-1.noarch required app-2-1.x86_64"
+    );
     assert_eq!(names("solve --json --repo base --no-weak --oldest app").matches(',').count(), 1);
     let without = names("solve --json --repo base --no-weak -x tool app");
     assert_eq!(without, "app-1-1.x86_64 asked -, lib-1-1.x86_64 required app-1-1.x86_64");

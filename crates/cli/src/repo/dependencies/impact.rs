@@ -81,9 +81,10 @@ fn tree(loaded: &Loaded, found: &Found, lost: &[Uninstallable]) -> Value {
             })
         })
         .collect();
-    let superseded = found.superseded.iter().map(|one| {
-        json!({ "old": package(one.old), "new": package(one.new), "obsoleted": one.obsoleted })
-    });
+    let superseded = found
+        .superseded
+        .iter()
+        .map(|one| json!({ "old": package(one.old), "new": package(one.new), "obsoleted": one.obsoleted }));
     json!({
         "harmless": found.is_harmless() && lost.is_empty(),
         "broken": broken,
@@ -105,13 +106,7 @@ fn tree(loaded: &Loaded, found: &Found, lost: &[Uninstallable]) -> Value {
     })
 }
 
-fn tell(
-    arguments: &Impact,
-    loaded: &Loaded,
-    found: &Found,
-    lost: &[Uninstallable],
-    checked: usize,
-) -> Result<()> {
+fn tell(arguments: &Impact, loaded: &Loaded, found: &Found, lost: &[Uninstallable], checked: usize) -> Result<()> {
     let pool = &loaded.pool;
     if !arguments.repositories.quiet && !found.superseded.is_empty() {
         say(Styled(BOLD, format!("Takes the place of {}:", some(found.superseded.len(), "package"))))?;

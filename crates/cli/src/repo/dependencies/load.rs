@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail};
 use copr_remote::{Remote, RemoteOptions};
 use copr_repodata::{Record, RecordOptions, Repomd, RepomdRecord, read};
 use copr_resolve::closure::PackageSet;
-use copr_resolve::query::{FileOwners, Glob, is_file, is_pattern};
 use copr_resolve::kept::Kept;
+use copr_resolve::query::{FileOwners, Glob, is_file, is_pattern};
 use copr_resolve::{PackageId, Packages, Pool};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rayon::prelude::*;
@@ -65,10 +65,13 @@ impl Loaded {
 enum Source {
     /// Packages by themselves, already read.
     Records(Vec<Record>),
-    Metadata { repomd: Box<Repomd>, from: From },
+    Metadata {
+        repomd: Box<Repomd>,
+        from: Origin,
+    },
 }
 
-enum From {
+enum Origin {
     Folder(PathBuf),
     Remote(copr_remote::RepoUrl),
 }
@@ -188,7 +191,7 @@ impl Loader {
             At::Url(url) => {
                 let (runtime, remote) = self.remote.as_ref().context("no network")?;
                 let repomd = Box::new(runtime.block_on(remote.repomd(url))?);
-                Ok(Source::Metadata { repomd, from: From::Remote(url.clone()) })
+                Ok(Source::Metadata { repomd, from: Origin::Remote(url.clone()) })
             }
             At::Folder(folder) => {
                 let loose = place.role == Role::Published && !folder.join("repodata/repomd.xml").exists();
@@ -196,7 +199,7 @@ impl Loader {
                     return Ok(Source::Records(records(folder)?));
                 }
                 let repomd = crate::repo::show::repomd(folder)?;
-                Ok(Source::Metadata { repomd: Box::new(repomd), from: From::Folder(folder.clone()) })
+                Ok(Source::Metadata { repomd: Box::new(repomd), from: Origin::Folder(folder.clone()) })
             }
         }
     }
@@ -216,10 +219,10 @@ impl Loader {
     }
 
     /// The path of a metadata file that is as repomd.xml says.
-    fn metadata(&self, repomd: &Repomd, from: &From, record: &RepomdRecord) -> Result<PathBuf> {
+    fn metadata(&self, repomd: &Repomd, from: &Origin, record: &RepomdRecord) -> Result<PathBuf> {
         match from {
-            From::Folder(folder) => Ok(read::verified(folder, record)?),
-            From::Remote(url) => {
+            Origin::Folder(folder) => Ok(read::verified(folder, record)?),
+            Origin::Remote(url) => {
                 let (runtime, remote) = self.remote.as_ref().context("no network")?;
                 let path = runtime.block_on(remote.metadata_file(url, repomd, &record.kind))?;
                 path.with_context(|| format!("it has no {} metadata", plain(&record.kind)))
@@ -229,13 +232,7 @@ impl Loader {
 
     /// Owners of files: those that dependencies name and primary metadata do not tell are put into the pool; those that the
     /// command line names are returned.
-    fn files(
-        &self,
-        pool: &mut Pool,
-        places: &[Place],
-        sources: &[Source],
-        texts: &[&String],
-    ) -> Result<FileOwners> {
+    fn files(&self, pool: &mut Pool, places: &[Place], sources: &[Source], texts: &[&String]) -> Result<FileOwners> {
         let mut missing = pool.missing_paths();
         let asked: Vec<&String> = texts.iter().copied().filter(|text| is_file(text)).collect();
         // A path that primary metadata tell any owner of they tell all owners of.
@@ -293,9 +290,9 @@ impl Loader {
     ) -> Result<Vec<(String, u32)>> {
         let (repomd, from) = match source {
             Source::Records(records) => {
-                let files = (0..).zip(records).flat_map(|(package, record)| {
-                    record.files.iter().map(move |file| (file.path.clone(), package))
-                });
+                let files = (0..)
+                    .zip(records)
+                    .flat_map(|(package, record)| record.files.iter().map(move |file| (file.path.clone(), package)));
                 let fits = |path: &String| {
                     missing.binary_search(path).is_ok() || patterns.iter().any(|(_, glob)| glob.matches(path))
                 };
