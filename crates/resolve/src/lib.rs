@@ -1,15 +1,18 @@
 //! Who provides what: buildroots, closures, and the chain of repositories that a project needs.
 //!
-//! Four parts, all pure and synchronous (no environment, clock, network or files):
+//! All of it is synchronous and knows no environment, clock or network; only [`cache`] and [`filelists`] write files:
 //!
 //! - [`chain`]: the ordered, cycle-free list of repositories that one project needs, from a callback that gives one
 //!   project's facts at a time;
 //! - [`pool`]: the packages of several repositories, found by capability and by file path;
 //! - [`repo_file`]: the text of a .repo file for a repository of the chain;
-//! - [`load`]: a repository's packages, straight from its primary.xml; [`cache`] keeps them in a file.
+//! - [`load`]: a repository's packages, straight from its primary.xml; [`cache`] keeps them in a file;
+//! - [`filelists`]: owners of the files that primary.xml does not list, on demand.
 
+mod ahead;
 pub mod cache;
 pub mod chain;
+pub mod filelists;
 pub mod load;
 pub mod pool;
 pub mod repo_file;
