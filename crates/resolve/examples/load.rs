@@ -47,7 +47,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let paths = pool.missing_paths().len();
     clock.lap("paths to look for in filelists");
     let (packages, texts, caps) = (pool.len(), pool.text_count(), pool.cap_count());
-    println!("{packages} packages, {texts} texts, {caps} dependencies, {pairs} providers, {paths} paths, {found} found");
+    println!(
+        "{packages} packages, {texts} texts, {caps} dependencies, {pairs} providers, {paths} paths, {found} found"
+    );
     let status = std::fs::read_to_string("/proc/self/status")?;
     println!("{}", status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default());
     Ok(())

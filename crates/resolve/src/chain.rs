@@ -8,6 +8,7 @@
 
 mod direct;
 pub mod needed;
+pub mod overlap;
 pub mod picture;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -3,6 +3,7 @@
 
 mod add;
 mod arches;
+mod chain;
 mod check;
 mod compat;
 mod create;
@@ -82,6 +83,7 @@ fn run(action: Action) -> Result<ExitCode> {
         Action::Subset(it) => subset::run(&it),
         Action::SyncToRepo(it) => sync_to_repo::run(&it),
         Action::Mirror(it) => mirror::run(&it),
+        Action::Chain(it) => chain::run(&it),
         Action::Compat { dir } => compat::run(&dir),
         Action::Man { command } => {
             let mut page = Vec::new();

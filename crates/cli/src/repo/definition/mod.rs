@@ -5,6 +5,7 @@
 
 #![allow(clippy::doc_markdown, reason = "doc comments here are help texts, shown as they are")]
 
+mod chain;
 mod create;
 mod merge;
 mod mirror;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub(super) use chain::Chain;
 pub(super) use create::{Create, CreateOptions};
 pub(super) use merge::{Merge, MergeOptions};
 pub(super) use mirror::Mirror;
@@ -58,6 +60,7 @@ pub(super) enum Action {
     Subset(Subset),
     SyncToRepo(SyncToRepo),
     Mirror(Box<Mirror>),
+    Chain(Chain),
     /// Make links to this program under the names of createrepo_c's four commands.
     ///
     /// Nothing is overwritten but links that lead here already.
