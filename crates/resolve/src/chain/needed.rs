@@ -6,6 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::pool::{PackageId, Pool};
+use crate::solve::{Chosen, Problem, Reason, Request, Solution, solve};
+
 /// Why a package is part of a solution.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Because {
@@ -15,6 +18,8 @@ pub enum Because {
     Required(String),
     /// The package of this name recommends it.
     Recommended(String),
+    /// It takes the place of this installed package.
+    Replaces(String),
 }
 
 /// One package of a solution.
@@ -34,6 +39,7 @@ impl fmt::Display for Pulled {
             Because::Asked => write!(f, "{}, which is asked for", self.package),
             Because::Required(by) => write!(f, "{}, which {by} requires", self.package),
             Because::Recommended(by) => write!(f, "{}, which {by} recommends", self.package),
+            Because::Replaces(other) => write!(f, "{}, which takes the place of {other}", self.package),
         }
     }
 }
@@ -103,6 +109,38 @@ pub fn needed<E>(
     Ok(Needed { repositories: best.explained(), unneeded, is_smallest, solves })
 }
 
+/// [`needed`] for what `request` asks of `pool`: the candidates are repositories of the pool, all others are used as the
+/// request has it.
+///
+/// # Errors
+/// What the request fails with when all candidates may be used.
+pub fn in_pool(pool: &Pool, request: &Request, candidates: &[usize], most_solves: usize) -> Result<Needed, Problem> {
+    let with = |these: &[usize]| {
+        let mut request = request.clone();
+        request.not_enabled.extend(candidates.iter().filter(|candidate| !these.contains(candidate)));
+        solve(pool, &request).map(|solution| pulled(pool, &solution))
+    };
+    needed(candidates, with, most_solves)
+}
+
+/// A solution, as [`needed`] wants it.
+fn pulled(pool: &Pool, solution: &Solution) -> Vec<Pulled> {
+    let name = |id: PackageId| pool.text(pool.name(id)).to_owned();
+    let version = |id: PackageId| format!("{}-{}", name(id), pool.text(pool.evr(id)));
+    let because = |why: Reason| match why {
+        Reason::Asked => Because::Asked,
+        Reason::Required(by) => Because::Required(name(by)),
+        Reason::Recommended(by) => Because::Recommended(name(by)),
+        Reason::Replaces(other) => Because::Replaces(version(other)),
+    };
+    let one = |chosen: &Chosen| Pulled {
+        package: version(chosen.id),
+        repository: pool.repository(chosen.id),
+        because: because(chosen.why),
+    };
+    solution.install.iter().map(one).collect()
+}
+
 /// Without repetitions.
 fn in_order(numbers: impl Iterator<Item = usize>) -> Vec<usize> {
     let mut seen = BTreeSet::new();
@@ -129,7 +167,8 @@ impl Found {
         let rank = |package: &Pulled| match package.because {
             Because::Asked => 0,
             Because::Required(_) => 1,
-            Because::Recommended(_) => 2,
+            Because::Replaces(_) => 2,
+            Because::Recommended(_) => 3,
         };
         let packages = |repository: usize| {
             let mut packages = of.remove(&repository).unwrap_or_default();

@@ -88,6 +88,29 @@ fn the_bound_on_solves_holds_and_the_answer_is_sound_even_so() {
     }
 }
 
+#[test]
+fn of_a_pool_it_tells_which_repositories_the_wanted_packages_come_from() {
+    let pool = crate::test_support::pool(&[
+        ("base", "glibc-2.40-1.x86_64"),
+        ("alice/libs", "libfoo-1-1.x86_64; requires libdeep\nunused-1-1.x86_64"),
+        ("carol/fonts", "font-1-1.noarch\nlibdeep-1-1.x86_64"),
+        ("dave/next", "libfoo-1-1.x86_64; requires nothing-has-this"),
+        ("bob/app", "app-1-1.x86_64; requires libfoo, glibc\ntool-1-1.x86_64; requires glibc"),
+    ]);
+    let ask = |name: &str| Request::install([name.parse().unwrap()]);
+    let app = in_pool(&pool, &ask("app"), &[1, 2, 3], MOST_SOLVES).unwrap();
+    let why: Vec<String> = app.repositories.iter().map(|needed| format!("{} {needed}", needed.repository)).collect();
+    assert_eq!(
+        why,
+        ["1 needed for libfoo-1-1, which app requires", "2 needed for libdeep-1-1, which libfoo requires",]
+    );
+    assert_eq!((app.unneeded.as_slice(), app.is_smallest), ([3].as_slice(), true));
+    let tool = in_pool(&pool, &ask("tool"), &[1, 2, 3], MOST_SOLVES).unwrap();
+    assert_eq!((numbers(&tool), tool.unneeded), (vec![], vec![1, 2, 3]));
+    let none = in_pool(&pool, &ask("nowhere"), &[1, 2, 3], MOST_SOLVES).unwrap_err();
+    assert_eq!(none.to_string(), "nothing provides nowhere");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 

@@ -24,6 +24,7 @@ mod tree;
 pub use tree::{Line, Strokes};
 
 use super::direct::Numbered;
+use super::needed::Needed;
 use super::{Chain, Link, ProjectRef};
 
 /// Most repositories that are drawn; those nearest to the root are.
@@ -142,6 +143,18 @@ impl Picture {
         }
         if let Some(why) = why {
             self.note(link, why);
+        }
+    }
+
+    /// Marks what is needed and what is not: of the repositories that `link_of` knows by their numbers.
+    pub fn mark_needed<'a>(&mut self, needed: &Needed, link_of: impl Fn(usize) -> Option<&'a Link>) {
+        for of in &needed.repositories {
+            if let Some(link) = link_of(of.repository) {
+                self.mark(link, Use::Needed, Some(&of.to_string()));
+            }
+        }
+        for link in needed.unneeded.iter().filter_map(|number| link_of(*number)) {
+            self.mark(link, Use::Unneeded, None);
         }
     }
 
