@@ -260,7 +260,7 @@ fn cycle_sentence(cycle: &[ProjectRef]) -> String {
     match cycle {
         [only] => clean(&format!("{only} needs itself")),
         _ => {
-            let names: Vec<String> = cycle.iter().map(ToString::to_string).collect();
+            let names: Vec<String> = cycle.iter().chain(cycle.first()).map(ToString::to_string).collect();
             format!("These projects need each other: {}", clean(&names.join(" → ")))
         }
     }
