@@ -258,7 +258,6 @@ fn make_rules(search: &mut Search<'_>, request: &Request, jobs: &[Job]) -> Resul
             *end = u32::try_from(at + 1).unwrap_or(u32::MAX);
         }
     }
-    search.engine.data.clone_from(&search.world.lists.data);
     search.installed_rules(&obsoleted_by);
     let mut jobs_of_rules = Vec::new();
     search.job_rules(jobs, &mut jobs_of_rules);
