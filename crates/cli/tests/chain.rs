@@ -2,12 +2,16 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::{
+    collections::BTreeMap,
     io::{BufRead, BufReader, Write},
     net::TcpListener,
+    path::Path,
     process::{Command, Stdio},
     sync::{Arc, Mutex},
+    time::{Duration, UNIX_EPOCH},
 };
 
+use copr_repodata::{Checksum, ChecksumKind, Output, Publisher, Record};
 use serde_json::{Value, json};
 
 struct Ended {
@@ -31,9 +35,16 @@ struct Hub {
 
 impl Hub {
     fn new(projects: &[(&str, Value)]) -> Self {
+        Self::with_results(projects, &BTreeMap::new())
+    }
+
+    /// With files below `/results/`; the answers' base URL of results becomes that of this server.
+    fn with_results(projects: &[(&str, Value)], files: &BTreeMap<String, Vec<u8>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
+        let files = files.clone();
+        let base = url.clone();
         let hub = Self { url, asked: asked.clone() };
         let projects: Vec<(String, Value)> =
             projects.iter().map(|(name, answer)| ((*name).to_owned(), answer.clone())).collect();
@@ -46,11 +57,22 @@ impl Hub {
                 while reader.read_line(&mut line).unwrap() > 2 {
                     line.clear();
                 }
-                let path = first.split(' ').nth(1).unwrap().trim_start_matches("/api_3/rpmrepo/").to_owned();
+                let path = first.split(' ').nth(1).unwrap().to_owned();
+                if let Some(file) = path.strip_prefix("/results/") {
+                    let (status, bytes) = match files.get(file) {
+                        Some(bytes) => ("200 OK", bytes.as_slice()),
+                        None => ("404 Not Found", &[][..]),
+                    };
+                    let head =
+                        format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", bytes.len());
+                    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(bytes));
+                    continue;
+                }
+                let path = path.trim_start_matches("/api_3/rpmrepo/").to_owned();
                 let answer = projects.iter().find(|(name, _)| path.starts_with(&format!("{name}/")));
                 let (status, body) = match answer {
                     Some((_, Value::Null)) => ("502 Bad Gateway", "<html>".to_owned()),
-                    Some((_, answer)) => ("200 OK", answer.to_string()),
+                    Some((_, answer)) => ("200 OK", answer.to_string().replace("http://x.example", &base)),
                     None => ("404 Not Found", json!({ "error": "Project does not exist." }).to_string()),
                 };
                 asked.lock().unwrap().push(path);
@@ -216,4 +238,87 @@ fn without_the_project_there_is_nothing_to_show() {
         assert_eq!((done.code, done.out.as_str()), (Some(1), ""), "{words:?}");
         assert!(done.err.contains(why), "{words:?}: {}", done.err);
     }
+}
+
+/// A repository of packages, each `NEVRA; requires; vendor`.
+fn publish(folder: &Path, packages: &[&str]) {
+    let records = packages.iter().map(|line| {
+        let mut parts = line.split("; ");
+        let nevra: copr_rpm::Nevra = parts.next().unwrap().parse().unwrap();
+        let (checksum, size_package) = Checksum::of(ChecksumKind::Sha256, line.as_bytes()).unwrap();
+        let provides = vec![format!("{} = {}", nevra.name, nevra.evr()).parse().unwrap()];
+        let requires = parts.next().unwrap_or_default().split_whitespace().map(|text| text.parse().unwrap()).collect();
+        let vendor = parts.next().unwrap_or_default().to_owned();
+        let location_href = nevra.file_name();
+        Record { nevra, checksum, size_package, location_href, provides, requires, vendor, ..Record::default() }
+    });
+    fs_err::create_dir_all(folder).unwrap();
+    let output = Output { workers: 1, ..Output::new(UNIX_EPOCH + Duration::from_secs(1_600_000_000)) };
+    Publisher::new(folder, output).replace(&records.collect::<Vec<_>>()).unwrap();
+}
+
+#[test]
+fn packages_tell_which_repositories_are_needed_and_what_they_replace() {
+    const CHROOT: &str = "fedora-44-x86_64";
+    let place = tempfile::tempdir().unwrap();
+    let base = place.path().join("base");
+    publish(&base, &["bash-5.2-1.x86_64; ; Fedora", "glibc-2.40-1.x86_64; ; Fedora"]);
+    let mut files = BTreeMap::new();
+    for (project, packages) in [
+        ("bob/app", &["app-1-1.x86_64; libfoo bash", "tool-1-1.x86_64; bash"][..]),
+        ("alice/libs", &["libfoo-1-1.x86_64; libdeep"]),
+        ("@base/tools", &["libdeep-1-1.x86_64", "bash-5.3-1.x86_64; ; Copr"]),
+        ("carol/fonts", &["font-1-1.noarch"]),
+    ] {
+        let folder = place.path().join(project);
+        publish(&folder, packages);
+        for entry in fs_err::read_dir(folder.join("repodata")).unwrap() {
+            let entry = entry.unwrap();
+            let Ok(bytes) = fs_err::read(entry.path()) else { continue };
+            files.insert(format!("{project}/{CHROOT}/repodata/{}", entry.file_name().to_str().unwrap()), bytes);
+        }
+    }
+    let hub = Hub::with_results(
+        &[
+            ("bob/app", needs("app", &["alice/libs", "carol/fonts"])),
+            ("alice/libs", needs("libs", &["@base/tools"])),
+            ("@base/tools", needs("tools", &[])),
+            ("carol/fonts", needs("fonts", &[])),
+        ],
+        &files,
+    );
+    let (cache, base) = (place.path().join("cache"), format!("base={}", base.display()));
+    let common = ["--chroot", CHROOT, "--cache", cache.to_str().unwrap(), "--repo", &base, "--quiet"];
+    let run = |project: &str, more: &[&str]| hub.run(project, &[&common, more].concat());
+
+    let shown = run("bob/app", &["--needed=app", "--replaces"]);
+    assert_eq!(shown.code, Some(0), "{}", shown.err);
+    assert_eq!(
+        hub.short(&shown.out),
+        "\
+H/bob/app
+├── H/alice/libs  (needed for libfoo-1-1, which app requires)
+│   └── H/@base/tools  (needed for libdeep-1-1, which libfoo requires (and 1 package more); replaces 1 package of base (1 newer, \
+         1 changes vendor): bash)
+└── H/carol/fonts  (not needed)
+"
+    );
+    let object: Value = serde_json::from_str(&run("bob/app", &["--needed=tool", "--json", "--replaces"]).out).unwrap();
+    let of = |name: &str| {
+        let all = object["repositories"].as_array().unwrap();
+        all.iter().find(|item| item["project"] == name).unwrap().clone()
+    };
+    assert_eq!(
+        (&of("libs")["needed"], &of("fonts")["needed"], &of("app")["needed"]),
+        (&json!(false), &json!(false), &Value::Null)
+    );
+    let line =
+        "bash-5.3-1.x86_64 is newer than bash-5.2-1.x86_64 (repository base), vendor changes from Fedora to Copr";
+    assert_eq!(of("tools")["replaces"][0]["packages"], json!([line]));
+
+    let none = run("bob/app", &["--needed=nothing-has-this"]);
+    assert_eq!((none.code, none.out.as_str()), (Some(1), ""));
+    assert!(none.err.contains("nothing-has-this"), "{}", none.err);
+    let without = hub.run("bob/app", &["--needed=app"]);
+    assert!(without.code == Some(1) && without.err.contains("--chroot"), "{}", without.err);
 }

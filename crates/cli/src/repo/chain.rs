@@ -5,15 +5,18 @@ mod hubs;
 
 use std::fmt::Write;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use anstyle::Style;
 use anyhow::{Context, Result, bail};
 use copr_api::names::Chroot;
+use copr_resolve::chain::needed::Needed;
 use copr_resolve::chain::picture::{Kind, Line, Picture, Strokes, Use};
 use copr_resolve::chain::{self, ChainError, FetchError, Limits, Link, ProjectRef};
 use serde_json::{Value, json};
 
 use super::definition::Chain;
+use super::dependencies::chain::{Members, Replaced};
 use super::show::{BOLD, CYAN, DIM, GREEN, RED, Styled, YELLOW, complain, plain, say};
 use facts::Hubs;
 
@@ -40,10 +43,17 @@ pub(super) fn run(arguments: &Chain) -> Result<ExitCode> {
     for warning in &hubs.warnings {
         complain(plain(warning));
     }
-    if arguments.json {
-        say(object(&root, &chain))?;
+    let found = packages(arguments, &chain, &hubs)?;
+    if arguments.repositories.json {
+        say(object(&root, &chain, &found))?;
     } else {
-        let picture = Picture::new(&chain.direct());
+        let mut picture = Picture::new(&chain.direct());
+        if let Some((needed, members)) = &found.needed {
+            picture.mark_needed(needed, |number| members.link_of(number));
+        }
+        for replaced in &found.replaced {
+            picture.note(&replaced.link, &replaced.summary.to_string());
+        }
         if arguments.dot {
             print(&picture.dot())?;
         } else if let Some(file) = &arguments.svg {
@@ -59,6 +69,31 @@ pub(super) fn run(arguments: &Chain) -> Result<ExitCode> {
         complain(plain(&problem.to_string()));
     }
     Ok(if chain.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(PARTLY) })
+}
+
+/// What the packages tell, where anybody asked.
+#[derive(Default)]
+struct Found {
+    needed: Option<(Needed, Rc<Members>)>,
+    replaced: Vec<Replaced>,
+}
+
+fn packages(arguments: &Chain, chain: &chain::Chain, hubs: &Hubs) -> Result<Found> {
+    if arguments.needed.is_empty() && !arguments.replaces {
+        return Ok(Found::default());
+    }
+    let members = chain.repositories.iter().map(|item| hubs.member(&item.link)).collect::<Result<Vec<_>>>()?;
+    let mut repositories = arguments.repositories.clone();
+    if repositories.arch.is_none() {
+        repositories.arch = hubs.arch();
+    }
+    let members = Rc::new(Members::load(&repositories, &members, &arguments.needed)?);
+    let replaced = if arguments.replaces { members.replaced() } else { Vec::new() };
+    let needed = match arguments.needed.as_slice() {
+        [] => None,
+        specs => Some((members.needed(specs, !arguments.no_weak)?, members)),
+    };
+    Ok(Found { needed, replaced })
 }
 
 /// A text that ends with a line feed.
@@ -103,8 +138,39 @@ fn write_line(to: &mut String, line: &Line) -> std::fmt::Result {
     writeln!(to)
 }
 
+/// What the packages tell of one repository.
+fn told(link: &Link, found: &Found) -> Vec<(String, Value)> {
+    let mut told = Vec::new();
+    if let Some((needed, members)) = &found.needed {
+        let is_it = |number: usize| members.link_of(number) == Some(link);
+        let of = needed.repositories.iter().find(|of| is_it(of.repository));
+        // The project itself is neither needed nor unneeded.
+        if of.is_some() || needed.unneeded.iter().any(|number| is_it(*number)) {
+            told.push(("needed".to_owned(), json!(of.is_some())));
+        }
+        let packages = of.iter().flat_map(|of| &of.packages).map(ToString::to_string);
+        told.push(("needed_for".to_owned(), json!(packages.collect::<Vec<_>>())));
+    }
+    let replaced: Vec<Value> = found
+        .replaced
+        .iter()
+        .filter(|replaced| replaced.link == *link)
+        .map(|Replaced { summary, lines, .. }| {
+            json!({
+                "repository": summary.other, "replaced": summary.replaced, "newer": summary.newer, "same": summary.same,
+                "older": summary.older, "obsoleted": summary.obsoleted, "vendor_changes": summary.vendor_changes,
+                "packages": lines,
+            })
+        })
+        .collect();
+    if !replaced.is_empty() {
+        told.push(("replaces".to_owned(), json!(replaced)));
+    }
+    told
+}
+
 /// The chain as the hub tells it, for programs.
-fn object(root: &ProjectRef, chain: &chain::Chain) -> Value {
+fn object(root: &ProjectRef, chain: &chain::Chain, found: &Found) -> Value {
     let names = |projects: &[ProjectRef]| projects.iter().map(ToString::to_string).collect::<Vec<_>>();
     let repositories = chain.repositories.iter().map(|item| {
         let mut object = json!({
@@ -121,6 +187,7 @@ fn object(root: &ProjectRef, chain: &chain::Chain) -> Value {
         };
         if let (Some(object), Value::Object(more)) = (object.as_object_mut(), more) {
             object.extend(more);
+            object.extend(told(&item.link, found));
         }
         object
     });

@@ -8,6 +8,7 @@ mod check;
 mod compat;
 mod create;
 mod definition;
+mod dependencies;
 mod diff;
 mod dispatch;
 mod fetch;
@@ -84,6 +85,11 @@ fn run(action: Action) -> Result<ExitCode> {
         Action::SyncToRepo(it) => sync_to_repo::run(&it),
         Action::Mirror(it) => mirror::run(&it),
         Action::Chain(it) => chain::run(&it),
+        Action::Closure(it) => dependencies::closure::run(&it),
+        Action::Solve(it) => dependencies::solve::run(&it),
+        Action::Builddep(it) => dependencies::builddep::run(&it),
+        Action::Impact(it) => dependencies::impact::run(&it),
+        Action::Query(it) => dependencies::query::run(&it),
         Action::Compat { dir } => compat::run(&dir),
         Action::Man { command } => {
             let mut page = Vec::new();

@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use copr_api::client::{Client, Config, Error};
 use copr_api::names::{Chroot, DirName, OwnerName};
 use copr_api::v3::RpmRepoTarget;
 use copr_resolve::chain::{FetchError, Link, ProjectFacts, ProjectRef};
+use serde_json::Value;
 use tokio::runtime::Runtime;
+
+use super::super::dependencies::chain::Member;
 
 /// Most dependencies of one project that are believed.
 const MOST_DEPENDENCIES: usize = 1000;
@@ -20,6 +23,8 @@ pub(super) struct Hubs {
     /// Hubs that did not answer: asking again for each of their projects would take as long each time.
     silent: BTreeMap<String, String>,
     chroot: Option<Chroot>,
+    /// Per project that was had: the base URL of results, and the priority that it wants.
+    results: BTreeMap<ProjectRef, (String, Option<i32>)>,
     /// Declared dependencies that were left out, as sentences.
     pub(super) warnings: BTreeSet<String>,
 }
@@ -31,8 +36,14 @@ impl Hubs {
             clients: BTreeMap::new(),
             silent: BTreeMap::new(),
             chroot,
+            results: BTreeMap::new(),
             warnings: BTreeSet::new(),
         })
+    }
+
+    /// The architecture of the chroot.
+    pub(super) fn arch(&self) -> Option<String> {
+        self.chroot.as_ref().map(|chroot| chroot.arch().to_owned())
     }
 
     /// Makes a hub known, and gives the name that its projects have for it: its address without the protocol.
@@ -73,9 +84,15 @@ impl Hubs {
         }
         if let Some(chroot) = &self.chroot {
             let release = answer.repos.get(chroot.name_release());
-            if !release.is_some_and(|release| release.arch.contains_key(chroot.arch())) {
+            let Some(of_arch) = release.and_then(|release| release.arch.get(chroot.arch())) else {
                 return Err(FetchError::Unreachable(format!("it has no repository for {chroot}")));
-            }
+            };
+            let priority = of_arch.opts.get("priority").and_then(|value| match value {
+                Value::String(text) => text.trim().parse().ok(),
+                value => value.as_i64(),
+            });
+            let priority = priority.and_then(|priority: i64| i32::try_from(priority).ok());
+            self.results.insert(project.clone(), (answer.results_url.clone(), priority));
         }
         if answer.dependencies.len() > MOST_DEPENDENCIES {
             return Err(FetchError::Unreachable(format!("it declares more than {MOST_DEPENDENCIES} dependencies")));
@@ -96,6 +113,32 @@ impl Hubs {
             dependencies.extend(link(&project.hub, &target));
         }
         Ok(ProjectFacts { dependencies })
+    }
+
+    /// Where the packages of a repository are, for the chroot.
+    pub(super) fn member(&self, link: &Link) -> Result<Member> {
+        let Some(chroot) = &self.chroot else { bail!("without a chroot there are no packages") };
+        let (url, priority) = match link {
+            Link::Project(project) => {
+                let (results, priority) =
+                    self.results.get(project).with_context(|| format!("nothing is known of {project}"))?;
+                let results = results.trim_end_matches('/');
+                (format!("{results}/{}/{}/{chroot}/", project.owner, project.dirname), *priority)
+            }
+            Link::External { url } => {
+                let filled = url
+                    .replace("$chroot", chroot.as_str())
+                    .replace("$distname", chroot.distro())
+                    .replace("$releasever", chroot.release())
+                    .replace("$basearch", chroot.arch());
+                (filled, None)
+            }
+        };
+        // A hub must not make us read this machine's files.
+        if !url.starts_with("https://") && !url.starts_with("http://") {
+            bail!("{link}: only http and https are followed");
+        }
+        Ok(Member { link: link.clone(), url, priority })
     }
 
     /// The directories that a project has, for a root that is not among them.

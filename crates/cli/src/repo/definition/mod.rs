@@ -7,6 +7,7 @@
 
 mod chain;
 mod create;
+mod dependencies;
 mod merge;
 mod mirror;
 mod modify;
@@ -23,6 +24,7 @@ use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser
 
 pub(super) use chain::Chain;
 pub(super) use create::{Create, CreateOptions};
+pub(super) use dependencies::{Builddep, Choosing, Closure, Impact, Query, Repositories, Shown, Solve};
 pub(super) use merge::{Merge, MergeOptions};
 pub(super) use mirror::Mirror;
 pub(super) use modify::{Modify, ModifyOptions};
@@ -60,7 +62,12 @@ pub(super) enum Action {
     Subset(Subset),
     SyncToRepo(SyncToRepo),
     Mirror(Box<Mirror>),
-    Chain(Chain),
+    Chain(Box<Chain>),
+    Closure(Box<Closure>),
+    Solve(Box<Solve>),
+    Builddep(Box<Builddep>),
+    Impact(Box<Impact>),
+    Query(Box<Query>),
     /// Make links to this program under the names of createrepo_c's four commands.
     ///
     /// Nothing is overwritten but links that lead here already.
