@@ -29,6 +29,8 @@ pub struct Pulled {
     pub package: String,
     /// Where it comes from: the number that the caller gave the repository.
     pub repository: usize,
+    /// Whether no other repository that may be used has a package of its name: then it is a reason to need this one.
+    pub only_here: bool,
     /// Why it is there.
     pub because: Because,
 }
@@ -49,7 +51,8 @@ impl fmt::Display for Pulled {
 pub struct NeededRepository {
     /// Its number.
     pub repository: usize,
-    /// What comes from it, at least one package: first what was asked for, then what is required, then what is recommended.
+    /// What comes from it, at least one package: first what only it has, and of that what was asked for, then what is
+    /// required, then what is recommended.
     pub packages: Vec<Pulled>,
 }
 
@@ -118,13 +121,13 @@ pub fn in_pool(pool: &Pool, request: &Request, candidates: &[usize], most_solves
     let with = |these: &[usize]| {
         let mut request = request.clone();
         request.not_enabled.extend(candidates.iter().filter(|candidate| !these.contains(candidate)));
-        solve(pool, &request).map(|solution| pulled(pool, &solution))
+        solve(pool, &request).map(|solution| pulled(pool, &solution, &request.not_enabled))
     };
     needed(candidates, with, most_solves)
 }
 
 /// A solution, as [`needed`] wants it.
-fn pulled(pool: &Pool, solution: &Solution) -> Vec<Pulled> {
+fn pulled(pool: &Pool, solution: &Solution, not_enabled: &[usize]) -> Vec<Pulled> {
     let name = |id: PackageId| pool.text(pool.name(id)).to_owned();
     let version = |id: PackageId| format!("{}-{}", name(id), pool.text(pool.evr(id)));
     let because = |why: Reason| match why {
@@ -133,9 +136,14 @@ fn pulled(pool: &Pool, solution: &Solution) -> Vec<Pulled> {
         Reason::Recommended(by) => Because::Recommended(name(by)),
         Reason::Replaces(other) => Because::Replaces(version(other)),
     };
+    let only_here = |id: PackageId| {
+        let mut others = pool.named(pool.name(id)).map(|other| pool.repository(other));
+        others.all(|other| other == pool.repository(id) || not_enabled.contains(&other))
+    };
     let one = |chosen: &Chosen| Pulled {
         package: version(chosen.id),
         repository: pool.repository(chosen.id),
+        only_here: only_here(chosen.id),
         because: because(chosen.why),
     };
     solution.install.iter().map(one).collect()
@@ -172,7 +180,7 @@ impl Found {
         };
         let packages = |repository: usize| {
             let mut packages = of.remove(&repository).unwrap_or_default();
-            packages.sort_by(|a, b| (rank(a), a).cmp(&(rank(b), b)));
+            packages.sort_by(|a, b| (!a.only_here, rank(a), a).cmp(&(!b.only_here, rank(b), b)));
             NeededRepository { repository, packages }
         };
         self.used.into_iter().map(packages).collect()

@@ -13,7 +13,7 @@ fn solver<'a>(lines: &'a [(&'a str, &'a [usize])]) -> impl Fn(&[usize]) -> Resul
             let found =
                 places.iter().find(|place| enabled.contains(place)).ok_or(format!("nothing provides {package}"))?;
             let because = if *package == "app-1-1" { Because::Asked } else { Because::Required("app".to_owned()) };
-            Ok(Pulled { package: (*package).to_owned(), repository: *found, because })
+            Ok(Pulled { package: (*package).to_owned(), repository: *found, only_here: true, because })
         };
         lines.iter().map(of).collect()
     }
@@ -54,7 +54,12 @@ fn one_repository_with_both_is_fewer_than_two_with_one_each() {
 #[test]
 fn packages_of_other_repositories_do_not_count() {
     let solver = |_: &[usize]| {
-        Ok::<_, String>(vec![Pulled { package: "bash-5-1".to_owned(), repository: 99, because: Because::Asked }])
+        Ok::<_, String>(vec![Pulled {
+            package: "bash-5-1".to_owned(),
+            repository: 99,
+            only_here: true,
+            because: Because::Asked,
+        }])
     };
     let needed = needed(&[1, 2], solver, MOST_SOLVES).unwrap();
     assert_eq!((numbers(&needed), needed.unneeded.as_slice()), (vec![], [1, 2].as_slice()));

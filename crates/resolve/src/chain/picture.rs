@@ -132,7 +132,7 @@ impl Picture {
         };
         let nodes: Vec<Node> =
             order.iter().filter_map(|old| graph.links.get(*old).map(|link| node(*old, link))).collect();
-        let cycles = chain.cycles.iter().map(|cycle| cycle_sentence(cycle)).collect();
+        let cycles = chain.cycles.iter().map(|cycle| cycle_sentence(cycle, hub)).collect();
         Self { left_out: graph.links.len().saturating_sub(nodes.len()), nodes, cycles }
     }
 
@@ -256,11 +256,16 @@ fn names(link: &Link, hub: &str) -> (String, String) {
     }
 }
 
-fn cycle_sentence(cycle: &[ProjectRef]) -> String {
+/// A cycle in words; projects of this hub by their short names.
+fn cycle_sentence(cycle: &[ProjectRef], hub: &str) -> String {
+    let name = |project: &ProjectRef| {
+        let whole = project.to_string();
+        if project.hub == hub { format!("{}/{}", project.owner, project.dirname) } else { whole }
+    };
     match cycle {
-        [only] => clean(&format!("{only} needs itself")),
+        [only] => clean(&format!("{} needs itself", name(only))),
         _ => {
-            let names: Vec<String> = cycle.iter().chain(cycle.first()).map(ToString::to_string).collect();
+            let names: Vec<String> = cycle.iter().chain(cycle.first()).map(name).collect();
             format!("These projects need each other: {}", clean(&names.join(" → ")))
         }
     }

@@ -97,7 +97,7 @@ mod tests {
         assert_eq!((written.owner.as_str(), written.dirname.as_str()), ("@group", "app:custom:x"));
         assert_eq!("bob/app".parse::<Written>().unwrap().hub, None);
         assert_eq!("demo/bob/app".parse::<Written>().unwrap().hub.as_deref(), Some("demo"));
-        for bad in ["", "app", "/bob/app", "a/b/bob/app", "demo/../app", "demo/bob/", "https://bob"] {
+        for bad in ["", "app", "/bob/app", "a/b/bob/app", "demo/../app", "//app", "https://bob"] {
             assert!(bad.parse::<Written>().is_err(), "{bad}");
         }
     }
