@@ -13,11 +13,11 @@ use std::sync::OnceLock;
 use copr_repodata::Error;
 use twox_hash::XxHash3_64;
 
-use crate::pool::PackageId;
 use crate::pool::caps::{Cap, Caps};
 use crate::pool::files::{Files, PathKey};
 use crate::pool::index::Index;
 use crate::pool::packages::{Columns, Packages};
+use crate::pool::PackageId;
 use crate::strings::{Str, Strings, Table};
 
 /// Changes with the layout, and with any change of how [`Packages`] are made of primary.xml.
@@ -186,19 +186,8 @@ fn read_from(from: impl Read, size: u64, key: &str) -> Result<Packages, Miss> {
     let [sum, sum_end, sum_kind, size_package, size_installed, build_time, rest @ ..] = rest;
     let [entries, entry_end, file_hashes, file_owners, index_starts, index_packages] = rest;
     let packages = [
-        name,
-        arch,
-        evr,
-        vendor,
-        source_rpm,
-        base,
-        location_end,
-        sum_end,
-        sum_kind,
-        size_package,
-        size_installed,
-        build_time,
-        entry_end / 8,
+        name, arch, evr, vendor, source_rpm, base, location_end, sum_end, sum_kind, size_package, size_installed,
+        build_time, entry_end / 8,
     ];
     let power = slots == 0 || slots.is_power_of_two();
     let consistent = same(&packages) && same(&[cap_name, cap_evr, cap_comparison]) && same(&[file_hashes, file_owners]);
@@ -210,7 +199,10 @@ fn read_from(from: impl Read, size: u64, key: &str) -> Result<Packages, Miss> {
         text: s.text(texts)?,
         ends: s.u32s(ends, |n| n)?,
         seed,
-        table: OnceLock::from(Table { slots: s.u32s(slots, |n| n)?, used: usize::try_from(used).map_err(|_| Miss)? }),
+        table: OnceLock::from(Table {
+            slots: s.u32s(slots, |n| n)?,
+            used: usize::try_from(used).map_err(|_| Miss)?,
+        }),
     };
     let caps = Caps::of_columns(s.u32s(cap_name, Str)?, s.u32s(cap_evr, Str)?, s.bytes(cap_comparison)?);
     let columns = Columns {

@@ -69,8 +69,7 @@ fn requires(source: &str, loaded: &Loaded) -> Result<Vec<Dependency>> {
     let found = named(pool, source, Meaning { ignore_case: false, ..Meaning::QUERY }, &FileOwners::new());
     let enabled = loaded.packages_of(&[Role::Enabled]);
     let is_source = |id: &copr_resolve::PackageId| matches!(pool.text(pool.arch_of(*id)), "src" | "nosrc");
-    let sources =
-        found.into_iter().flat_map(|found| found.packages).filter(|id| enabled.contains(*id)).filter(is_source);
+    let sources = found.into_iter().flat_map(|found| found.packages).filter(|id| enabled.contains(*id)).filter(is_source);
     let newest = sources.max_by(|a, b| pool.compare_evr(pool.evr(*a), pool.evr(*b)).then(b.cmp(a)));
     let Some(id) = newest else {
         bail!("{}: neither a .src.rpm or .spec file, nor a source package of the repositories", plain(source));

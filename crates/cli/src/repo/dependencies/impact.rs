@@ -72,10 +72,9 @@ fn tree(loaded: &Loaded, found: &Found) -> Value {
             })
         })
         .collect();
-    let superseded = found
-        .superseded
-        .iter()
-        .map(|one| json!({ "old": package(one.old), "new": package(one.new), "obsoleted": one.obsoleted }));
+    let superseded = found.superseded.iter().map(|one| {
+        json!({ "old": package(one.old), "new": package(one.new), "obsoleted": one.obsoleted })
+    });
     json!({
         "harmless": found.is_harmless(),
         "broken": broken,

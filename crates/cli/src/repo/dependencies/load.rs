@@ -64,10 +64,7 @@ impl Loaded {
 enum Source {
     /// Packages by themselves, already read.
     Records(Vec<Record>),
-    Metadata {
-        repomd: Box<Repomd>,
-        from: From,
-    },
+    Metadata { repomd: Box<Repomd>, from: From },
 }
 
 enum From {
@@ -237,7 +234,13 @@ impl Loader {
 
     /// Owners of files: those that dependencies name and primary metadata do not tell are put into the pool; those that the
     /// command line names are returned.
-    fn files(&self, pool: &mut Pool, places: &[Place], sources: &[Source], texts: &[&String]) -> Result<FileOwners> {
+    fn files(
+        &self,
+        pool: &mut Pool,
+        places: &[Place],
+        sources: &[Source],
+        texts: &[&String],
+    ) -> Result<FileOwners> {
         let mut missing = pool.missing_paths();
         let asked: Vec<&String> = texts.iter().copied().filter(|text| is_file(text)).collect();
         missing.extend(asked.iter().filter(|text| !is_pattern(text)).map(|text| (*text).clone()));
@@ -295,9 +298,9 @@ impl Loader {
         };
         let (repomd, from) = match source {
             Source::Records(records) => {
-                let files = (0..)
-                    .zip(records)
-                    .flat_map(|(package, record)| record.files.iter().map(move |file| (file.path.clone(), package)));
+                let files = (0..).zip(records).flat_map(|(package, record)| {
+                    record.files.iter().map(move |file| (file.path.clone(), package))
+                });
                 return Ok(files.filter(|(path, _)| fits(path)).collect());
             }
             Source::Metadata { repomd, from } => (repomd, from),
@@ -306,8 +309,7 @@ impl Loader {
             return Ok(Vec::new());
         };
         let path = self.metadata(repomd, from, record)?;
-        let ids: HashMap<String, u32> =
-            (0..).zip(pool.ids_of(repository)).map(|(at, id)| (pool.checksum(id).hex, at)).collect();
+        let ids: HashMap<String, u32> = (0..).zip(pool.ids_of(repository)).map(|(at, id)| (pool.checksum(id).hex, at)).collect();
         let mut found = Vec::new();
         read::each_filelists(read::open(&path)?, |package| {
             let Some(at) = ids.get(&*package.pkgid.text()) else { return Ok(()) };
