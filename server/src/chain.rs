@@ -78,14 +78,25 @@ fn link(text: &str) -> Link {
     }
 }
 
-/// The repositories that a project needs when it is enabled: direct and indirect, dependencies first, itself left out. Projects
-/// that are gone are left out.
+/// What a project needs when it is enabled.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunTime {
+    /// Its repositories: direct and indirect, dependencies first, itself left out.
+    pub dependencies: Vec<Dependency>,
+    /// Projects that are declared and gone.
+    pub missing: Vec<(OwnerName, ProjectName)>,
+}
+
+/// The repositories that a project needs when it is enabled.
 ///
 /// # Errors
 /// The chain is too long, or the database does not answer.
-pub async fn run_time(db: &Db, project: &Project) -> Result<Vec<Dependency>, Error> {
+pub async fn run_time(db: &Db, project: &Project) -> Result<RunTime, Error> {
     let chain = resolve(db, project, None, Kind::Run).await?;
-    Ok(dependencies(&chain, project))
+    let gone = chain.problems.iter().filter(|problem| problem.error == FetchError::NotFound);
+    let missing =
+        gone.filter_map(|problem| Some((problem.project.owner.parse().ok()?, problem.project.dirname.parse().ok()?)));
+    Ok(RunTime { dependencies: dependencies(&chain, project), missing: missing.collect() })
 }
 
 /// The repositories of a project's buildroot besides the distribution's: its chain with dependencies first, the project itself

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a story ends where something fails")]
 
 mod bad_input;
+mod chain;
 mod drop_in;
 mod full_disk;
 mod journey;

@@ -21,7 +21,7 @@ pub use self::{
 };
 use crate::{
     names::{DirName, OwnerName, ProjectName, Secret},
-    v3::{AuthCheck, Build, BuildChroot, BuildOptions, Page, Project, ProjectAdd},
+    v3::{AuthCheck, Build, BuildChroot, BuildOptions, Page, Project, ProjectAdd, RpmRepo},
 };
 
 /// A connection that is not made within this time is given up.
@@ -122,6 +122,13 @@ impl Client {
     pub async fn project(&self, owner: &OwnerName, project: &ProjectName) -> Result<Project, Error> {
         let query = [("ownername", owner.as_str()), ("projectname", project.as_str())];
         self.answer(self.request(Method::GET, &["project"])?.query(&query)).await
+    }
+
+    /// `GET /rpmrepo/{owner}/{directory}/{release}`: what clients need to enable a project, with all that it depends on. The
+    /// release (`fedora-44`) is the one of the caller; hubs answer the same for each.
+    pub async fn rpmrepo(&self, owner: &OwnerName, directory: &DirName, release: &str) -> Result<RpmRepo, Error> {
+        let path = ["rpmrepo", owner.as_str(), directory.as_str(), release];
+        self.answer(self.request(Method::GET, &path)?).await
     }
 
     /// `GET /project/list`: the projects of `owner`, or of everyone.

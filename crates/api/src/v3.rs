@@ -343,6 +343,10 @@ pub struct RpmRepo {
     /// Ours: whether packages are signed. Copr's own answer lacks it and means true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpgcheck: Option<bool>,
+    /// Ours: declared dependencies that do not exist (any more), as `owner/project`. They are no [`Self::dependencies`], which
+    /// clients enable without asking further.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
 }
 
 /// One release of a project.
@@ -385,6 +389,7 @@ pub struct RpmRepoDependency {
 /// A dependency's target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data", rename_all = "snake_case")]
+#[serde(from = "AnyTarget")]
 pub enum RpmRepoTarget {
     /// A project of the same hub.
     Copr {
@@ -398,6 +403,37 @@ pub enum RpmRepoTarget {
         /// URL with `$chroot`, `$releasever`, `$basearch`.
         pattern: String,
     },
+    /// A kind that this version does not know; only read.
+    #[serde(skip)]
+    Unknown(String),
+}
+
+/// A dependency's target as it is read: one of a kind yet to come must not take the others with it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum AnyTarget {
+    Known(KnownTarget),
+    Unknown {
+        #[serde(rename = "type")]
+        kind: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", content = "data", rename_all = "snake_case")]
+enum KnownTarget {
+    Copr { owner: String, projectname: String },
+    ExternalBaseurl { pattern: String },
+}
+
+impl From<AnyTarget> for RpmRepoTarget {
+    fn from(target: AnyTarget) -> Self {
+        match target {
+            AnyTarget::Known(KnownTarget::Copr { owner, projectname }) => Self::Copr { owner, projectname },
+            AnyTarget::Known(KnownTarget::ExternalBaseurl { pattern }) => Self::ExternalBaseurl { pattern },
+            AnyTarget::Unknown { kind } => Self::Unknown(kind),
+        }
+    }
 }
 
 /// A list, or one text with words between spaces (both occur), or null.
@@ -463,6 +499,15 @@ mod tests {
         );
         let back: RpmRepoDependency = serde_json::from_value(json).unwrap();
         assert_eq!(back.target, dependency.target);
+    }
+
+    #[test]
+    fn a_dependency_of_a_kind_yet_to_come_is_read_as_unknown() {
+        let read = |text: &str| serde_json::from_str::<RpmRepoDependency>(text).unwrap().target;
+        let moon = r#"{"type":"moon","opts":{"id":"m"},"data":{"crater":7}}"#;
+        assert_eq!(read(moon), RpmRepoTarget::Unknown("moon".to_owned()));
+        let url = r#"{"type":"external_baseurl","data":{"pattern":"https://x/"}}"#;
+        assert_eq!(read(url), RpmRepoTarget::ExternalBaseurl { pattern: "https://x/".to_owned() });
     }
 
     #[test]

@@ -2,6 +2,14 @@
 //!
 //! Facts are asked for one project at a time, breadth first and in the declared order, each project once. The answer
 //! depends on the facts only, so the server, the plugin and the tests get the same list.
+//!
+//! What else is known of a chain: [`needed`], which of its repositories the wanted packages pull from; [`overlap`], which
+//! packages of other repositories each one would replace; [`picture`], the chain as text, as Graphviz' language, as SVG.
+
+mod direct;
+pub mod needed;
+pub mod overlap;
+pub mod picture;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -70,6 +78,9 @@ pub enum FetchError {
     Unreachable(String),
 }
 
+/// Most cycles that are told of one chain: projects that all need each other have millions.
+pub const MOST_CYCLES: usize = 200;
+
 /// Bounds on what is asked for; beyond them the chain is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -115,7 +126,8 @@ pub struct ChainProblem {
 pub struct Chain {
     /// Dependencies before what needs them (but for cycles), the root last, each once.
     pub repositories: Vec<ChainItem>,
-    /// Projects that need each other: each cycle once, beginning at its smallest member, the last needs the first.
+    /// Projects that need each other: each cycle once, beginning at its smallest member, the last needs the first. Empty
+    /// if and only if there is none; [`MOST_CYCLES`] at most.
     pub cycles: Vec<Vec<ProjectRef>>,
     /// Dependencies that are gone or could not be asked for; the rest of the chain is sound without them.
     pub problems: Vec<ChainProblem>,
@@ -214,38 +226,9 @@ impl Graph {
         self.declared.insert(project.clone(), links);
     }
 
-    /// Depth-first walk over what is in memory: dependencies before what needs them.
     fn into_chain(self, root: &ProjectRef) -> Chain {
-        let mut order: Vec<Link> = Vec::new();
-        let mut cycles: BTreeSet<Vec<ProjectRef>> = BTreeSet::new();
-        let mut done: BTreeSet<Link> = BTreeSet::new();
-        let mut path: Vec<(ProjectRef, std::vec::IntoIter<Link>)> = Vec::new();
         let links_of = |project: &ProjectRef| self.declared.get(project).cloned().unwrap_or_default().into_iter();
-        path.push((root.clone(), links_of(root)));
-        while let Some((_, links)) = path.last_mut() {
-            let Some(link) = links.next() else {
-                if let Some((project, _)) = path.pop() {
-                    let link = Link::Project(project);
-                    done.insert(link.clone());
-                    order.push(link);
-                }
-                continue;
-            };
-            match &link {
-                Link::External { .. } => {
-                    if done.insert(link.clone()) {
-                        order.push(link);
-                    }
-                }
-                Link::Project(project) if self.lost.contains_key(project) || done.contains(&link) => {}
-                Link::Project(project) => match path.iter().position(|(member, _)| member == project) {
-                    Some(start) => {
-                        cycles.insert(rotated(path.iter().skip(start).map(|(member, _)| member.clone()).collect()));
-                    }
-                    None => path.push((project.clone(), links_of(project))),
-                },
-            }
-        }
+        let (order, cycles) = self.walk(root);
         let needed_by = self.needed_by();
         let problems = self
             .lost
@@ -270,7 +253,71 @@ impl Graph {
                 ChainItem { depth: self.depth.get(&link).copied().unwrap_or_default(), needed_by, dependencies, link }
             })
             .collect();
-        Chain { repositories, cycles: cycles.into_iter().collect(), problems }
+        Chain { repositories, cycles, problems }
+    }
+
+    /// Depth-first walk over what is in memory: dependencies before what needs them, and the cycles met. Projects that need
+    /// each other stand together, behind all that any of them needs (Tarjan's strongly connected components).
+    fn walk(&self, root: &ProjectRef) -> (Vec<Link>, Vec<Vec<ProjectRef>>) {
+        struct Step {
+            project: ProjectRef,
+            left: std::vec::IntoIter<Link>,
+            /// When it was met, and the earliest met one that it leads back to.
+            met: usize,
+            back_to: usize,
+        }
+        let mut order: Vec<Link> = Vec::new();
+        let mut cycles: BTreeSet<Vec<ProjectRef>> = BTreeSet::new();
+        let mut met: BTreeMap<Link, usize> = BTreeMap::new();
+        // Gone through, but what they lead back to is not: with the number of when they were met.
+        let mut open: Vec<(usize, Link)> = Vec::new();
+        let mut placed: BTreeSet<Link> = BTreeSet::new();
+        let mut path: Vec<Step> = Vec::new();
+        let step = |project: ProjectRef, met: &mut BTreeMap<Link, usize>| {
+            let number = met.len();
+            met.insert(Link::Project(project.clone()), number);
+            let left = self.declared.get(&project).cloned().unwrap_or_default().into_iter();
+            Step { project, left, met: number, back_to: number }
+        };
+        path.push(step(root.clone(), &mut met));
+        while let Some(here) = path.last_mut() {
+            let Some(link) = here.left.next() else {
+                let Some(done) = path.pop() else { break };
+                open.push((done.met, Link::Project(done.project)));
+                if let Some(above) = path.last_mut().filter(|_| done.back_to < done.met) {
+                    above.back_to = above.back_to.min(done.back_to);
+                } else {
+                    let first = open.iter().position(|(number, _)| *number >= done.met).unwrap_or_default();
+                    for (_, link) in open.drain(first..) {
+                        placed.insert(link.clone());
+                        order.push(link);
+                    }
+                }
+                continue;
+            };
+            match &link {
+                Link::External { .. } => {
+                    if placed.insert(link.clone()) {
+                        order.push(link);
+                    }
+                }
+                Link::Project(project) if self.lost.contains_key(project) || placed.contains(&link) => {}
+                Link::Project(project) => match met.get(&link).copied() {
+                    Some(number) => {
+                        here.back_to = here.back_to.min(number);
+                        // Numbers grow along the path. What is not on it was gone through: its own way back is told.
+                        if let Ok(start) = path.binary_search_by_key(&number, |step| step.met)
+                            && cycles.len() < MOST_CYCLES
+                        {
+                            let members = path.iter().skip(start).map(|step| step.project.clone());
+                            cycles.insert(rotated(members.collect()));
+                        }
+                    }
+                    None => path.push(step(project.clone(), &mut met)),
+                },
+            }
+        }
+        (order, cycles.into_iter().collect())
     }
 
     fn needed_by(&self) -> BTreeMap<Link, Vec<ProjectRef>> {

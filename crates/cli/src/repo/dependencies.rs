@@ -1,6 +1,8 @@
-//! Commands about dependencies across repositories: `closure`, `solve`, `builddep`, `impact`, `query`.
+//! Commands about dependencies across repositories: `closure`, `solve`, `builddep`, `impact`, `query`; and for `chain`, its
+//! packages.
 
 pub(super) mod builddep;
+pub(super) mod chain;
 pub(super) mod closure;
 pub(super) mod impact;
 mod load;

@@ -3,6 +3,7 @@
 
 mod add;
 mod arches;
+mod chain;
 mod check;
 mod compat;
 mod create;
@@ -83,6 +84,7 @@ fn run(action: Action) -> Result<ExitCode> {
         Action::Subset(it) => subset::run(&it),
         Action::SyncToRepo(it) => sync_to_repo::run(&it),
         Action::Mirror(it) => mirror::run(&it),
+        Action::Chain(it) => chain::run(&it),
         Action::Closure(it) => dependencies::closure::run(&it),
         Action::Solve(it) => dependencies::solve::run(&it),
         Action::Builddep(it) => dependencies::builddep::run(&it),

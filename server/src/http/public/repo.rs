@@ -147,7 +147,7 @@ async fn render(state: &AppState, asked: &Asked, chroot: &Chroot) -> Result<Stri
         )
     };
     let mut text = repo_file::render(&[], &[own]).map_err(|error| ApiError::Internal(error.into()))?;
-    for (number, dependency) in (1..).zip(chain::run_time(&state.db, project).await?) {
+    for (number, dependency) in (1..).zip(chain::run_time(&state.db, project).await?.dependencies) {
         let (id, name) = dependency_names(state, project, number, &dependency);
         let section = match &dependency {
             Dependency::Project { owner, name: of } => match chroot_of(state, owner, of, chroot).await? {
@@ -203,7 +203,8 @@ pub(super) async fn rpmrepo(
     }
     let mut directories = side_directories(&state.store, &asked.owner, asked.project.name.as_str()).await?;
     directories.insert(asked.project.name.to_string(), RpmRepoDirectory::default());
-    let dependencies = (1..).zip(chain::run_time(&state.db, &asked.project).await?).map(|(number, dependency)| {
+    let needed = chain::run_time(&state.db, &asked.project).await?;
+    let dependencies = (1..).zip(needed.dependencies).map(|(number, dependency)| {
         let (id, name) = dependency_names(&state, &asked.project, number, &dependency);
         let target = match dependency {
             Dependency::Project { owner, name } => {
@@ -225,6 +226,7 @@ pub(super) async fn rpmrepo(
         pubkey_url: None,
         // No project has a key: nothing is signed.
         gpgcheck: Some(false),
+        missing: needed.missing.into_iter().map(|(owner, name)| format!("{owner}/{name}")).collect(),
     };
     Ok(([(CACHE_CONTROL, SHORT)], Json(answer)).into_response())
 }

@@ -86,6 +86,17 @@ async fn groups_side_directories_and_settings_come_through() {
 }
 
 #[tokio::test]
+async fn a_dependency_that_is_gone_is_told_beside_those_that_clients_enable() {
+    let town = Town::with_a_chain().await;
+    town.project("eve/p", &[CHROOT], |project| {
+        project.runtime_dependencies = vec!["copr://dave/gone".to_owned(), "copr://alice/libs".to_owned()];
+    })
+    .await;
+    let json: RpmRepo = serde_json::from_str(&town.get("/api_3/rpmrepo/eve/p/x").await.text()).unwrap();
+    assert_eq!((json.missing, json.dependencies.len()), (vec!["dave/gone".to_owned()], 1));
+}
+
+#[tokio::test]
 async fn a_dependency_that_can_not_be_written_becomes_a_comment() {
     let town = Town::with_a_chain().await;
     town.project("eve/p", &["fedora-rawhide-x86_64"], |project| {

@@ -5,6 +5,7 @@
 
 #![allow(clippy::doc_markdown, reason = "doc comments here are help texts, shown as they are")]
 
+mod chain;
 mod create;
 mod dependencies;
 mod merge;
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub(super) use chain::Chain;
 pub(super) use create::{Create, CreateOptions};
 pub(super) use dependencies::{Builddep, Choosing, Closure, Impact, Query, Repositories, Shown, Solve};
 pub(super) use merge::{Merge, MergeOptions};
@@ -60,6 +62,7 @@ pub(super) enum Action {
     Subset(Subset),
     SyncToRepo(SyncToRepo),
     Mirror(Box<Mirror>),
+    Chain(Box<Chain>),
     Closure(Box<Closure>),
     Solve(Box<Solve>),
     Builddep(Box<Builddep>),
