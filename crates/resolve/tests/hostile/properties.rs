@@ -2,6 +2,7 @@
 //! property does not hold.
 #![allow(dead_code, reason = "each user takes what it needs")]
 
+pub(crate) mod cached;
 pub(crate) mod checker;
 pub(crate) mod repository;
 
