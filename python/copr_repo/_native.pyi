@@ -269,10 +269,10 @@ class Chosen:
     @property
     def package(self) -> Package: ...
     @property
-    def why(self) -> Literal["asked", "required", "recommended"]: ...
+    def why(self) -> Literal["asked", "required", "recommended", "replaces"]: ...
     @property
     def by(self) -> Optional[Package]:
-        """The package that requires or recommends it."""
+        """The package that requires, recommends or supplements it, or that it replaces."""
 
 @final
 class Solution:
@@ -342,13 +342,13 @@ class Pool:
         weak: bool = True,
         policy: Literal["newest", "oldest", "best"] = "newest",
         installed: Optional[str] = None,
-        hints: Sequence[str] = ...,
+        not_enabled: Sequence[str] = ...,
     ) -> Solution:
         """Chooses packages so that every spec of ``install`` is installed, with all that these require.
 
         ``locked`` are NEVRAs that must be part of the answer; ``weak`` takes in what packages recommend, where that can be
-        had; ``installed`` is the id of the repository that is the installed system; ``hints`` are ids of repositories that
-        nothing is taken from, but explanations name what they have. Raises ``Unsolvable``.
+        had; ``installed`` is the id of the repository that is the installed system; ``not_enabled`` are ids of repositories
+        that nothing is taken from, but explanations tell where they would help. Raises ``Unsolvable``.
         """
     def closure(self, check: Optional[Sequence[str]] = None, *, newest: bool = False) -> list[Unsatisfied]:
         """Every package with a requirement that nothing provides, of the repositories ``check`` (ids), or of all.

@@ -1,22 +1,25 @@
 //! Repositories on disk become a pool.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use copr_repodata::{Error, Repomd, RepomdRecord, read};
-use copr_resolve::{Packages, Pool, cache, filelists, load};
+use copr_resolve::{Packages, Pool, cache, load};
 use pyo3::PyErr;
+use rayon::prelude::*;
 
 use crate::errors;
 use crate::pool::Repository;
 
 /// Reads repositories. Owners of files are looked up for the paths that dependencies name, and for `paths`.
 pub(crate) fn pool(arch: &str, repositories: &[Repository], paths: Vec<String>) -> Result<Pool, PyErr> {
+    let read = |repository: &Repository| packages(repository).map_err(|error| errors::load(&repository.info.id, &error));
+    let read: Vec<(Packages, Option<Repomd>)> = repositories.par_iter().map(read).collect::<Result<_, _>>()?;
     let mut pool = Pool::new(arch);
     let mut folders = Vec::new();
-    for repository in repositories {
-        let failed = |error: Error| errors::load(&repository.info.id, &error);
-        let (packages, folder) = packages(repository).map_err(failed)?;
-        let index = pool.add(repository.info.clone(), packages).map_err(failed)?;
+    for (repository, (packages, folder)) in repositories.iter().zip(read) {
+        let added = pool.add(repository.info.clone(), packages);
+        let index = added.map_err(|error| errors::load(&repository.info.id, &error))?;
         folders.extend(folder.map(|repomd| (index, repository, repomd)));
     }
     let mut missing = pool.missing_paths();
@@ -30,8 +33,7 @@ pub(crate) fn pool(arch: &str, repositories: &[Repository], paths: Vec<String>) 
         let failed = |error: Error| errors::load(&repository.info.id, &error);
         let Some(record) = entry(&repomd, "filelists") else { continue };
         let path = read::verified(&repository.path, record).map_err(failed)?;
-        let file = read::open(&path).map_err(failed)?;
-        let found = filelists::owners(file, &missing).map_err(|error| failed(of_file(&path, error)))?;
+        let found = owners(&path, &pool, index, &missing).map_err(|error| failed(of_file(&path, error)))?;
         let owners = found.iter().map(|(path, package)| (path.as_str(), *package));
         pool.add_file_owners(index, owners).map_err(failed)?;
     }
@@ -48,13 +50,13 @@ fn packages(repository: &Repository) -> Result<(Packages, Option<Repomd>), Error
         let reason = "its repomd.xml names no primary metadata".to_owned();
         return Err(Error::Metadata { what: repository.path.display().to_string(), reason });
     };
-    let cached = repository.cache.as_deref().and_then(|path| cache::read(path, &record.checksum));
+    let cached = repository.cache.as_deref().and_then(|path| cache::read(path, &record.checksum.to_string()));
     if let Some(packages) = cached {
         return Ok((packages, Some(repomd)));
     }
     let packages = primary(&read::verified(&repository.path, record)?)?;
     if let Some(path) = &repository.cache {
-        cache::write(path, &record.checksum, &packages)?;
+        cache::write(path, &record.checksum.to_string(), &packages)?;
     }
     Ok((packages, Some(repomd)))
 }
@@ -65,7 +67,22 @@ fn entry<'a>(repomd: &'a Repomd, kind: &str) -> Option<&'a RepomdRecord> {
 }
 
 fn primary(path: &Path) -> Result<Packages, Error> {
-    load::primary(read::open(path)?).map_err(|error| of_file(path, error))
+    load::primary_file(path).map_err(|error| of_file(path, error))
+}
+
+/// Who owns any of some paths, which are sorted: each path with the number of the package in the repository.
+fn owners(path: &Path, pool: &Pool, repository: usize, wanted: &[String]) -> Result<Vec<(String, u32)>, Error> {
+    let numbers: HashMap<String, u32> =
+        (0..).zip(pool.ids_of(repository)).map(|(number, id)| (pool.checksum(id).hex, number)).collect();
+    let mut found = Vec::new();
+    read::each_filelists(read::open(path)?, |package| {
+        let Some(number) = numbers.get(&*package.pkgid.text()) else { return Ok(()) };
+        let paths = package.files.iter().map(|file| file.path.text());
+        let asked = paths.filter(|path| wanted.binary_search_by(|known| known.as_str().cmp(path)).is_ok());
+        found.extend(asked.map(|path| (path.into_owned(), *number)));
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// The same error about a file, not about the kind of document.

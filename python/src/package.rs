@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use crate::pool::Shared;
 
 /// A package of a pool; `str()` is its NEVRA.
-#[pyclass(frozen, eq, module = "copr_repo", skip_from_py_object)]
+#[pyclass(frozen, eq, module = "copr_repo")]
 #[derive(Clone)]
 pub(crate) struct Package {
     shared: Arc<Shared>,

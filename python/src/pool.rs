@@ -153,7 +153,7 @@ impl Pool {
     }
 
     /// Chooses packages so that every spec is installed.
-    #[pyo3(signature = (install, *, locked=Vec::new(), weak=true, policy="newest", installed=None, hints=Vec::new()))]
+    #[pyo3(signature = (install, *, locked=Vec::new(), weak=true, policy="newest", installed=None, not_enabled=Vec::new()))]
     #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn solve(
         &self,
@@ -163,7 +163,7 @@ impl Pool {
         weak: bool,
         policy: &str,
         installed: Option<&str>,
-        hints: Vec<String>,
+        not_enabled: Vec<String>,
     ) -> PyResult<Solution> {
         let policy = match policy {
             "newest" => Policy::Newest,
@@ -174,12 +174,12 @@ impl Pool {
         let locked = locked.iter().map(|text| text.parse::<Nevra>().map_err(|error| errors::parse(&error)));
         let locked = locked.collect::<PyResult<Vec<Nevra>>>()?;
         let installed = installed.map(|id| self.called(id)).transpose()?;
-        let hints = hints.iter().map(|id| self.called(id)).collect::<PyResult<Vec<usize>>>()?;
+        let not_enabled = not_enabled.iter().map(|id| self.called(id)).collect::<PyResult<Vec<usize>>>()?;
         let solved = py.detach(|| {
             let mut within = self.within(install.iter().map(String::as_str));
-            PackageSet::of_repositories(within.pool, &hints).iter().for_each(|id| within.packages.remove(id));
+            PackageSet::of_repositories(within.pool, &not_enabled).iter().for_each(|id| within.packages.remove(id));
             let wishes = wishes_of(&within, &install)?;
-            let request = Request { install: wishes, locked, installed, weak, policy, hints, ..Request::default() };
+            let request = Request { install: wishes, locked, installed, weak, policy, not_enabled, ..Request::default() };
             solve(within.pool, &request).map_err(|problem| errors::problem(&problem))
         })?;
         Ok(Solution::new(&self.0, &solved))

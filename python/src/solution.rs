@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use copr_resolve::closure;
-use copr_resolve::solve::{self as rust, Why};
+use copr_resolve::solve::{self as rust, Reason};
 use pyo3::prelude::*;
 
 use crate::package::Package;
 use crate::pool::Shared;
 
 /// A package of a solution, and why it is there.
-#[pyclass(frozen, module = "copr_repo", skip_from_py_object)]
+#[pyclass(frozen, module = "copr_repo")]
 #[derive(Debug, Clone)]
 pub(crate) struct Chosen {
     #[pyo3(get)]
@@ -45,9 +45,10 @@ impl Solution {
     pub(crate) fn new(shared: &Arc<Shared>, solution: &rust::Solution) -> Self {
         let chosen = |chosen: &rust::Chosen| {
             let (why, by) = match chosen.why {
-                Why::Asked => ("asked", None),
-                Why::Required(by) => ("required", Some(by)),
-                Why::Recommended(by) => ("recommended", Some(by)),
+                Reason::Asked => ("asked", None),
+                Reason::Required(by) => ("required", Some(by)),
+                Reason::Recommended(by) => ("recommended", Some(by)),
+                Reason::Replaces(by) => ("replaces", Some(by)),
             };
             Chosen { package: Package::new(shared, chosen.id), why, by: by.map(|id| Package::new(shared, id)) }
         };

@@ -7,15 +7,16 @@ pub(crate) mod checker;
 pub(crate) mod repository;
 
 use checker::{Checker, Set};
-use copr_resolve::load::Packages;
-use copr_resolve::{Pool, Problem, Request, RepositoryInfo, Wish, rich, solve};
+
+use copr_resolve::{Packages, Pool, Problem, Request, RepositoryInfo, Wish, rich, solve};
 use copr_rpm::Dependency;
 use repository::Case;
 
 /// A pool for `x86_64` of one repository.
 pub(crate) fn pool(records: &[copr_repodata::Record]) -> Pool {
     let mut pool = Pool::new("x86_64");
-    pool.add(RepositoryInfo::new("r", "file:///r/"), Packages::from_records(records));
+    let packages = Packages::from_records(records).expect("few packages");
+    pool.add(RepositoryInfo::new("r", "file:///r/"), packages).expect("few packages");
     pool
 }
 
