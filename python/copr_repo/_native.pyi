@@ -170,7 +170,7 @@ class Repository:
         id: str,
         path: _Path,
         *,
-        baseurl: str = "",
+        baseurl: str = ...,
         priority: int = 99,
         cost: int = 1000,
         module_hotfixes: bool = False,

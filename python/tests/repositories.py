@@ -55,15 +55,34 @@ def primary(path, *lines):
     return path
 
 
-def folder(path, *lines):
-    """Writes a repository with nothing but repomd.xml and primary.xml and returns its path."""
+def _filelists(listed):
+    packages = "".join(
+        f'<package pkgid="{hashlib.sha256(nevra.encode()).hexdigest()}" name="x" arch="noarch">'
+        f'<version epoch="0" ver="1" rel="1"/>{"".join(f"<file>{path}</file>" for path in paths)}</package>\n'
+        for nevra, paths in listed.items()
+    )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<filelists xmlns="http://linux.duke.edu/metadata/filelists" '
+        f'packages="{len(listed)}">\n{packages}</filelists>\n'
+    )
+
+
+def folder(path, *lines, listed=None):
+    """Writes a repository and returns its path; ``listed`` has files, by NEVRA, that only filelists.xml has."""
     repodata = path / "repodata"
     repodata.mkdir(parents=True, exist_ok=True)
-    content = primary(repodata / "primary.xml", *lines).read_bytes()
-    checksum = f'<checksum type="sha256">{hashlib.sha256(content).hexdigest()}</checksum>'
+    primary(repodata / "primary.xml", *lines)
+    if listed:
+        (repodata / "filelists.xml").write_text(_filelists(listed))
+    data = ""
+    for kind in ("primary", "filelists") if listed else ("primary",):
+        content = (repodata / f"{kind}.xml").read_bytes()
+        data += (
+            f'<data type="{kind}"><checksum type="sha256">{hashlib.sha256(content).hexdigest()}</checksum>'
+            f'<location href="repodata/{kind}.xml"/><timestamp>1</timestamp><size>{len(content)}</size></data>'
+        )
     (repodata / "repomd.xml").write_text(
         '<?xml version="1.0" encoding="UTF-8"?>\n<repomd xmlns="http://linux.duke.edu/metadata/repo">'
-        f'<revision>1</revision><data type="primary">{checksum}<location href="repodata/primary.xml"/>'
-        f"<timestamp>1</timestamp><size>{len(content)}</size></data></repomd>\n"
+        f"<revision>1</revision>{data}</repomd>\n"
     )
     return path

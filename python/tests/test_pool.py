@@ -96,6 +96,15 @@ def test_what_cannot_be_installed_is_explained(pool):
     assert caught.value.reasons and "\n".join(caught.value.reasons) in str(caught.value)
 
 
+def test_a_repository_that_is_not_enabled_is_named_where_it_would_help(tmp_path):
+    base = Repository("base", primary(tmp_path / "base.xml", "app-1-1.noarch; requires lib"))
+    more = Repository("alice/libs", primary(tmp_path / "more.xml", "lib-1-1.noarch"))
+    pool = Pool("x86_64", [base, more])
+    assert len(pool.solve(["app"]).install) == 2
+    with pytest.raises(Unsolvable, match="alice/libs"):
+        pool.solve(["app"], not_enabled=["alice/libs"])
+
+
 def test_priorities_and_locked_packages_decide(tmp_path):
     base = Repository("base", primary(tmp_path / "base.xml", "a-2-1.noarch", "a-3-1.noarch"))
     mine = Repository("mine", primary(tmp_path / "mine.xml", "a-1-1.noarch"), priority=50)
@@ -159,6 +168,17 @@ def test_a_spoilt_cache_is_made_anew(tmp_path):
     for spoilt in (b"", sound[: len(sound) // 2], sound[:-1] + bytes([sound[-1] ^ 1])):
         cache.write_bytes(spoilt)
         assert names(Pool("x86_64", [base]).packages()) == ["a-1-1.noarch"]
+
+
+def test_files_that_only_the_file_lists_have_are_looked_up_where_somebody_asks(tmp_path):
+    lines = ("app-1-1.noarch; requires /usr/share/lib/x", "lib-1-1.noarch")
+    listed = {"lib-1-1.noarch": ["/usr/share/lib/x", "/usr/share/lib/y"]}
+    base = Repository("base", folder(tmp_path / "repo", *lines, listed=listed), cache=tmp_path / "cache")
+    for _cold_then_cached in range(2):
+        pool = Pool("x86_64", [base])
+        assert [chosen.package.name for chosen in pool.solve(["app"]).install] == ["app", "lib"]
+        assert pool.packages("/usr/share/lib/y") == []
+        assert names(Pool("x86_64", [base], paths=["/usr/share/lib/y"]).packages("/usr/share/lib/y")) == ["lib-1-1.noarch"]
 
 
 def test_what_cannot_be_read_is_a_load_error_that_names_the_file(tmp_path):

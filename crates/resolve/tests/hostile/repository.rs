@@ -10,18 +10,26 @@ const MOST_PACKAGES: usize = 64;
 const MOST_ENTRIES: usize = 64;
 
 /// Packages, and what is asked for.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Case {
+    /// Shown where a property does not hold.
+    text: String,
     /// In the order of the text.
     pub(crate) records: Vec<Record>,
     /// All of these at once.
     pub(crate) wanted: Vec<Dependency>,
 }
 
+impl std::fmt::Debug for Case {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 impl Case {
     /// Reads a text.
     pub(crate) fn read(text: &str) -> Self {
-        let mut case = Self::default();
+        let mut case = Self { text: text.to_owned(), ..Self::default() };
         for line in text.lines().map(str::trim) {
             if let Some(list) = line.strip_prefix("install ") {
                 case.wanted.extend(dependencies(list));
