@@ -13,7 +13,8 @@ use crate::pool::Repository;
 
 /// Reads repositories. Owners of files are looked up for the paths that dependencies name, and for `paths`.
 pub(crate) fn pool(arch: &str, repositories: &[Repository], paths: Vec<String>) -> Result<Pool, PyErr> {
-    let read = |repository: &Repository| packages(repository).map_err(|error| errors::load(&repository.info.id, &error));
+    let read =
+        |repository: &Repository| packages(repository).map_err(|error| errors::load(&repository.info.id, &error));
     let read: Vec<(Packages, Option<Repomd>)> = repositories.par_iter().map(read).collect::<Result<_, _>>()?;
     let mut pool = Pool::new(arch);
     let mut folders = Vec::new();

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use copr_resolve::closure::{self, Check, PackageSet};
 use copr_resolve::RepositoryInfo;
+use copr_resolve::closure::{self, Check, PackageSet};
 use copr_resolve::query::{Meaning, Within, is_file, wishes};
 use copr_resolve::solve::{Policy, Request, Wish, solve};
 use copr_rpm::{Dependency, DependencyKind, Nevra};
@@ -169,7 +169,9 @@ impl Pool {
             "newest" => Policy::Newest,
             "oldest" => Policy::Oldest,
             "best" => Policy::Best,
-            other => return Err(PyValueError::new_err(format!("no policy is called {other:?}: newest, oldest or best"))),
+            other => {
+                return Err(PyValueError::new_err(format!("no policy is called {other:?}: newest, oldest or best")));
+            }
         };
         let locked = locked.iter().map(|text| text.parse::<Nevra>().map_err(|error| errors::parse(&error)));
         let locked = locked.collect::<PyResult<Vec<Nevra>>>()?;
@@ -179,7 +181,8 @@ impl Pool {
             let mut within = self.within(install.iter().map(String::as_str));
             PackageSet::of_repositories(within.pool, &not_enabled).iter().for_each(|id| within.packages.remove(id));
             let wishes = wishes_of(&within, &install)?;
-            let request = Request { install: wishes, locked, installed, weak, policy, not_enabled, ..Request::default() };
+            let request =
+                Request { install: wishes, locked, installed, weak, policy, not_enabled, ..Request::default() };
             solve(within.pool, &request).map_err(|problem| errors::problem(&problem))
         })?;
         Ok(Solution::new(&self.0, &solved))
@@ -188,7 +191,8 @@ impl Pool {
     /// Every package with a requirement that nothing provides.
     #[pyo3(signature = (check=None, *, newest=false))]
     fn closure(&self, py: Python<'_>, check: Option<Vec<String>>, newest: bool) -> PyResult<Vec<Unsatisfied>> {
-        let ids = check.map(|ids| ids.iter().map(|id| self.called(id)).collect::<PyResult<Vec<usize>>>()).transpose()?;
+        let ids =
+            check.map(|ids| ids.iter().map(|id| self.called(id)).collect::<PyResult<Vec<usize>>>()).transpose()?;
         let found = py.detach(|| {
             let pool = &self.0.pool;
             let mut check = if newest { Check::newest(pool) } else { Check::all(pool) };

@@ -52,10 +52,7 @@ impl Solution {
             };
             Chosen { package: Package::new(shared, chosen.id), why, by: by.map(|id| Package::new(shared, id)) }
         };
-        Self {
-            install: solution.install.iter().map(chosen).collect(),
-            erase: Package::all(shared, &solution.erase),
-        }
+        Self { install: solution.install.iter().map(chosen).collect(), erase: Package::all(shared, &solution.erase) }
     }
 }
 

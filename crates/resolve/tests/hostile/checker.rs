@@ -117,7 +117,8 @@ impl Checker {
     pub(crate) fn unfounded(&self, set: Set) -> Set {
         let mut founded = self.wanted.iter().map(|(_, tree)| tree.named()).fold(0, |a, b| a | b) & set;
         loop {
-            let lists = self.members(founded).flat_map(|(_, package)| package.requires.iter().chain(&package.conflicts));
+            let lists =
+                self.members(founded).flat_map(|(_, package)| package.requires.iter().chain(&package.conflicts));
             let more = founded | lists.map(|(_, tree)| tree.named()).fold(0, |a, b| a | b) & set;
             if more == founded {
                 return set & !founded;

@@ -110,7 +110,8 @@ fn names_of_a_mebibyte_are_names_like_others() {
     let mut provider = package("a-1-1.noarch; files /bin/a").unwrap();
     provider.provides.push(Dependency::named(long.clone()));
     assert_eq!(count(&[provider, requiring(&long)], "x"), Ok(2));
-    let named = Record { nevra: Nevra { name: long.clone(), ..package("a-1-1.noarch").unwrap().nevra }, ..Record::default() };
+    let named =
+        Record { nevra: Nevra { name: long.clone(), ..package("a-1-1.noarch").unwrap().nevra }, ..Record::default() };
     assert_eq!(count(&[named, requiring(&long)], "x"), Ok(2));
 }
 
@@ -131,8 +132,30 @@ fn a_request_for_nonsense_is_refused_in_words() {
 
 /// Versions as they stand in no sound package; some have no order that makes sense to anybody.
 const GARBAGE: [&str; 24] = [
-    "", "~", "^", "~~", "^^", "~^", "^~", ".", "..", "-", "_", "0", "00", "1~", "1^", "1.~", "a", "é", "\u{0}", "1\n2",
-    "999999999999999999999999999999", "1:1", "%{?dist}", "𝟙",
+    "",
+    "~",
+    "^",
+    "~~",
+    "^^",
+    "~^",
+    "^~",
+    ".",
+    "..",
+    "-",
+    "_",
+    "0",
+    "00",
+    "1~",
+    "1^",
+    "1.~",
+    "a",
+    "é",
+    "\u{0}",
+    "1\n2",
+    "999999999999999999999999999999",
+    "1:1",
+    "%{?dist}",
+    "𝟙",
 ];
 
 #[test]
@@ -161,7 +184,8 @@ fn more_pigeons_than_holes_are_refused_after_bounded_work() {
     for pigeon in 0..pigeons {
         records.push(package(&format!("pigeon{pigeon}-1-1.noarch; requires place{pigeon}")).unwrap());
         for hole in 0..pigeons - 1 {
-            let line = format!("sits-{pigeon}-{hole}-1-1.noarch; provides place{pigeon}, hole{hole}; conflicts hole{hole}");
+            let line =
+                format!("sits-{pigeon}-{hole}-1-1.noarch; provides place{pigeon}, hole{hole}; conflicts hole{hole}");
             records.push(package(&line).unwrap());
         }
     }
@@ -189,7 +213,8 @@ fn ten_thousand_versions_of_one_package_are_one_or_refused() {
 
 #[test]
 fn everything_in_conflict_with_everything_leaves_one_package() {
-    let records = packages((0..1000).map(|n| format!("p{n}-1-1.noarch; provides v; conflicts v; obsoletes p{}", n + 1)));
+    let records =
+        packages((0..1000).map(|n| format!("p{n}-1-1.noarch; provides v; conflicts v; obsoletes p{}", n + 1)));
     assert_eq!(count(&records, "v"), Ok(1));
     let problem = solve(&pool(&records), &request(&["p1", "p5"].map(Dependency::named))).unwrap_err().to_string();
     assert!(problem.contains("conflicts with v"), "{problem}");

@@ -8,7 +8,7 @@ pub(crate) mod repository;
 
 use checker::{Checker, Set};
 
-use copr_resolve::{Packages, Pool, Problem, Request, RepositoryInfo, Wish, rich, solve};
+use copr_resolve::{Packages, Pool, Problem, RepositoryInfo, Request, Wish, rich, solve};
 use copr_rpm::Dependency;
 use repository::Case;
 

@@ -42,7 +42,8 @@ fn list(kind: &'static str, entry: BoxedStrategy<String>, most: usize) -> impl S
 
 fn line() -> impl Strategy<Value = (String, String)> {
     let nevra = (0_u8..5, 1_u8..4, select(vec!["noarch", "x86_64"]));
-    let provided = (select(vec!["v", "w"]), select(vec!["", " = 1", " = 2", " >= 2"])).prop_map(|(n, r)| format!("{n}{r}"));
+    let provided =
+        (select(vec!["v", "w"]), select(vec!["", " = 1", " = 2", " >= 2"])).prop_map(|(n, r)| format!("{n}{r}"));
     let lists = (
         list("provides", provided.boxed(), 2),
         list("requires", dependency().boxed(), 2),
