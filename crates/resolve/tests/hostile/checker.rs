@@ -103,9 +103,10 @@ impl Checker {
             if let Some((text, _)) = package.requires.iter().find(|(_, tree)| !tree.holds(set)) {
                 return Err(format!("package {at} requires {text}"));
             }
-            // No package is in conflict with itself.
+            // No package is in conflict with itself. What a rich conflict means that names its own package is open:
+            // it counts only where it holds either way.
             let others = set & !(1 << at);
-            if let Some((text, _)) = package.conflicts.iter().find(|(_, tree)| tree.holds(others)) {
+            if let Some((text, _)) = package.conflicts.iter().find(|(_, tree)| tree.holds(others) && tree.holds(set)) {
                 return Err(format!("package {at} conflicts with {text}"));
             }
         }
@@ -125,6 +126,14 @@ impl Checker {
             }
             founded = more;
         }
+    }
+
+    /// Whether a package has a rich conflict that names the package itself, whose meaning is open.
+    pub(crate) fn is_ambiguous(&self) -> bool {
+        let of_itself = |(at, package): (usize, &Package)| {
+            package.conflicts.iter().any(|(text, tree)| text.starts_with('(') && tree.named() >> at & 1 == 1)
+        };
+        self.packages.iter().enumerate().any(of_itself)
     }
 
     /// Whether any set of the packages is sound, by trying all of them.
