@@ -1,10 +1,9 @@
 //! Repositories on disk become a pool.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use copr_repodata::{Error, Repomd, RepomdRecord, read};
-use copr_resolve::{Packages, Pool, cache, load};
+use copr_resolve::{Packages, Pool, cache, filelists, load};
 use pyo3::PyErr;
 use rayon::prelude::*;
 
@@ -34,7 +33,9 @@ pub(crate) fn pool(arch: &str, repositories: &[Repository], paths: Vec<String>) 
         let failed = |error: Error| errors::load(&repository.info.id, &error);
         let Some(record) = entry(&repomd, "filelists") else { continue };
         let path = read::verified(&repository.path, record).map_err(failed)?;
-        let found = owners(&path, &pool, index, &missing).map_err(|error| failed(of_file(&path, error)))?;
+        let file = read::open(&path).map_err(failed)?;
+        let found = filelists::owners(file, &pool, index, &missing);
+        let found = found.map_err(|error| failed(of_file(&path, error)))?;
         let owners = found.iter().map(|(path, package)| (path.as_str(), *package));
         pool.add_file_owners(index, owners).map_err(failed)?;
     }
@@ -69,21 +70,6 @@ fn entry<'a>(repomd: &'a Repomd, kind: &str) -> Option<&'a RepomdRecord> {
 
 fn primary(path: &Path) -> Result<Packages, Error> {
     load::primary_file(path).map_err(|error| of_file(path, error))
-}
-
-/// Who owns any of some paths, which are sorted: each path with the number of the package in the repository.
-fn owners(path: &Path, pool: &Pool, repository: usize, wanted: &[String]) -> Result<Vec<(String, u32)>, Error> {
-    let numbers: HashMap<String, u32> =
-        (0..).zip(pool.ids_of(repository)).map(|(number, id)| (pool.checksum(id).hex, number)).collect();
-    let mut found = Vec::new();
-    read::each_filelists(read::open(path)?, |package| {
-        let Some(number) = numbers.get(&*package.pkgid.text()) else { return Ok(()) };
-        let paths = package.files.iter().map(|file| file.path.text());
-        let asked = paths.filter(|path| wanted.binary_search_by(|known| known.as_str().cmp(path)).is_ok());
-        found.extend(asked.map(|path| (path.into_owned(), *number)));
-        Ok(())
-    })?;
-    Ok(found)
 }
 
 /// The same error about a file, not about the kind of document.
