@@ -1,10 +1,6 @@
 //! Who provides what: buildroots, closures, and the chain of repositories that a project needs.
 //!
-<<<<<<< HEAD
-//! These parts, all pure and synchronous (no environment, clock, network or files):
-=======
 //! All of it is synchronous and knows no environment, clock or network; only [`cache`] and [`filelists`] write files:
->>>>>>> h-pool
 //!
 //! - [`chain`]: the ordered, cycle-free list of repositories that one project needs, from a callback that gives one
 //!   project's facts at a time;
@@ -13,7 +9,7 @@
 //! - [`query`]: who provides, requires, ... what; and what a text on a command line names;
 //! - [`repo_file`]: the text of a .repo file for a repository of the chain;
 //! - [`load`]: a repository's packages, straight from its primary.xml; [`cache`] keeps them in a file;
-<<<<<<< HEAD
+//! - [`filelists`]: owners of the files that primary.xml does not list, on demand;
 //! - [`mod@solve`]: which of them to install for a set of wishes, or why that cannot be done.
 //!
 //! ```
@@ -23,20 +19,14 @@
 //! let problem = solve(&pool, &Request::install(["hello".parse().unwrap()])).unwrap_err();
 //! assert_eq!(problem.to_string(), "nothing provides hello");
 //! ```
-=======
-//! - [`filelists`]: owners of the files that primary.xml does not list, on demand.
->>>>>>> h-pool
 
 mod ahead;
 pub mod cache;
 pub mod chain;
-<<<<<<< HEAD
 pub mod closure;
-pub mod impact;
-mod formula;
-=======
 pub mod filelists;
->>>>>>> h-pool
+mod formula;
+pub mod impact;
 pub mod load;
 pub mod pool;
 pub mod query;

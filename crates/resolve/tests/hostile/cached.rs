@@ -1,7 +1,5 @@
 //! Cache files as bytes, and everything that can be asked of what was read from one.
 
-use std::io::Write;
-
 use copr_resolve::{Cap, PackageId, Packages, Pool, Providers, RepositoryInfo, Str, cache};
 use copr_rpm::DependencyKind;
 use twox_hash::XxHash3_64;
@@ -30,16 +28,14 @@ pub(crate) fn written() -> Vec<u8> {
          lib-2-1.src; requires gcc; suggests doc",
     );
     let packages = Packages::from_records(&case.records).expect("few packages");
-    let file = tempfile::NamedTempFile::new().expect("a temporary file");
-    cache::write(file.path(), KEY, &packages).expect("a file that can be written");
-    std::fs::read(file.path()).expect("the file")
+    let mut file = Vec::new();
+    cache::write_to(&mut file, KEY, &packages).expect("memory can be written");
+    file
 }
 
 /// What is read from a file of these bytes.
 pub(crate) fn read(bytes: &[u8]) -> Option<Packages> {
-    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
-    file.write_all(bytes).expect("a file that can be written");
-    cache::read(file.path(), KEY)
+    cache::read_from(bytes, bytes.len() as u64, KEY)
 }
 
 /// A file whose sum fits although it was changed is refused, or gives packages that can be asked everything.
