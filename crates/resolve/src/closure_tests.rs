@@ -89,10 +89,8 @@ fn with_newest_only_older_versions_neither_count_nor_help() {
 
 #[test]
 fn other_versions_and_repositories_that_are_not_used_are_suggested() {
-    let pool = pool(&[
-        ("r", "a-1-1.noarch; requires lib >= 3\nlib-1-1.noarch\nlib-2-1.noarch"),
-        ("hint", "lib-3-1.noarch"),
-    ]);
+    let pool =
+        pool(&[("r", "a-1-1.noarch; requires lib >= 3\nlib-1-1.noarch\nlib-2-1.noarch"), ("hint", "lib-3-1.noarch")]);
     let used = PackageSet::of_repositories(&pool, &[0]);
     let found = unsatisfied(&pool, &Check { available: used.clone(), checked: used.clone() });
     let [Unsatisfied { requirements, .. }] = found.as_slice() else { panic!("{found:?}") };

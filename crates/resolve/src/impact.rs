@@ -7,9 +7,11 @@
 use std::cmp::Ordering;
 
 use copr_rpm::DependencyKind;
+use rayon::prelude::*;
 
 use crate::closure::{Check, PackageSet, Unsatisfied, satisfying, unsatisfied};
-use crate::{Cap, PackageId, Pool};
+use crate::query::Within;
+use crate::{Cap, PackageId, Pool, Problem, Request, Wish, solve};
 
 /// A change of repositories.
 #[derive(Debug, Clone)]
@@ -96,6 +98,69 @@ pub fn impact(pool: &Pool, change: &Change, available: &PackageSet, checked: &Pa
     });
     let (broken, repaired) = (broken.collect(), difference(&then, &now));
     Impact { superseded, broken, unsatisfied: check(&after, &published), repaired, before, after }
+}
+
+/// A package that could be installed before a change and cannot be afterwards, although each of its own requirements is
+/// satisfied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uninstallable {
+    /// The package.
+    pub package: PackageId,
+    /// Why, as [`Problem`](crate::Problem) has it.
+    pub reasons: Vec<String>,
+}
+
+/// Tries to install whatever depends on what goes or breaks, before and after a change: finds what no single requirement
+/// shows, such as conflicts, and packages that need broken ones. At most `most` packages are tried; the second value tells
+/// whether that was enough.
+#[must_use]
+pub fn uninstallable(pool: &Pool, found: &Impact, checked: &PackageSet, most: usize) -> (Vec<Uninstallable>, bool) {
+    let gone = found.before.iter().filter(|id| !found.after.contains(*id));
+    let broken = found.broken.iter().map(|(id, _)| *id).chain(found.unsatisfied.iter().map(|one| one.package));
+    let mut known = PackageSet::of(pool, broken);
+    let mut wave: Vec<PackageId> = gone.chain(known.iter()).collect();
+    let mut staying = checked.clone();
+    staying.intersect(&found.before);
+    staying.intersect(&found.after);
+    let within = Within { packages: staying, ..Within::all(pool) };
+    let [before, after] = [&found.before, &found.after]
+        .map(|set| -> Vec<PackageId> { pool.ids().filter(|id| !set.contains(*id)).collect() });
+    let try_one = |id: PackageId, excluded: &Vec<PackageId>| {
+        let install = vec![Wish::Packages(vec![id], pool.nevra(id).to_string())];
+        solve(pool, &Request { install, excluded: excluded.clone(), ..Request::default() }).map(|_| ())
+    };
+    let (mut answer, mut tried) = (Vec::new(), 0_usize);
+    loop {
+        let mut next = within.depending_on(&[DependencyKind::Requires], &wave);
+        next.retain(|id| pool.installable(*id) && !known.contains(*id));
+        if next.is_empty() {
+            break;
+        }
+        let left = most.saturating_sub(tried);
+        if next.len() > left {
+            next.truncate(left);
+            tried = most.saturating_add(1);
+        } else {
+            tried = tried.saturating_add(next.len());
+        }
+        next.iter().for_each(|id| known.insert(*id));
+        let failed: Vec<Uninstallable> = next
+            .into_par_iter()
+            .filter_map(|package| match try_one(package, &after) {
+                Err(Problem::Unsatisfiable { reasons }) if try_one(package, &before).is_ok() => {
+                    Some(Uninstallable { package, reasons })
+                }
+                _ => None,
+            })
+            .collect();
+        wave = failed.iter().map(|one| one.package).collect();
+        answer.extend(failed);
+        if tried > most {
+            break;
+        }
+    }
+    answer.sort_by_key(|one| one.package);
+    (answer, tried <= most)
 }
 
 /// What `these` have and `those` do not; both are in the order of the pool.

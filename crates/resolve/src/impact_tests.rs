@@ -108,3 +108,43 @@ fn what_is_published_may_lack_something_itself_and_may_repair_others() {
     assert_eq!(names(&found.repaired), ["app-1-1.noarch"]);
     assert!(!found.is_harmless());
 }
+
+/// What can no longer be installed, with how many reasons told.
+fn lost((pool, found): &(Pool, Impact), most: usize) -> (Vec<String>, bool) {
+    let (lost, all) = uninstallable(pool, found, &PackageSet::all(pool), most);
+    assert!(lost.iter().all(|one| !one.reasons.is_empty()));
+    (lost.iter().map(|one| pool.nevra(one.package).to_string()).collect(), all)
+}
+
+#[test]
+fn what_needs_a_broken_package_is_found_to_the_end() {
+    let done = change(
+        "app-1-1.noarch; requires libx.so.1
+         top-1-1.noarch; requires app
+         above-1-1.noarch; requires top
+         safe-1-1.noarch; requires (app or safe)
+         lib-1-1.noarch; provides libx.so.1",
+        "lib-2-1.noarch",
+        &[],
+    );
+    assert_eq!(broken(&done), ["app-1-1.noarch: libx.so.1 (was lib-1-1.noarch)"]);
+    assert_eq!(lost(&done, 100), (vec!["top-1-1.noarch".to_owned(), "above-1-1.noarch".to_owned()], true));
+    assert!(!lost(&done, 1).1, "told that not all were tried");
+}
+
+#[test]
+fn a_new_conflict_is_found_where_every_requirement_is_satisfied() {
+    let done = change(
+        "app-1-1.noarch; requires lib, tool\nlib-1-1.noarch\ntool-1-1.noarch",
+        "lib-2-1.noarch; conflicts tool",
+        &[],
+    );
+    assert!(done.1.is_harmless());
+    assert_eq!(lost(&done, 100).0, ["app-1-1.noarch"]);
+}
+
+#[test]
+fn what_could_not_be_installed_before_is_no_loss() {
+    let done = change("app-1-1.noarch; requires lib, nowhere\nlib-1-1.noarch", "lib-2-1.noarch", &[]);
+    assert_eq!(lost(&done, 100), (Vec::new(), true));
+}

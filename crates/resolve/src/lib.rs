@@ -8,7 +8,8 @@
 //! - [`closure`]: every requirement that nothing satisfies; [`impact`]: what a change of one repository does to others;
 //! - [`query`]: who provides, requires, ... what; and what a text on a command line names;
 //! - [`repo_file`]: the text of a .repo file for a repository of the chain;
-//! - [`load`]: a repository's packages, straight from its primary.xml; [`cache`] keeps them in a file;
+//! - [`load`]: a repository's packages, straight from its primary.xml; [`cache`] keeps them in a file, and [`kept`]
+//!   in a folder;
 //! - [`filelists`]: owners of the files that primary.xml does not list, on demand;
 //! - [`mod@solve`]: which of them to install for a set of wishes, or why that cannot be done.
 //!
@@ -27,6 +28,7 @@ pub mod closure;
 pub mod filelists;
 mod formula;
 pub mod impact;
+pub mod kept;
 pub mod load;
 pub mod pool;
 pub mod query;

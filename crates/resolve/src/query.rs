@@ -15,8 +15,8 @@ use crate::solve::Wish;
 use crate::{Cap, PackageId, Pool, Str};
 
 pub use glob::{Glob, is_pattern};
-pub use spec::{FileOwners, Form, Meaning, Named, is_file, named, providing};
 use spec::NamePattern;
+pub use spec::{FileOwners, Form, Meaning, Named, is_file, named, providing};
 
 /// The kinds of dependencies by which one package may come to another (`--whatdepends`, `--depends`).
 pub const DEPENDS: [DependencyKind; 5] = [
@@ -99,9 +99,8 @@ impl<'p> Within<'p> {
                 any
             })
         };
-        let depends = |id: &PackageId| {
-            kinds.iter().any(|kind| self.pool.list(*id, *kind).iter().any(|cap| names(*cap)))
-        };
+        let depends =
+            |id: &PackageId| kinds.iter().any(|kind| self.pool.list(*id, *kind).iter().any(|cap| names(*cap)));
         let mut found: Vec<PackageId> = self.packages.iter().filter(depends).collect();
         if of_packages {
             let targets = texts.iter().flat_map(|text| self.named(text, Meaning::NAMES)).collect::<Vec<_>>();
@@ -117,9 +116,8 @@ impl<'p> Within<'p> {
             return Vec::new();
         }
         let targets = PackageSet::of(self.pool, targets.iter().copied());
-        let provides = |id: PackageId| {
-            self.pool.list(id, DependencyKind::Provides).iter().map(|cap| self.pool.cap(*cap).name)
-        };
+        let provides =
+            |id: PackageId| self.pool.list(id, DependencyKind::Provides).iter().map(|cap| self.pool.cap(*cap).name);
         let offered: HashSet<Str> = targets.iter().flat_map(provides).collect();
         let mut known: HashMap<Cap, bool> = HashMap::new();
         let mut satisfied = |cap: Cap| {
@@ -130,9 +128,8 @@ impl<'p> Within<'p> {
                 possible && !satisfying(self.pool, cap, &targets).is_empty()
             })
         };
-        let depends = |id: &PackageId| {
-            kinds.iter().any(|kind| self.pool.list(*id, *kind).iter().any(|cap| satisfied(*cap)))
-        };
+        let depends =
+            |id: &PackageId| kinds.iter().any(|kind| self.pool.list(*id, *kind).iter().any(|cap| satisfied(*cap)));
         self.packages.iter().filter(depends).collect()
     }
 
@@ -185,8 +182,7 @@ impl<'p> Within<'p> {
     #[must_use]
     pub fn dependencies(&self, ids: &[PackageId], kinds: &[DependencyKind]) -> Vec<Cap> {
         let listed = ids.iter().flat_map(|id| kinds.iter().flat_map(|kind| self.pool.list(*id, *kind)));
-        let caps: BTreeSet<(String, Cap)> =
-            listed.map(|cap| (self.pool.dependency(*cap).to_string(), *cap)).collect();
+        let caps: BTreeSet<(String, Cap)> = listed.map(|cap| (self.pool.dependency(*cap).to_string(), *cap)).collect();
         caps.into_iter().map(|(_, cap)| cap).collect()
     }
 
@@ -302,9 +298,9 @@ fn obsoleting(within: &Within<'_>, ids: &[PackageId]) -> Vec<PackageId> {
     let pool = within.pool;
     let names: HashSet<Str> = ids.iter().map(|id| pool.name(*id)).collect();
     let obsoletes = |id: &PackageId| {
-        pool.list(*id, DependencyKind::Obsoletes).iter().any(|cap| {
-            names.contains(&pool.cap(*cap).name) && ids.iter().any(|old| pool.is_within(*old, *cap))
-        })
+        pool.list(*id, DependencyKind::Obsoletes)
+            .iter()
+            .any(|cap| names.contains(&pool.cap(*cap).name) && ids.iter().any(|old| pool.is_within(*old, *cap)))
     };
     within.packages.iter().filter(|id| pool.installable(*id)).filter(obsoletes).collect()
 }

@@ -57,8 +57,7 @@ impl Glob {
     /// Whether the whole text fits the pattern.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
-        let text: Vec<char> =
-            text.chars().map(|c| if self.ignore_case { c.to_ascii_lowercase() } else { c }).collect();
+        let text: Vec<char> = text.chars().map(|c| if self.ignore_case { c.to_ascii_lowercase() } else { c }).collect();
         let (mut at, mut part) = (0, 0);
         // Where to go on when what follows the last `*` does not fit.
         let mut again: Option<(usize, usize)> = None;
@@ -93,9 +92,7 @@ impl Part {
             Self::Any => false,
             Self::One => true,
             Self::Is(wanted) => *wanted == character,
-            Self::In { ranges, not } => {
-                ranges.iter().any(|(low, high)| (*low..=*high).contains(&character)) != *not
-            }
+            Self::In { ranges, not } => ranges.iter().any(|(low, high)| (*low..=*high).contains(&character)) != *not,
         }
     }
 }
@@ -145,7 +142,8 @@ mod tests {
         ] {
             assert!(Glob::new(pattern, false).matches(text), "{pattern} {text}");
         }
-        for (pattern, text) in [("bash", "bas"), ("b*x", "bash"), ("b[!a]sh", "bash"), ("?", ""), ("", "x"), (r"\*", "x")]
+        for (pattern, text) in
+            [("bash", "bas"), ("b*x", "bash"), ("b[!a]sh", "bash"), ("?", ""), ("", "x"), (r"\*", "x")]
         {
             assert!(!Glob::new(pattern, false).matches(text), "{pattern} {text}");
         }

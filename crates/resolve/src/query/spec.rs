@@ -92,7 +92,8 @@ pub fn named(pool: &Pool, text: &str, meaning: Meaning, owners: &FileOwners) -> 
         let glob = Glob::new(text, false);
         let full = |id: &PackageId| {
             let nevra = pool.nevra(*id);
-            glob.matches(&nevra.to_string()) || (nevra.epoch == 0 && text.contains(':') && glob.matches(&with_epoch(&nevra)))
+            glob.matches(&nevra.to_string())
+                || (nevra.epoch == 0 && text.contains(':') && glob.matches(&with_epoch(&nevra)))
         };
         let packages: Vec<PackageId> = pool.ids().filter(fits).filter(full).collect();
         if !packages.is_empty() {
@@ -251,7 +252,8 @@ mod tests {
         assert_eq!(Parts::read("a-b-1", Form::Nev), Some(short));
         let arch = Parts { name: "python3.12", arch: Some("x86_64"), ..Parts::default() };
         assert_eq!(Parts::read("python3.12.x86_64", Form::NameArch), Some(arch));
-        for (text, form) in [("a", Form::Nevra), ("a b", Form::Name), ("/a", Form::Name), ("a-x:1", Form::Nev), ("", Form::Name)]
+        for (text, form) in
+            [("a", Form::Nevra), ("a b", Form::Name), ("/a", Form::Name), ("a-x:1", Form::Nev), ("", Form::Name)]
         {
             assert_eq!(Parts::read(text, form), None, "{text:?}");
         }

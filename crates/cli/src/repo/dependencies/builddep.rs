@@ -30,9 +30,10 @@ pub(in crate::repo) fn run(arguments: &Builddep) -> Result<ExitCode> {
             }
         }
     }
+    let usable = loaded.packages_of(&[Role::Enabled, Role::Installed]);
     // As dnf does it: all that is missing is named at once. Rich ones are for the solver to decide.
     for dependency in install.iter().filter(|dependency| !dependency.name.starts_with('(')) {
-        if loaded.pool.providers_of(dependency).is_empty() {
+        if !loaded.pool.providers_of(dependency).iter().any(|id| usable.contains(*id)) {
             problems.push(format!("nothing provides {dependency}"));
         }
     }
@@ -69,7 +70,8 @@ fn requires(source: &str, loaded: &Loaded) -> Result<Vec<Dependency>> {
     let found = named(pool, source, Meaning { ignore_case: false, ..Meaning::QUERY }, &FileOwners::new());
     let enabled = loaded.packages_of(&[Role::Enabled]);
     let is_source = |id: &copr_resolve::PackageId| matches!(pool.text(pool.arch_of(*id)), "src" | "nosrc");
-    let sources = found.into_iter().flat_map(|found| found.packages).filter(|id| enabled.contains(*id)).filter(is_source);
+    let sources =
+        found.into_iter().flat_map(|found| found.packages).filter(|id| enabled.contains(*id)).filter(is_source);
     let newest = sources.max_by(|a, b| pool.compare_evr(pool.evr(*a), pool.evr(*b)).then(b.cmp(a)));
     let Some(id) = newest else {
         bail!("{}: neither a .src.rpm or .spec file, nor a source package of the repositories", plain(source));

@@ -126,7 +126,8 @@ impl<'a> Suggestions<'a> {
     pub(super) fn object(&mut self, cap: Cap) -> Value {
         let loaded = self.loaded;
         let pool = &loaded.pool;
-        let package = |id: PackageId| json!({ "nevra": pool.nevra(id).to_string(), "repository": repository(pool, id) });
+        let package =
+            |id: PackageId| json!({ "nevra": pool.nevra(id).to_string(), "repository": repository(pool, id) });
         let Suggestion { other_versions, elsewhere } = self.of(cap);
         let others = other_versions.iter().map(|(id, provided)| {
             let mut object = package(*id);

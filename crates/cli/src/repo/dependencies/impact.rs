@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use copr_resolve::closure::PackageSet;
-use copr_resolve::impact::{Change, Impact as Found, impact};
+use copr_resolve::impact::{Change, Impact as Found, Uninstallable, impact, uninstallable};
 use copr_resolve::query::{FileOwners, Meaning, named};
 use serde_json::{Value, json};
 
@@ -13,10 +13,12 @@ use super::load::{Loaded, load_all};
 use super::place::{Role, places};
 use super::{name, text};
 use crate::repo::definition::Impact;
-use crate::repo::show::{BOLD, CYAN, DIM, GREEN, RED, Styled, plain, say, some};
+use crate::repo::show::{BOLD, CYAN, DIM, GREEN, RED, Styled, complain, plain, say, some};
 
 /// How many superseded packages people see.
 const SHOWN: usize = 20;
+/// How many packages are tried to be installed.
+const TRIED: usize = 5000;
 
 pub(in crate::repo) fn run(arguments: &Impact) -> Result<ExitCode> {
     let places = places(&arguments.repositories, &[(Role::Published, arguments.with.as_slice())])?;
@@ -38,12 +40,19 @@ pub(in crate::repo) fn run(arguments: &Impact) -> Result<ExitCode> {
     let available = without(PackageSet::all(pool), &hints);
     narrow(&loaded, &mut there, &arguments.check, &[])?;
     let found = impact(pool, &change, &available, &there);
-    if arguments.repositories.json {
-        say(tree(&loaded, &found))?;
-    } else {
-        tell(arguments, &loaded, &found, there.len())?;
+    let (lost, all) = match arguments.no_solve {
+        true => (Vec::new(), true),
+        false => uninstallable(pool, &found, &there, TRIED),
+    };
+    if !all {
+        complain(format_args!("more than {TRIED} packages are affected; only so many were tried to be installed"));
     }
-    Ok(if found.is_harmless() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if arguments.repositories.json {
+        say(tree(&loaded, &found, &lost))?;
+    } else {
+        tell(arguments, &loaded, &found, &lost, there.len())?;
+    }
+    Ok(if found.is_harmless() && lost.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn without(mut set: PackageSet, other: &PackageSet) -> PackageSet {
@@ -51,7 +60,7 @@ fn without(mut set: PackageSet, other: &PackageSet) -> PackageSet {
     set
 }
 
-fn tree(loaded: &Loaded, found: &Found) -> Value {
+fn tree(loaded: &Loaded, found: &Found, lost: &[Uninstallable]) -> Value {
     let pool = &loaded.pool;
     let package = |id| json!({ "nevra": pool.nevra(id).to_string(), "repository": repository(pool, id) });
     let mut suggestions = Suggestions::new(loaded, &found.after);
@@ -72,12 +81,18 @@ fn tree(loaded: &Loaded, found: &Found) -> Value {
             })
         })
         .collect();
-    let superseded = found.superseded.iter().map(|one| {
-        json!({ "old": package(one.old), "new": package(one.new), "obsoleted": one.obsoleted })
-    });
+    let superseded = found
+        .superseded
+        .iter()
+        .map(|one| json!({ "old": package(one.old), "new": package(one.new), "obsoleted": one.obsoleted }));
     json!({
-        "harmless": found.is_harmless(),
+        "harmless": found.is_harmless() && lost.is_empty(),
         "broken": broken,
+        "uninstallable": lost.iter().map(|one| json!({
+            "nevra": pool.nevra(one.package).to_string(),
+            "repository": repository(pool, one.package),
+            "problems": one.reasons,
+        })).collect::<Vec<_>>(),
         "published_unsatisfied": found.unsatisfied.iter().map(|one| object(&mut suggestions, one)).collect::<Vec<_>>(),
         "repaired": found.repaired.iter().map(|one| {
             let requirements = one.requirements.iter().map(|cap| pool.dependency(*cap).to_string());
@@ -91,7 +106,7 @@ fn tree(loaded: &Loaded, found: &Found) -> Value {
     })
 }
 
-fn tell(arguments: &Impact, loaded: &Loaded, found: &Found, checked: usize) -> Result<()> {
+fn tell(arguments: &Impact, loaded: &Loaded, found: &Found, lost: &[Uninstallable], checked: usize) -> Result<()> {
     let pool = &loaded.pool;
     if !arguments.repositories.quiet && !found.superseded.is_empty() {
         say(Styled(BOLD, format!("Takes the place of {}:", some(found.superseded.len(), "package"))))?;
@@ -117,6 +132,16 @@ fn tell(arguments: &Impact, loaded: &Loaded, found: &Found, checked: usize) -> R
             }
         }
     }
+    if !lost.is_empty() {
+        let title = format!("Leaves {} without a way to be installed:", some(lost.len(), "package"));
+        say(Styled(BOLD, title))?;
+    }
+    for one in lost {
+        say(format_args!("  {} of {}", Styled(CYAN, name(pool, one.package)), loaded.repository(one.package)))?;
+        for reason in &one.reasons {
+            say(format_args!("    {}", Styled(RED, plain(reason))))?;
+        }
+    }
     let mut suggestions = Suggestions::new(loaded, &found.after);
     if !found.unsatisfied.is_empty() {
         say(Styled(BOLD, "What is published lacks:"))?;
@@ -128,7 +153,7 @@ fn tell(arguments: &Impact, loaded: &Loaded, found: &Found, checked: usize) -> R
             say(format_args!("  {} of {}", Styled(GREEN, name(pool, one.package)), loaded.repository(one.package)))?;
         }
     }
-    if found.is_harmless() && !arguments.repositories.quiet {
+    if found.is_harmless() && lost.is_empty() && !arguments.repositories.quiet {
         say(format_args!("Nothing breaks; {} checked", some(checked, "package")))?;
     }
     Ok(())

@@ -9,8 +9,9 @@ use anyhow::{Context, Result, bail};
 use copr_remote::{Remote, RemoteOptions};
 use copr_repodata::{Record, RecordOptions, Repomd, RepomdRecord, read};
 use copr_resolve::closure::PackageSet;
+use copr_resolve::kept::Kept;
 use copr_resolve::query::{FileOwners, Glob, is_file, is_pattern};
-use copr_resolve::{PackageId, Packages, Pool, cache, load};
+use copr_resolve::{PackageId, Packages, Pool};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rayon::prelude::*;
 use tokio::runtime::Runtime;
@@ -64,17 +65,20 @@ impl Loaded {
 enum Source {
     /// Packages by themselves, already read.
     Records(Vec<Record>),
-    Metadata { repomd: Box<Repomd>, from: From },
+    Metadata {
+        repomd: Box<Repomd>,
+        from: Origin,
+    },
 }
 
-enum From {
+enum Origin {
     Folder(PathBuf),
     Remote(copr_remote::RepoUrl),
 }
 
 /// Reads repositories.
 struct Loader {
-    cache: Option<PathBuf>,
+    kept: Kept,
     remote: Option<(Runtime, Remote)>,
     bar: ProgressBar,
     /// Where downloads are kept if there is no cache.
@@ -103,6 +107,12 @@ pub(super) fn load_all(arguments: &Repositories, mut places: Vec<Place>, texts: 
     let owners = loader.files(&mut pool, &places, &sources, texts)?;
     loader.bar.finish_and_clear();
     Ok(Loaded { pool, places, owners })
+}
+
+/// What a repomd.xml says of the primary metadata.
+fn primary(repomd: &Repomd) -> Result<&RepomdRecord> {
+    let primary = repomd.record("primary").or_else(|| repomd.record("primary_zck"));
+    primary.context("its repomd.xml names no primary metadata, so this is no package repository")
 }
 
 /// How messages begin that are about a repository.
@@ -158,7 +168,8 @@ impl Loader {
             remote = Some((runtime, Remote::new(RemoteOptions::new(folder))?));
         }
         let voice = Voice::ours(arguments.quiet, false, arguments.json);
-        Ok(Self { cache, remote, bar: bar(voice), _temporary: temporary })
+        let kept = cache.map_or_else(Kept::nowhere, Kept::in_folder);
+        Ok(Self { kept, remote, bar: bar(voice), _temporary: temporary })
     }
 
     /// What repomd.xml says, of all at once.
@@ -180,7 +191,7 @@ impl Loader {
             At::Url(url) => {
                 let (runtime, remote) = self.remote.as_ref().context("no network")?;
                 let repomd = Box::new(runtime.block_on(remote.repomd(url))?);
-                Ok(Source::Metadata { repomd, from: From::Remote(url.clone()) })
+                Ok(Source::Metadata { repomd, from: Origin::Remote(url.clone()) })
             }
             At::Folder(folder) => {
                 let loose = place.role == Role::Published && !folder.join("repodata/repomd.xml").exists();
@@ -188,7 +199,7 @@ impl Loader {
                     return Ok(Source::Records(records(folder)?));
                 }
                 let repomd = crate::repo::show::repomd(folder)?;
-                Ok(Source::Metadata { repomd: Box::new(repomd), from: From::Folder(folder.clone()) })
+                Ok(Source::Metadata { repomd: Box::new(repomd), from: Origin::Folder(folder.clone()) })
             }
         }
     }
@@ -199,32 +210,19 @@ impl Loader {
             Source::Records(records) => return Ok(Packages::from_records(records)?),
             Source::Metadata { repomd, from } => (repomd, from),
         };
-        let primary = repomd.record("primary").or_else(|| repomd.record("primary_zck"));
-        let primary = primary.context("its repomd.xml names no primary metadata, so this is no package repository")?;
-        // What proves nothing cannot name a file that others rely on.
-        let cached = self.cache.as_ref().filter(|_| primary.checksum.kind.is_strong());
-        let cached = cached.map(|cache| cache.join("packages").join(format!("{}.pool", primary.checksum.hex)));
-        let key = primary.checksum.to_string();
-        if let Some(path) = &cached
-            && let Some(packages) = cache::read(path, &key)
-        {
+        let primary = primary(repomd)?;
+        if let Some(packages) = self.kept.packages(&primary.checksum) {
             return Ok(packages);
         }
         let path = self.metadata(repomd, from, primary)?;
-        let packages = load::primary_file(&path).with_context(|| path.display().to_string())?;
-        if let Some(cached) = cached {
-            // Without it the next run is slower, nothing else.
-            let _ = cached.parent().map(fs_err::create_dir_all);
-            let _ = cache::write(&cached, &key, &packages);
-        }
-        Ok(packages)
+        self.kept.read_packages(&primary.checksum, &path).with_context(|| path.display().to_string())
     }
 
     /// The path of a metadata file that is as repomd.xml says.
-    fn metadata(&self, repomd: &Repomd, from: &From, record: &RepomdRecord) -> Result<PathBuf> {
+    fn metadata(&self, repomd: &Repomd, from: &Origin, record: &RepomdRecord) -> Result<PathBuf> {
         match from {
-            From::Folder(folder) => Ok(read::verified(folder, record)?),
-            From::Remote(url) => {
+            Origin::Folder(folder) => Ok(read::verified(folder, record)?),
+            Origin::Remote(url) => {
                 let (runtime, remote) = self.remote.as_ref().context("no network")?;
                 let path = runtime.block_on(remote.metadata_file(url, repomd, &record.kind))?;
                 path.with_context(|| format!("it has no {} metadata", plain(&record.kind)))
@@ -234,16 +232,14 @@ impl Loader {
 
     /// Owners of files: those that dependencies name and primary metadata do not tell are put into the pool; those that the
     /// command line names are returned.
-    fn files(
-        &self,
-        pool: &mut Pool,
-        places: &[Place],
-        sources: &[Source],
-        texts: &[&String],
-    ) -> Result<FileOwners> {
+    fn files(&self, pool: &mut Pool, places: &[Place], sources: &[Source], texts: &[&String]) -> Result<FileOwners> {
         let mut missing = pool.missing_paths();
         let asked: Vec<&String> = texts.iter().copied().filter(|text| is_file(text)).collect();
-        missing.extend(asked.iter().filter(|text| !is_pattern(text)).map(|text| (*text).clone()));
+        // A path that primary metadata tell any owner of they tell all owners of.
+        let unknown = |text: &&&String| {
+            !is_pattern(text) && pool.providers_of(&copr_rpm::Dependency::named(text.as_str())).is_empty()
+        };
+        missing.extend(asked.iter().filter(unknown).map(|text| (*text).clone()));
         missing.sort_unstable();
         missing.dedup();
         let patterns: Vec<(&String, Glob)> =
@@ -292,15 +288,14 @@ impl Loader {
         missing: &[String],
         patterns: &[(&String, Glob)],
     ) -> Result<Vec<(String, u32)>> {
-        let fits = |path: &str| {
-            missing.binary_search_by(|known| known.as_str().cmp(path)).is_ok()
-                || patterns.iter().any(|(_, glob)| glob.matches(path))
-        };
         let (repomd, from) = match source {
             Source::Records(records) => {
-                let files = (0..).zip(records).flat_map(|(package, record)| {
-                    record.files.iter().map(move |file| (file.path.clone(), package))
-                });
+                let files = (0..)
+                    .zip(records)
+                    .flat_map(|(package, record)| record.files.iter().map(move |file| (file.path.clone(), package)));
+                let fits = |path: &String| {
+                    missing.binary_search(path).is_ok() || patterns.iter().any(|(_, glob)| glob.matches(path))
+                };
                 return Ok(files.filter(|(path, _)| fits(path)).collect());
             }
             Source::Metadata { repomd, from } => (repomd, from),
@@ -308,22 +303,34 @@ impl Loader {
         let Some(record) = repomd.record("filelists").or_else(|| repomd.record("filelists_zck")) else {
             return Ok(Vec::new());
         };
+        let sums = (&primary(repomd)?.checksum, &record.checksum);
+        if patterns.is_empty()
+            && let Some(owners) = self.kept.owners(sums.0, sums.1, missing)
+        {
+            return Ok(owners);
+        }
         let path = self.metadata(repomd, from, record)?;
-        let ids: HashMap<String, u32> = (0..).zip(pool.ids_of(repository)).map(|(at, id)| (pool.checksum(id).hex, at)).collect();
-        let mut found = Vec::new();
-        read::each_filelists(read::open(&path)?, |package| {
-            let Some(at) = ids.get(&*package.pkgid.text()) else { return Ok(()) };
-            for file in &package.files {
-                let path = file.path.text();
-                if fits(&path) {
-                    found.push((path.into_owned(), *at));
-                }
-            }
-            Ok(())
-        })
-        .with_context(|| path.display().to_string())?;
+        let mut found = self.kept.read_owners(sums, &path, pool, repository, missing)?;
+        if !patterns.is_empty() {
+            found.extend(matching(&path, pool, repository, patterns).with_context(|| path.display().to_string())?);
+        }
         Ok(found)
     }
+}
+
+/// The files of filelists.xml that fit a pattern, each with the number of its package in the repository.
+fn matching(path: &Path, pool: &Pool, repository: usize, patterns: &[(&String, Glob)]) -> Result<Vec<(String, u32)>> {
+    let numbers: HashMap<String, u32> =
+        (0..).zip(pool.ids_of(repository)).map(|(number, id)| (pool.checksum(id).hex, number)).collect();
+    let mut found = Vec::new();
+    read::each_filelists(read::open(path)?, |package| {
+        let Some(number) = numbers.get(&*package.pkgid.text()) else { return Ok(()) };
+        let paths = package.files.iter().map(|file| file.path.text());
+        let fitting = paths.filter(|path| patterns.iter().any(|(_, glob)| glob.matches(path)));
+        found.extend(fitting.map(|path| (path.into_owned(), *number)));
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// The packages of a folder or a file, for what is not yet a repository.

@@ -25,8 +25,7 @@ pub(in crate::repo) fn run(arguments: &Query) -> Result<ExitCode> {
         bail!("--recursive goes with --whatrequires, or with --requires and --resolve");
     }
     let places = places(&arguments.repositories, &[])?;
-    let texts: Vec<&String> =
-        arguments.specs.iter().chain(&arguments.files).chain(&arguments.whatprovides).collect();
+    let texts: Vec<&String> = arguments.specs.iter().chain(&arguments.files).chain(&arguments.whatprovides).collect();
     let loaded = load_all(&arguments.repositories, places, &texts)?;
     let found = find(arguments, &loaded)?;
     let within = whole(&loaded);

@@ -37,8 +37,6 @@ pub(super) fn read(text: &str, arch: &str) -> Spec {
             "%if" | "%ifarch" | "%ifnarch" | "%ifos" | "%ifnos" => conditions += 1,
             "%endif" => conditions = conditions.saturating_sub(1),
             "%global" | "%define" => define(&mut macros, line, conditions > 0),
-            // The preamble of a subpackage may have more; from here on there are scripts and lists of files.
-            "%description" | "%prep" | "%build" | "%install" | "%check" | "%files" | "%changelog" => {}
             _ => {}
         }
         let Some((tag, value)) = line.split_once(':') else { continue };
@@ -124,7 +122,8 @@ fn dependencies(text: &str) -> Result<Vec<Dependency>, &'static str> {
     let mut words = words(text).into_iter().peekable();
     let mut found = Vec::new();
     while let Some(word) = words.next() {
-        let comparison = words.peek().is_some_and(|next| matches!(*next, "<" | "<=" | "=" | "==" | ">=" | ">" | "=<" | "=>"));
+        let comparison =
+            words.peek().is_some_and(|next| matches!(*next, "<" | "<=" | "=" | "==" | ">=" | ">" | "=<" | "=>"));
         let whole = match (comparison, words.next_if(|_| comparison), words.next_if(|_| comparison)) {
             (true, Some(symbol), Some(version)) => format!("{word} {symbol} {version}"),
             (true, ..) => return Err("a version is missing"),
@@ -159,14 +158,16 @@ mod tests {
 
     #[test]
     fn plain_lines_are_read_with_commas_or_blanks_between() {
-        let spec = read("BuildRequires: a, b >= 1.2 c\nbuildrequires:pkgconfig(x) = 3 (d or e)\nRequires: z\n", "x86_64");
+        let spec =
+            read("BuildRequires: a, b >= 1.2 c\nbuildrequires:pkgconfig(x) = 3 (d or e)\nRequires: z\n", "x86_64");
         assert_eq!(texts(&spec), ["a", "b >= 1.2", "c", "pkgconfig(x) = 3", "(d or e)"]);
         assert_eq!(spec.left_out, []);
     }
 
     #[test]
     fn plain_macros_are_put_in() {
-        let text = "Name: hello\nVersion: 2.%{minor}\n%global minor 5\nBuildRequires: %{name}-data = %version, libz%{?_isa}\n";
+        let text =
+            "Name: hello\nVersion: 2.%{minor}\n%global minor 5\nBuildRequires: %{name}-data = %version, libz%{?_isa}\n";
         assert_eq!(texts(&read(text, "x86_64")), ["hello-data = 2.5", "libz(x86-64)"]);
     }
 

@@ -12,11 +12,7 @@ use crate::repo::definition::Repositories;
 use crate::repo::show::{BOLD, CYAN, GREEN, RED, Styled, YELLOW, columns, complain, plain, say, size, some};
 
 /// Tells a solution, or why there is none.
-pub(super) fn tell(
-    arguments: &Repositories,
-    loaded: &Loaded,
-    solved: Result<Solution, Problem>,
-) -> Result<ExitCode> {
+pub(super) fn tell(arguments: &Repositories, loaded: &Loaded, solved: Result<Solution, Problem>) -> Result<ExitCode> {
     match solved {
         Ok(solution) => {
             if arguments.json {
