@@ -160,9 +160,7 @@ _Path = Union[str, os.PathLike[str]]
 class Repository:
     """Where a repository is and how it ranks. Nothing is read before a ``Pool`` is made of it.
 
-    ``path`` is a folder that has ``repodata/``, or a primary.xml in any compression. ``cache``, for folders only, is a file
-    that keeps what was read, for the next time; it is made, and made anew when the repository has changed.
-    ``exclude`` are specs, as of ``Pool.packages``, of packages that are not to be seen.
+    ``path`` is a folder that has ``repodata/``, or a primary.xml in any compression. ``exclude`` are specs, as of ``Pool.packages``, of packages that are not to be seen.
     """
 
     def __new__(
@@ -174,7 +172,6 @@ class Repository:
         priority: int = 99,
         cost: int = 1000,
         module_hotfixes: bool = False,
-        cache: Optional[_Path] = None,
         exclude: Sequence[str] = ...,
     ) -> Repository: ...
     @property
@@ -306,8 +303,18 @@ class Pool:
     A pool does not change, so threads may share it. Making one and all of its methods let other threads run meanwhile.
     """
 
-    def __new__(cls, arch: str, repositories: Sequence[Repository], *, paths: Sequence[str] = ...) -> Pool:
+    def __new__(
+        cls,
+        arch: str,
+        repositories: Sequence[Repository],
+        *,
+        cache: Optional[_Path] = None,
+        paths: Sequence[str] = ...,
+    ) -> Pool:
         """Reads the repositories. Raises ``LoadError``.
+
+        ``cache`` is a folder that keeps what was read of repositories with repomd.xml, for the next time; it is made, what
+        has changed is read anew, and ``copr-repo --cache`` may use the same.
 
         The owner of a file is known where primary.xml has the file or some package depends on its path; of other files
         name those in ``paths`` that will be asked about.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use copr_resolve::RepositoryInfo;
 use copr_resolve::closure::{self, Check, PackageSet};
+use copr_resolve::kept::Kept;
 use copr_resolve::query::{Meaning, Within, is_file, wishes};
 use copr_resolve::solve::{Policy, Request, Wish, solve};
 use copr_rpm::{Dependency, DependencyKind, Nevra};
@@ -22,13 +23,12 @@ use crate::solution::{Solution, Unsatisfied};
 pub(crate) struct Repository {
     pub(crate) info: RepositoryInfo,
     pub(crate) path: PathBuf,
-    pub(crate) cache: Option<PathBuf>,
 }
 
 #[pymethods]
 impl Repository {
     #[new]
-    #[pyo3(signature = (id, path, *, baseurl=String::new(), priority=99, cost=1000, module_hotfixes=false, cache=None, exclude=Vec::new()))]
+    #[pyo3(signature = (id, path, *, baseurl=String::new(), priority=99, cost=1000, module_hotfixes=false, exclude=Vec::new()))]
     #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn new(
         id: String,
@@ -37,7 +37,6 @@ impl Repository {
         priority: i32,
         cost: i32,
         module_hotfixes: bool,
-        cache: Option<PathBuf>,
         exclude: Vec<String>,
     ) -> Self {
         let mut info = RepositoryInfo::new(id, baseurl);
@@ -45,7 +44,7 @@ impl Repository {
         info.cost = cost;
         info.hotfixes = module_hotfixes;
         info.excludes = exclude;
-        Self { info, path, cache }
+        Self { info, path }
     }
 
     #[getter]
@@ -98,9 +97,16 @@ pub(crate) struct Pool(Arc<Shared>);
 #[pymethods]
 impl Pool {
     #[new]
-    #[pyo3(signature = (arch, repositories, *, paths=Vec::new()))]
-    fn new(py: Python<'_>, arch: &str, repositories: Vec<Repository>, paths: Vec<String>) -> PyResult<Self> {
-        let pool = py.detach(|| load::pool(arch, &repositories, paths))?;
+    #[pyo3(signature = (arch, repositories, *, cache=None, paths=Vec::new()))]
+    fn new(
+        py: Python<'_>,
+        arch: &str,
+        repositories: Vec<Repository>,
+        cache: Option<PathBuf>,
+        paths: Vec<String>,
+    ) -> PyResult<Self> {
+        let kept = cache.map_or_else(Kept::nowhere, Kept::in_folder);
+        let pool = py.detach(|| load::pool(arch, &repositories, paths, &kept))?;
         Ok(Self(Arc::new(Shared { pool, repositories })))
     }
 

@@ -149,36 +149,38 @@ def test_a_closure_looks_at_the_repositories_it_is_given(tmp_path):
         pool.closure(["elsewhere"])
 
 
-def test_a_folder_is_read_through_its_cache_until_it_changes(tmp_path):
+def test_a_folder_is_read_through_the_cache_until_it_changes(tmp_path):
     cache = tmp_path / "cache"
-    base = Repository("base", folder(tmp_path / "repo", "a-1-1.noarch"), cache=cache)
-    assert names(Pool("x86_64", [base]).packages()) == ["a-1-1.noarch"]
-    assert cache.is_file()
+    base = Repository("base", folder(tmp_path / "repo", "a-1-1.noarch"))
+    assert names(Pool("x86_64", [base], cache=cache).packages()) == ["a-1-1.noarch"]
     (tmp_path / "repo/repodata/primary.xml").unlink()
-    assert names(Pool("x86_64", [base]).packages()) == ["a-1-1.noarch"], "primary.xml is not needed"
+    assert names(Pool("x86_64", [base], cache=cache).packages()) == ["a-1-1.noarch"], "primary.xml is not needed"
     folder(tmp_path / "repo", "a-2-1.noarch")
-    assert names(Pool("x86_64", [base]).packages()) == ["a-2-1.noarch"]
+    assert names(Pool("x86_64", [base], cache=cache).packages()) == ["a-2-1.noarch"]
 
 
 def test_a_spoilt_cache_is_made_anew(tmp_path):
     cache = tmp_path / "cache"
-    base = Repository("base", folder(tmp_path / "repo", "a-1-1.noarch"), cache=cache)
-    Pool("x86_64", [base])
-    sound = cache.read_bytes()
+    base = Repository("base", folder(tmp_path / "repo", "a-1-1.noarch"))
+    Pool("x86_64", [base], cache=cache)
+    (file,) = (path for path in cache.rglob("*") if path.is_file())
+    sound = file.read_bytes()
     for spoilt in (b"", sound[: len(sound) // 2], sound[:-1] + bytes([sound[-1] ^ 1])):
-        cache.write_bytes(spoilt)
-        assert names(Pool("x86_64", [base]).packages()) == ["a-1-1.noarch"]
+        file.write_bytes(spoilt)
+        assert names(Pool("x86_64", [base], cache=cache).packages()) == ["a-1-1.noarch"]
 
 
 def test_files_that_only_the_file_lists_have_are_looked_up_where_somebody_asks(tmp_path):
     lines = ("app-1-1.noarch; requires /usr/share/lib/x", "lib-1-1.noarch")
     listed = {"lib-1-1.noarch": ["/usr/share/lib/x", "/usr/share/lib/y"]}
-    base = Repository("base", folder(tmp_path / "repo", *lines, listed=listed), cache=tmp_path / "cache")
+    base = Repository("base", folder(tmp_path / "repo", *lines, listed=listed))
+    cache = tmp_path / "cache"
     for _cold_then_cached in range(2):
-        pool = Pool("x86_64", [base])
+        pool = Pool("x86_64", [base], cache=cache)
         assert [chosen.package.name for chosen in pool.solve(["app"]).install] == ["app", "lib"]
         assert pool.packages("/usr/share/lib/y") == []
-        assert names(Pool("x86_64", [base], paths=["/usr/share/lib/y"]).packages("/usr/share/lib/y")) == ["lib-1-1.noarch"]
+        asked = Pool("x86_64", [base], cache=cache, paths=["/usr/share/lib/y"])
+        assert names(asked.packages("/usr/share/lib/y")) == ["lib-1-1.noarch"]
 
 
 def test_what_cannot_be_read_is_a_load_error_that_names_the_file(tmp_path):
