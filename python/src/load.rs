@@ -63,7 +63,8 @@ fn owners(
 /// The packages of a repository, and what its repomd.xml says if it is a folder.
 fn packages(repository: &Repository, kept: &Kept) -> Result<(Packages, Option<Repomd>), Error> {
     if !repository.path.is_dir() {
-        let packages = load::primary_file(&repository.path).map_err(|error| of_file(&repository.path, error))?;
+        let path = &repository.path;
+        let packages = load::primary(read::open(path)?).map_err(|error| of_file(path, error))?;
         return Ok((packages, None));
     }
     let repomd = Repomd::open(&repository.path.join("repodata/repomd.xml"))?;
