@@ -4,6 +4,6 @@
 mod properties;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    properties::packages(bytes);
-    properties::cache_file(bytes);
+    properties::documented::packages(bytes);
+    properties::documented::cache_file(bytes);
 });

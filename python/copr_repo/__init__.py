@@ -8,7 +8,8 @@ The parts, each usable by itself:
 - ``enabled``: the .repo files of a folder, changed all together or not at all;
 - ``commands``: enable, disable, remove and list, without dnf.
 
-From Rust come the chain of repositories, the text of .repo files and the order of versions:
+From Rust come the chain of repositories, the text of .repo files, the order of versions, and the packages of any set of
+repositories with all that can be asked of their dependencies (``Pool``):
 
 >>> from copr_repo import compare_evr
 >>> compare_evr("1.0~rc1-1", "1.0-1")
@@ -20,14 +21,22 @@ from ._native import (
     ChainError,
     ChainItem,
     ChainProblem,
+    Chosen,
     Error,
     External,
     InvalidRepoError,
+    LoadError,
     NotFound,
+    Package,
     ParseError,
+    Pool,
     ProjectRef,
     RepoSection,
+    Repository,
+    Solution,
     Unreachable,
+    Unsatisfied,
+    Unsolvable,
     compare_evr,
     compare_versions,
     render_repo_file,
@@ -39,14 +48,22 @@ __all__ = [
     "ChainError",
     "ChainItem",
     "ChainProblem",
+    "Chosen",
     "Error",
     "External",
     "InvalidRepoError",
+    "LoadError",
     "NotFound",
+    "Package",
     "ParseError",
+    "Pool",
     "ProjectRef",
     "RepoSection",
+    "Repository",
+    "Solution",
     "Unreachable",
+    "Unsatisfied",
+    "Unsolvable",
     "compare_evr",
     "compare_versions",
     "render_repo_file",

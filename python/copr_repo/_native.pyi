@@ -1,21 +1,30 @@
 """What comes from Rust."""
 
+import os
 from collections.abc import Callable, Sequence
-from typing import Optional, Union, final
+from typing import Literal, Optional, Union, final
 
 __all__ = [
     "Chain",
     "ChainError",
     "ChainItem",
     "ChainProblem",
+    "Chosen",
     "Error",
     "External",
     "InvalidRepoError",
+    "LoadError",
     "NotFound",
+    "Package",
     "ParseError",
+    "Pool",
     "ProjectRef",
     "RepoSection",
+    "Repository",
+    "Solution",
     "Unreachable",
+    "Unsatisfied",
+    "Unsolvable",
     "compare_evr",
     "compare_versions",
     "render_repo_file",
@@ -39,6 +48,15 @@ class Unreachable(Error):
 
 class InvalidRepoError(Error):
     """A value may not stand in a .repo file."""
+
+class LoadError(Error):
+    """A repository's metadata cannot be read."""
+
+class Unsolvable(Error):
+    """There is no way to install what is asked for."""
+
+    reasons: list[str]
+    """One sentence each, the most telling first."""
 
 @final
 class ProjectRef:
@@ -135,6 +153,215 @@ class RepoSection:
     def enabled(self) -> bool: ...
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
+
+_Path = Union[str, os.PathLike[str]]
+
+@final
+class Repository:
+    """Where a repository is and how it ranks. Nothing is read before a ``Pool`` is made of it.
+
+    ``path`` is a folder that has ``repodata/``, or a primary.xml in any compression. ``exclude`` are specs, as of ``Pool.packages``, of packages that are not to be seen.
+    """
+
+    def __new__(
+        cls,
+        id: str,
+        path: _Path,
+        *,
+        baseurl: str = ...,
+        priority: int = 99,
+        cost: int = 1000,
+        module_hotfixes: bool = False,
+        exclude: Sequence[str] = ...,
+    ) -> Repository: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def baseurl(self) -> str: ...
+    @property
+    def priority(self) -> int:
+        """dnf's ``priority``: the smaller number wins."""
+    @property
+    def cost(self) -> int:
+        """dnf's ``cost``: decides between equal packages, the smaller wins."""
+    @property
+    def module_hotfixes(self) -> bool: ...
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+
+@final
+class Package:
+    """A package of a pool; ``str()`` is its NEVRA. Packages are equal when they are the same of the same pool."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def release(self) -> str: ...
+    @property
+    def arch(self) -> str: ...
+    @property
+    def evr(self) -> str:
+        """``[epoch:]version-release``; an epoch of 0 is left out."""
+    @property
+    def nevra(self) -> str:
+        """``name-[epoch:]version-release.arch``; an epoch of 0 is left out."""
+    @property
+    def repository(self) -> str:
+        """The id of the repository that has it."""
+    @property
+    def installable(self) -> bool:
+        """Whether it fits the machine's architecture and is not excluded."""
+    @property
+    def location(self) -> str:
+        """Where the file is, relative to ``location_base``, or else to the repository."""
+    @property
+    def location_base(self) -> str:
+        """A URL, or empty."""
+    @property
+    def checksum(self) -> str:
+        """The kind of checksum and the file's, ``sha256:9f86...``."""
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+    @property
+    def installed_size(self) -> int:
+        """Bytes of its files when installed."""
+    @property
+    def build_time(self) -> int:
+        """Seconds since 1970."""
+    @property
+    def source_rpm(self) -> str: ...
+    @property
+    def vendor(self) -> str: ...
+    @property
+    def provides(self) -> list[str]: ...
+    @property
+    def requires(self) -> list[str]: ...
+    @property
+    def conflicts(self) -> list[str]: ...
+    @property
+    def obsoletes(self) -> list[str]: ...
+    @property
+    def recommends(self) -> list[str]: ...
+    @property
+    def suggests(self) -> list[str]: ...
+    @property
+    def supplements(self) -> list[str]: ...
+    @property
+    def enhances(self) -> list[str]: ...
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Chosen:
+    """A package of a solution, and why it is there."""
+
+    @property
+    def package(self) -> Package: ...
+    @property
+    def why(self) -> Literal["asked", "required", "recommended", "replaces"]: ...
+    @property
+    def by(self) -> Optional[Package]:
+        """The package that requires, recommends or supplements it, or that it replaces."""
+
+@final
+class Solution:
+    """What is to be done so that everything asked for is installed."""
+
+    @property
+    def install(self) -> list[Chosen]:
+        """By name, architecture and version."""
+    @property
+    def erase(self) -> list[Package]:
+        """Installed packages that must go, or are replaced."""
+
+@final
+class Unsatisfied:
+    """A package that cannot be installed with what the repositories have."""
+
+    @property
+    def package(self) -> Package: ...
+    @property
+    def requirements(self) -> list[str]:
+        """What it requires and nothing provides."""
+
+_Kind = Literal[
+    "requires", "provides", "conflicts", "obsoletes", "recommends", "suggests", "supplements", "enhances"
+]
+
+@final
+class Pool:
+    """The packages of several repositories, for machines of one architecture.
+
+    A pool does not change, so threads may share it. Making one and all of its methods let other threads run meanwhile.
+    """
+
+    def __new__(
+        cls,
+        arch: str,
+        repositories: Sequence[Repository],
+        *,
+        cache: Optional[_Path] = None,
+        paths: Sequence[str] = ...,
+    ) -> Pool:
+        """Reads the repositories. Raises ``LoadError``.
+
+        ``cache`` is a folder that keeps what was read of repositories with repomd.xml, for the next time; it is made, what
+        has changed is read anew, and ``copr-repo --cache`` may use the same.
+
+        The owner of a file is known where primary.xml has the file or some package depends on its path; of other files
+        name those in ``paths`` that will be asked about.
+        """
+    @property
+    def arch(self) -> str: ...
+    @property
+    def repositories(self) -> list[Repository]: ...
+    def __len__(self) -> int:
+        """How many packages the repositories have, for whatever architecture."""
+    def packages(self, spec: Optional[str] = None, *, any_arch: bool = False) -> list[Package]:
+        """The packages that ``spec`` means, or all; with ``any_arch`` also those that are not ``installable``.
+
+        A spec is what one writes behind ``dnf install``: a name, ``name.arch``, ``name-version``, a NEVRA, with ``*``,
+        ``?`` and ``[...]``; a file path; or a capability.
+        """
+    def what_provides(self, dependency: str) -> list[Package]:
+        """The packages that satisfy a dependency. Raises ``ParseError``."""
+    def what_requires(
+        self, dependency: str, *, kinds: Sequence[_Kind] = ..., of_packages: bool = False
+    ) -> list[Package]:
+        """The packages that require a capability of that name, in a range of versions that overlaps.
+
+        Other ``kinds`` of dependencies may be looked at, too. With ``of_packages`` so are those on anything that the
+        packages of that name provide. Raises ``ParseError``.
+        """
+    def solve(
+        self,
+        install: Sequence[str],
+        *,
+        locked: Sequence[str] = ...,
+        weak: bool = True,
+        policy: Literal["newest", "oldest", "best"] = "newest",
+        installed: Optional[str] = None,
+        not_enabled: Sequence[str] = ...,
+    ) -> Solution:
+        """Chooses packages so that every spec of ``install`` is installed, with all that these require.
+
+        ``locked`` are NEVRAs that must be part of the answer; ``weak`` takes in what packages recommend, where that can be
+        had; ``installed`` is the id of the repository that is the installed system; ``not_enabled`` are ids of repositories
+        that nothing is taken from, but explanations tell where they would help. Raises ``Unsolvable``.
+        """
+    def closure(self, check: Optional[Sequence[str]] = None, *, newest: bool = False) -> list[Unsatisfied]:
+        """Every package with a requirement that nothing provides, of the repositories ``check`` (ids), or of all.
+
+        With ``newest`` only the newest version of each name and architecture is looked at, and counts as a provider.
+        """
 
 def compare_evr(a: str, b: str, /) -> int:
     """Compares two ``[epoch:]version[-release]`` as rpm does: -1, 0 or 1. Raises ``ParseError``."""

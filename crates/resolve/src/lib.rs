@@ -8,8 +8,9 @@
 //! - [`closure`]: every requirement that nothing satisfies; [`impact`]: what a change of one repository does to others;
 //! - [`query`]: who provides, requires, ... what; and what a text on a command line names;
 //! - [`repo_file`]: the text of a .repo file for a repository of the chain;
-//! - [`load`]: a repository's packages, straight from its primary.xml; [`cache`] keeps them in a file;
-//! - [`filelists`]: owners of the files that primary.xml does not list, on demand; [`kept`]: a folder for all that;
+//! - [`load`]: a repository's packages, straight from its primary.xml; [`cache`] keeps them in a file, and [`kept`]
+//!   in a folder;
+//! - [`filelists`]: owners of the files that primary.xml does not list, on demand;
 //! - [`mod@solve`]: which of them to install for a set of wishes, or why that cannot be done.
 //!
 //! ```

@@ -12,7 +12,7 @@ use super::rules::{Bits, Ranges, Rule};
 use crate::formula::SYSTEM;
 
 /// Most conflicts until the search is given up; real requests meet some tens.
-const MOST_CONFLICTS: usize = 200_000;
+const MOST_CONFLICTS: usize = 20_000;
 
 /// Why a search ends without an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,6 +12,8 @@ use crate::pool::{PackageId, Pool};
 
 /// Most lines of an explanation.
 const MOST_REASONS: usize = 20;
+/// Most characters of one line: names may have a mebibyte.
+const LONGEST_REASON: usize = 1000;
 /// Most repositories that one line names as possible help.
 const MOST_HINTS: usize = 3;
 
@@ -50,7 +52,7 @@ pub(super) fn reasons(search: &mut Search<'_>, request: &Request, jobs: &[usize]
     }
     lines.sort_by_key(|(weight, _)| *weight);
     let left = lines.len().saturating_sub(MOST_REASONS);
-    let mut lines: Vec<String> = lines.into_iter().map(|(_, line)| line).take(MOST_REASONS).collect();
+    let mut lines: Vec<String> = lines.into_iter().map(|(_, line)| shortened(line)).take(MOST_REASONS).collect();
     if left > 0 {
         lines.push(format!("and {left} reasons more"));
     }
@@ -58,6 +60,18 @@ pub(super) fn reasons(search: &mut Search<'_>, request: &Request, jobs: &[usize]
         lines.push("the requirements exclude each other".to_owned());
     }
     lines
+}
+
+/// The line, its middle left out where it is too long.
+fn shortened(line: String) -> String {
+    let count = line.chars().count();
+    if count <= LONGEST_REASON {
+        return line;
+    }
+    let half = LONGEST_REASON / 2;
+    let start: String = line.chars().take(half).collect();
+    let end: String = line.chars().skip(count - half).collect();
+    format!("{start} [...] {end}")
 }
 
 fn of_package(search: &mut Search<'_>, request: &Request, at: usize) -> Option<(Weight, String)> {

@@ -1,47 +1,87 @@
-//! What holds of whatever bytes are read. Shared with the fuzz targets.
+//! What must hold whatever the input is. The tests beside this and the fuzz targets share these; each panics where its
+//! property does not hold.
+#![allow(dead_code, reason = "each user takes what it needs")]
 
-use copr_resolve::{Packages, Pool, Providers, RepositoryInfo, cache, load};
-use copr_rpm::DependencyKind;
+pub(crate) mod cached;
+pub(crate) mod checker;
+pub(crate) mod documented;
+pub(crate) mod repository;
 
-/// Whatever a primary.xml says: if it can be read, all can be asked, and a cache file gives the same answers.
-pub(crate) fn packages(bytes: &[u8]) {
-    let Ok(packages) = load::primary(bytes) else { return };
-    let mut file = Vec::new();
-    cache::write_to(&mut file, "key", &packages).expect("memory can be written");
-    let cached = cache::read_from(file.as_slice(), file.len() as u64, "key").expect("what was just written");
-    let told = told(packages.clone(), packages);
-    assert_eq!(told, self::told(cached.clone(), cached));
-}
+use checker::{Checker, Set};
 
-/// Whatever a cache file holds: it is a miss, or all can be asked.
-pub(crate) fn cache_file(bytes: &[u8]) {
-    if let Some(packages) = cache::read_from(bytes, bytes.len() as u64, "") {
-        told(packages.clone(), packages);
-    }
-}
+use copr_resolve::{Packages, Pool, Problem, RepositoryInfo, Request, Wish, rich, solve};
+use copr_rpm::Dependency;
+use repository::Case;
 
-/// The answers of a pool of two repositories.
-fn told(one: Packages, other: Packages) -> Vec<String> {
+/// A pool for `x86_64` of one repository.
+pub(crate) fn pool(records: &[copr_repodata::Record]) -> Pool {
     let mut pool = Pool::new("x86_64");
-    for (id, packages) in [("one", one), ("other", other)] {
-        pool.add(RepositoryInfo::new(id, ""), packages).expect("few packages");
-    }
-    let mut providers = Providers::new(&pool);
-    let mut told = pool.missing_paths();
-    for id in pool.ids() {
-        let texts = [pool.vendor(id), pool.source_rpm(id), pool.location_base(id)].map(|text| pool.text(text));
-        told.push(format!("{} {} {} {texts:?}", pool.describe(id), pool.location(id), pool.checksum(id)));
-        assert!(!pool.installable(id) || pool.named(pool.name(id)).any(|same| same == id), "found by its name");
-        for kind in DependencyKind::ALL {
-            for cap in pool.list(id, kind) {
-                let dependency = pool.dependency(*cap);
-                told.push(format!("{dependency} {:?}", providers.of(*cap)));
-                assert!(pool.providers(*cap) == providers.of(*cap), "remembered as they are");
-                if kind == DependencyKind::Provides && pool.installable(id) && !pool.is_rich(*cap) {
-                    assert!(providers.of(*cap).contains(&id), "{dependency} is provided by what says so");
-                }
+    let packages = Packages::from_records(records).expect("few packages");
+    pool.add(RepositoryInfo::new("r", "file:///r/"), packages).expect("few packages");
+    pool
+}
+
+/// A request for all of these, without recommendations.
+pub(crate) fn request(wanted: &[Dependency]) -> Request {
+    Request { install: wanted.iter().cloned().map(Wish::Dependency).collect(), weak: false, ..Request::default() }
+}
+
+/// The answer as a set of the records' numbers.
+pub(crate) fn chosen(pool: &Pool, request: &Request) -> Result<Set, Problem> {
+    Ok(solve(pool, request)?.install.iter().fold(0, |set, chosen| set | 1 << chosen.id.index()))
+}
+
+/// An answer is sound, has nothing without a reason, and is the same the next time, with and without weak dependencies.
+/// Returns whether there was one.
+pub(crate) fn solution(case: &Case) -> bool {
+    let pool = pool(&case.records);
+    let checker = Checker::new(&case.records, &case.wanted);
+    let mut found = false;
+    for weak in [false, true] {
+        let request = Request { weak, ..request(&case.wanted) };
+        let answer = chosen(&pool, &request);
+        match &answer {
+            Ok(set) => {
+                checker.check(*set).unwrap_or_else(|reason| panic!("{reason} in {set:b}\n{case:?}"));
+                assert!(weak || checker.unfounded(*set) == 0, "{:b} of {set:b}\n{case:?}", checker.unfounded(*set));
             }
+            Err(problem) => assert!(!problem.to_string().is_empty()),
+        }
+        assert_eq!(chosen(&pool, &request).ok(), answer.as_ref().ok().copied(), "the same again\n{case:?}");
+        assert!(!weak || found == answer.is_ok(), "weak dependencies make nothing impossible\n{case:?}");
+        found = answer.is_ok();
+    }
+    found
+}
+
+/// Any text is a repository whose answers are sound.
+pub(crate) fn repository(text: &str) {
+    solution(&Case::read(text));
+}
+
+/// A rich dependency is refused in words, or asked for with an answer in which it holds; and likewise required and in
+/// conflict.
+pub(crate) fn rich_dependency(text: &str) {
+    let wanted = Dependency::named(text);
+    if let Err(error) = rich::parse(&wanted) {
+        assert!(error.to_string().len() < 2000, "{error}");
+    }
+    let around = "a-1-1.noarch\n a-2-1.noarch; provides v\n b-1-1.noarch; provides v = 2\n c-1-1.noarch; conflicts a < 2\n\
+                  d-1-1.noarch; requires c; files /bin/d\n x-1-1.noarch";
+    for kind in 0..3 {
+        let mut case = Case::read(around);
+        let Some(last) = case.records.last_mut() else { return };
+        match kind {
+            0 => case.wanted.push(wanted.clone()),
+            1 => last.requires.push(wanted.clone()),
+            _ => last.conflicts.push(wanted.clone()),
+        }
+        if kind > 0 {
+            case.wanted.push(Dependency::named("x"));
+        }
+        // What a package's conflicts cannot say is left to the solver: it may ignore it or the package.
+        if kind < 2 || rich::parse(&wanted).is_ok() {
+            solution(&case);
         }
     }
-    told
 }

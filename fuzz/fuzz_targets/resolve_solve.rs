@@ -1,0 +1,6 @@
+#![no_main]
+
+#[path = "../../crates/resolve/tests/hostile/properties.rs"]
+mod properties;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| properties::repository(&String::from_utf8_lossy(bytes)));
