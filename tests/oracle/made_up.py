@@ -84,9 +84,11 @@ def write_repository(folder, packages):
 
 class Chance:
     """Packages by chance, the same for the same seed: `names` names with up to three versions each, and capabilities and
-    paths that some of them share. Most requirements can be satisfied; some can not."""
+    paths that some of them share. `missing`: how many plain dependencies name what nobody has; `rich`: how many are
+    rich."""
 
-    def __init__(self, seed, names):
+    def __init__(self, seed, names, missing=0.02, rich=0.12):
+        self.missing, self.share_of_rich = missing, rich
         self.random = random.Random(seed)
         self.names = [f"p{number}" for number in range(names)]
         self.capabilities = [f"c{number}" for number in range(1 + names // 3)]
@@ -114,7 +116,7 @@ class Chance:
         return f"{self.random.choice(['>=', '>=', '>=', '=', '<', '<=', '>'])} {evr}"
 
     def plain(self):
-        if self.maybe(0.02):
+        if self.maybe(self.missing):
             return "nobody-has-it"
         draw = self.random.random()
         if draw < 0.06:
@@ -144,7 +146,7 @@ class Chance:
         return text
 
     def needed(self):
-        return self.rich() if self.maybe(0.12) else self.plain()
+        return self.rich() if self.maybe(self.share_of_rich) else self.plain()
 
     def package(self, name, evr, arch):
         provided = [f"{c} = {self.evr()}" if self.maybe(0.4) else c for c in self.some(0.4, self.capability)]
