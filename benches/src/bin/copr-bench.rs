@@ -1,6 +1,7 @@
 //! The benchmarks' helper.
 //!
-//! `copr-bench data` makes all data sets and prints their folders, `copr-bench data publish` those of one benchmark; the other actions are what benchmarks start:
+//! `copr-bench data` makes all data sets and prints their folders, `copr-bench data publish` those of one benchmark,
+//! `copr-bench data repository` the repository of a whole distribution; the other actions are what benchmarks start:
 //! `run SECONDS PROGRAM ...`, `floor FOLDER`, `copy-metadata REPOSITORY FOLDER`, `parse REPOSITORY`.
 
 use std::{env, path::Path};
@@ -19,6 +20,10 @@ fn main() -> Result<()> {
     match words.as_slice() {
         ["data"] => make_data(),
         ["data", "publish"] => make_publish_data(),
+        ["data", "repository"] => {
+            say(&Data::of(peers::tree()?).repository(Format::Zstd)?.display().to_string());
+            Ok(())
+        }
         ["run", limit, program, ..] => {
             let limit = limit.parse().context("run: the first word is a number of seconds")?;
             measure::run_measured(limit, Path::new(program), args.get(3..).unwrap_or_default())

@@ -177,6 +177,11 @@ fn record(stanza: &HashMap<String, String>) -> Option<Record> {
     let own =
         |name: String| Dependency { name, flags: DependencyFlags::comparing(Comparison::Eq), evr: Some(nevra.evr()) };
     let mut provides = dependencies(field("Provides"), false);
+    // In Debian, what is provided without a version satisfies nothing that asks for one, and is in conflict with nothing
+    // that does; with rpm it would be, so it gets the package's version, as rpm's packagers do.
+    for provide in provides.iter_mut().filter(|provide| provide.evr.is_none()) {
+        *provide = own(std::mem::take(&mut provide.name));
+    }
     provides.extend([own(name.to_owned()), own(format!("{name}({})", arch.replace('_', "-")))]);
     let mut requires = dependencies(field("Pre-Depends"), true);
     requires.extend(dependencies(field("Depends"), false));
@@ -259,16 +264,18 @@ fn relation(text: &str) -> Option<Dependency> {
     let condition = condition.trim();
     let end = condition.find(|c| !matches!(c, '<' | '>' | '='))?;
     let (operator, version) = condition.split_at(end);
+    let evr = evr(version.trim());
     let comparison = match operator {
         ">=" => Comparison::Ge,
         "<=" => Comparison::Le,
         "=" => Comparison::Eq,
+        // For Debian 1-1 is greater than 1; for rpm it is a 1.
+        ">>" | ">" if evr.release.is_none() => Comparison::Ge,
         ">>" | ">" => Comparison::Gt,
         "<<" | "<" => Comparison::Lt,
         _ => return None,
     };
-    let flags = DependencyFlags::comparing(comparison);
-    Some(Dependency { name: name.to_owned(), flags, evr: Some(evr(version.trim())) })
+    Some(Dependency { name: name.to_owned(), flags: DependencyFlags::comparing(comparison), evr: Some(evr) })
 }
 
 /// One line of a Contents list: `path   section/package,section/package`.
@@ -312,6 +319,11 @@ mod tests {
         let field = "libc6 (>= 2.34), a:any (<< 1:2-3) | b, perl:any, libc6 (>= 2.34), c [amd64]";
         assert_eq!(shown(field), ["libc6 >= 0:2.34", "(a < 1:2-3 or b)", "perl", "c"]);
         assert!(shown("").is_empty());
+    }
+
+    #[test]
+    fn greater_than_a_version_without_release_is_what_debian_means_by_it() {
+        assert_eq!(shown("a (>> 1), b (>> 1-1)"), ["a >= 0:1", "b > 0:1-1"]);
     }
 
     #[test]
