@@ -6,28 +6,17 @@
 //!   project's facts at a time;
 //! - [`pool`]: the packages of several repositories, found by capability and by file path;
 //! - [`repo_file`]: the text of a .repo file for a repository of the chain;
-//! - [`mod@solve`]: which of them to install for a set of requirements, or why that cannot be done.
-//!
-//! ```
-//! use copr_resolve::{Pool, Request, solve};
-//!
-//! let pool = Pool::new("x86_64");
-//! let problem = solve(&pool, &Request::install(["hello".parse().unwrap()])).unwrap_err();
-//! assert_eq!(problem.to_string(), "nothing provides hello");
-//! ```
+//! - [`load`]: a repository's packages, straight from its primary.xml.
 
 pub mod chain;
-mod formula;
+pub mod load;
 pub mod pool;
 pub mod repo_file;
 pub mod rich;
-mod sat;
-pub mod solve;
-mod universe;
+mod strings;
 
 #[cfg(test)]
 mod test_support;
 
 pub use chain::{Chain, ChainError, ChainItem, ChainProblem, FetchError, Limits, Link, ProjectFacts, ProjectRef};
-pub use pool::{PackageId, Pool, PoolPackage, RepositoryInfo};
-pub use solve::{Closure, Problem, Request, Solution, closure, solve};
+pub use pool::{Cap, CapView, PackageId, Packages, Pool, Providers, RepositoryInfo, Str};

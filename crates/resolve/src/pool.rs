@@ -1,10 +1,36 @@
-//! The packages of several repositories, found by capability and by file path.
+//! The packages of several repositories, found by name, capability and file path.
+//!
+//! Everything is in columns: a package, a text and a dependency are numbers ([`PackageId`], [`Str`], [`Cap`]).
 
-use std::collections::{HashMap, HashSet};
+mod arch;
+mod caps;
+pub(crate) mod evr;
+mod exclude;
+mod files;
+mod index;
+pub(crate) mod packages;
+mod providers;
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use copr_repodata::Record;
-use copr_rpm::{Comparison, Dependency, DependencyFlags, Evr, Nevra};
+use copr_repodata::{Checksum, Error};
+use copr_rpm::{Comparison, Dependency, DependencyFlags, DependencyKind, Nevra};
+
+pub use self::caps::{Cap, CapView};
+pub use self::packages::Packages;
+pub use self::providers::Providers;
+pub use crate::strings::Str;
+
+use self::arch::{Arches, UNFIT};
+use self::caps::Caps;
+use self::evr::{EvrParts, overlaps};
+use self::exclude::Excludes;
+use self::files::{Files, primary_decides};
+use self::index::{Index, SEVERAL};
+use self::packages::Columns;
+use crate::strings::Strings;
 
 /// A repository whose packages are put into a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,48 +43,56 @@ pub struct RepositoryInfo {
     pub priority: i32,
     /// dnf's `cost`: decides between equal packages, the smaller wins; dnf's default is 1000.
     pub cost: i32,
+    /// dnf's `module_hotfixes`: its packages are there even if a module has packages of the same names.
+    pub hotfixes: bool,
+    /// dnf's `excludepkgs`: packages that shall not be installed, by patterns (`*`, `?`, `[a-z]`) of a name or any other
+    /// spelling that [`Nevra::spellings`] has.
+    pub excludes: Vec<String>,
 }
 
 impl RepositoryInfo {
     /// A repository with dnf's default priority and cost.
     #[must_use]
     pub fn new(id: impl Into<String>, baseurl: impl Into<String>) -> Self {
-        Self { id: id.into(), baseurl: baseurl.into(), priority: 99, cost: 1000 }
+        let (id, baseurl) = (id.into(), baseurl.into());
+        Self { id, baseurl, priority: 99, cost: 1000, hotfixes: false, excludes: Vec::new() }
     }
 }
 
-/// Number of a package in its pool, in the order of adding.
+/// Number of a package in its pool: dense from 0, repositories in the order of adding, within one in the order of its
+/// primary.xml.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PackageId(pub(crate) u32);
 
 impl PackageId {
-    pub(crate) fn index(self) -> usize {
+    /// The number, for tables of one's own.
+    #[must_use]
+    pub fn index(self) -> usize {
         self.0 as usize
     }
 }
 
-/// A package and the repository that has it.
-#[derive(Debug)]
-pub struct PoolPackage {
-    /// Index of the repository, for [`Pool::repository`].
-    pub repository: usize,
-    /// What the repository says of the package.
-    pub record: Record,
-}
-
-/// The packages of several repositories that fit one architecture.
+/// The packages of several repositories, for machines of one architecture.
 ///
-/// Memory: the records as given, plus one index entry for each capability provided; of the files only those that some
-/// package requires by path are indexed.
+/// All packages are in it, those of another architecture too, but look-ups return only what is
+/// [installable](Self::installable). The pool is changed only by adding; then many threads may share it.
 #[derive(Debug)]
 pub struct Pool {
-    arch: String,
+    arches: Arches,
     repositories: Vec<RepositoryInfo>,
-    packages: Vec<PoolPackage>,
-    /// Capability name (and package name) to packages, ascending.
-    by_capability: HashMap<Box<str>, Vec<PackageId>>,
-    /// Built at the first look-up after the last change.
-    by_file: OnceLock<HashMap<Box<str>, Vec<PackageId>>>,
+    /// The first package of each repository, and behind the last one how many there are.
+    firsts: Vec<u32>,
+    strings: Strings,
+    caps: Caps,
+    columns: Columns,
+    /// How well each package's architecture fits.
+    ranks: Vec<u8>,
+    /// The files of each repository's primary.xml.
+    files: Vec<Files>,
+    /// Owners of other files, as they were added.
+    owners: HashMap<Str, Vec<PackageId>>,
+    /// Made at the first look-up after a repository was added.
+    index: OnceLock<Index>,
 }
 
 impl Pool {
@@ -66,45 +100,73 @@ impl Pool {
     #[must_use]
     pub fn new(arch: &str) -> Self {
         Self {
-            arch: arch.to_owned(),
+            arches: Arches::of(arch),
             repositories: Vec::new(),
-            packages: Vec::new(),
-            by_capability: HashMap::new(),
-            by_file: OnceLock::new(),
+            firsts: vec![0],
+            strings: Strings::default(),
+            caps: Caps::default(),
+            columns: Columns::default(),
+            ranks: Vec::new(),
+            files: Vec::new(),
+            owners: HashMap::new(),
+            index: OnceLock::new(),
         }
     }
 
     /// The architecture of the machine.
     #[must_use]
     pub fn arch(&self) -> &str {
-        &self.arch
+        self.arches.machine()
     }
 
-    /// Adds a repository's packages; those of another architecture, and sources, are left out. Returns its index.
-    pub fn add_repository(&mut self, info: RepositoryInfo, records: impl IntoIterator<Item = Record>) -> usize {
-        let repository = self.repositories.len();
-        self.repositories.push(info);
-        self.by_file = OnceLock::new();
-        for record in records {
-            if arch_rank(&self.arch, &record.nevra.arch).is_none() {
-                continue;
-            }
-            // Four thousand million packages do not fit into memory.
-            let Ok(number) = u32::try_from(self.packages.len()) else { break };
-            let id = PackageId(number);
-            index(&mut self.by_capability, &record.nevra.name, id);
-            for provide in &record.provides {
-                index(&mut self.by_capability, &provide.name, id);
-            }
-            self.packages.push(PoolPackage { repository, record });
+    /// Adds a repository's packages; returns its index. The first repository's tables are taken over as they are, those
+    /// of later ones are renumbered: add the largest first where the order does not matter otherwise.
+    ///
+    /// # Errors
+    /// An exclude is no pattern, or there are more texts, dependencies or packages than a pool takes; then nothing was
+    /// added.
+    pub fn add(&mut self, info: RepositoryInfo, packages: Packages) -> Result<usize, Error> {
+        let excludes = Excludes::of(&info.excludes)?;
+        let Packages { strings, caps, columns, files } = packages;
+        self.index = OnceLock::new();
+        let first = self.len();
+        if first == 0 && self.owners.is_empty() {
+            (self.strings, self.caps, self.columns) = (strings, caps, columns);
+        } else {
+            self.append(&strings, &caps, columns)?;
         }
-        repository
+        self.rank(first, &excludes);
+        self.repositories.push(info);
+        self.firsts.push(u32::try_from(self.len()).unwrap_or(u32::MAX));
+        self.files.push(files);
+        Ok(self.repositories.len() - 1)
     }
 
-    /// A repository by the index that [`Pool::add_repository`] returned.
-    #[must_use]
-    pub fn repository(&self, index: usize) -> Option<&RepositoryInfo> {
-        self.repositories.get(index)
+    fn append(&mut self, strings: &Strings, caps: &Caps, columns: Columns) -> Result<(), Error> {
+        let mut texts = Vec::with_capacity(strings.len());
+        for number in (0..).map(Str).take(strings.len()) {
+            texts.push(self.strings.intern(strings.get(number))?);
+        }
+        let text = |old: Str| texts.get(old.index()).copied().unwrap_or_default();
+        let mut numbers = Vec::with_capacity(caps.len());
+        for number in (0..).map(Cap).take(caps.len()) {
+            let view = caps.get(number);
+            numbers.push(self.caps.intern(text(view.name), view.comparison, text(view.evr))?);
+        }
+        let cap = |old: Cap| numbers.get(old.index()).copied().unwrap_or(SEVERAL);
+        self.columns.append(columns, text, cap)
+    }
+
+    /// Decides which of the packages from `first` on can be installed.
+    fn rank(&mut self, first: usize, excludes: &Excludes) {
+        let mut known: HashMap<Str, u8> = HashMap::new();
+        for package in first..self.len() {
+            let id = PackageId(u32::try_from(package).unwrap_or(u32::MAX));
+            let arch = self.arch_of(id);
+            let rank = *known.entry(arch).or_insert_with(|| self.arches.rank(self.strings.get(arch)));
+            let excluded = rank != UNFIT && excludes.hits(self.text(self.name(id)), || self.nevra(id));
+            self.ranks.push(if excluded { UNFIT } else { rank });
+        }
     }
 
     /// All repositories, in the order of adding.
@@ -113,162 +175,446 @@ impl Pool {
         &self.repositories
     }
 
-    /// All packages that fit the architecture, in the order of adding.
+    /// How many packages there are, those that cannot be installed included.
     #[must_use]
-    pub fn packages(&self) -> &[PoolPackage] {
-        &self.packages
+    pub fn len(&self) -> usize {
+        self.columns.name.len()
     }
 
-    /// One package; `None` for a number of another pool.
+    /// Whether there is no package.
     #[must_use]
-    pub fn package(&self, id: PackageId) -> Option<&PoolPackage> {
-        self.packages.get(id.index())
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
-    /// Packages that satisfy a plain (not a rich) requirement by capability or file path, ascending.
+    /// How many different texts there are: all [`Str`] are below.
     #[must_use]
-    pub fn providers(&self, wanted: &Dependency) -> Vec<PackageId> {
-        let mut found: Vec<PackageId> = self
-            .by_capability
-            .get(wanted.name.as_str())
-            .into_iter()
-            .flatten()
-            .copied()
-            .filter(|id| self.package(*id).is_some_and(|package| provides(&package.record, wanted)))
-            .collect();
-        if wanted.name.starts_with('/') && wanted.flags.comparison().is_none() {
-            match self.files().get(wanted.name.as_str()) {
-                Some(owners) => found.extend(owners),
-                None => found.extend(self.scan_files(&wanted.name)),
-            }
-            found.sort_unstable();
-            found.dedup();
+    pub fn text_count(&self) -> usize {
+        self.strings.len()
+    }
+
+    /// How many different dependencies there are: all [`Cap`] are below.
+    #[must_use]
+    pub fn cap_count(&self) -> usize {
+        self.caps.len()
+    }
+
+    /// All dependencies, each once.
+    pub fn caps(&self) -> impl Iterator<Item = Cap> + use<> {
+        (0..).map(Cap).take(self.caps.len())
+    }
+
+    /// All packages, those that cannot be installed included, ascending.
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = PackageId> + ExactSizeIterator + Clone + use<> {
+        let count = u32::try_from(self.len()).unwrap_or(u32::MAX);
+        IdRange(0..count)
+    }
+
+    /// The packages of a repository, ascending.
+    pub fn ids_of(
+        &self,
+        repository: usize,
+    ) -> impl DoubleEndedIterator<Item = PackageId> + ExactSizeIterator + Clone + use<> {
+        let bound = |at: usize| self.firsts.get(at).or(self.firsts.last()).copied().unwrap_or(0);
+        IdRange(bound(repository)..bound(repository.saturating_add(1)))
+    }
+
+    /// Whether a package fits the machine's architecture and is not excluded.
+    #[must_use]
+    pub fn installable(&self, id: PackageId) -> bool {
+        self.arch_rank(id) != UNFIT
+    }
+
+    /// How well a package's architecture fits: 0 for `noarch`, 1 for the machine's own, then those that it also runs, best
+    /// first; 255 if it cannot be installed. The order is that of libsolv's `poolarch.c`.
+    #[must_use]
+    pub fn arch_rank(&self, id: PackageId) -> u8 {
+        self.ranks.get(id.index()).copied().unwrap_or(UNFIT)
+    }
+
+    /// A text; empty for one of another pool.
+    #[must_use]
+    pub fn text(&self, text: Str) -> &str {
+        self.strings.get(text)
+    }
+
+    /// The number of a text, if any package or dependency has it.
+    #[must_use]
+    pub fn find(&self, text: &str) -> Option<Str> {
+        self.strings.find(text)
+    }
+
+    /// A package's name.
+    #[must_use]
+    pub fn name(&self, id: PackageId) -> Str {
+        str_at(&self.columns.name, id)
+    }
+
+    /// A package's architecture.
+    #[must_use]
+    pub fn arch_of(&self, id: PackageId) -> Str {
+        str_at(&self.columns.arch, id)
+    }
+
+    /// A package's version, `[epoch:]version-release`; an epoch of 0 is not written.
+    #[must_use]
+    pub fn evr(&self, id: PackageId) -> Str {
+        str_at(&self.columns.evr, id)
+    }
+
+    /// Who says to have made the package; empty if nobody does.
+    #[must_use]
+    pub fn vendor(&self, id: PackageId) -> Str {
+        str_at(&self.columns.vendor, id)
+    }
+
+    /// File name of the source package; empty for source packages.
+    #[must_use]
+    pub fn source_rpm(&self, id: PackageId) -> Str {
+        str_at(&self.columns.source, id)
+    }
+
+    /// Path of the package's file, relative to its [base](Self::location_base), or else to the repository.
+    #[must_use]
+    pub fn location(&self, id: PackageId) -> &str {
+        self.columns.location(id.index())
+    }
+
+    /// `xml:base`, where the location is relative to; empty if it is to the repository.
+    #[must_use]
+    pub fn location_base(&self, id: PackageId) -> Str {
+        str_at(&self.columns.base, id)
+    }
+
+    /// Checksum of the package's file.
+    #[must_use]
+    pub fn checksum(&self, id: PackageId) -> Checksum {
+        self.columns.checksum(id.index())
+    }
+
+    /// Bytes of the package's file.
+    #[must_use]
+    pub fn package_size(&self, id: PackageId) -> u64 {
+        self.columns.size_package.get(id.index()).copied().unwrap_or(0)
+    }
+
+    /// Bytes that the package takes when installed.
+    #[must_use]
+    pub fn installed_size(&self, id: PackageId) -> u64 {
+        self.columns.size_installed.get(id.index()).copied().unwrap_or(0)
+    }
+
+    /// When the package was built, in seconds since 1970.
+    #[must_use]
+    pub fn build_time(&self, id: PackageId) -> u64 {
+        self.columns.build_time.get(id.index()).copied().unwrap_or(0)
+    }
+
+    /// Index of the package's repository in [`Pool::repositories`].
+    #[must_use]
+    pub fn repository(&self, id: PackageId) -> usize {
+        self.firsts.partition_point(|first| *first <= id.0).saturating_sub(1)
+    }
+
+    /// The repository that has the package.
+    #[must_use]
+    pub fn repository_info(&self, id: PackageId) -> Option<&RepositoryInfo> {
+        self.repositories.get(self.repository(id))
+    }
+
+    /// A package's full name.
+    #[must_use]
+    pub fn nevra(&self, id: PackageId) -> Nevra {
+        let evr = EvrParts::of_text(self.text(self.evr(id)));
+        Nevra {
+            name: self.text(self.name(id)).to_owned(),
+            epoch: evr.epoch,
+            version: evr.version.to_owned(),
+            release: evr.release.unwrap_or_default().to_owned(),
+            arch: self.text(self.arch_of(id)).to_owned(),
         }
-        found
     }
 
-    /// Packages of that name (not: providing it), ascending.
-    pub(crate) fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = PackageId> + 'a {
-        let ids = self.by_capability.get(name).into_iter().flatten().copied();
-        ids.filter(move |id| self.package(*id).is_some_and(|package| package.record.nevra.name == name))
+    /// One list of a package's dependencies, in the order of the repository. That every package provides its own name
+    /// and version is in the list even if the repository does not say so.
+    #[must_use]
+    pub fn list(&self, id: PackageId, kind: DependencyKind) -> &[Cap] {
+        self.columns.list(id.index(), kind)
     }
 
-    /// Packages with exactly this NEVRA, ascending (several repositories may have it).
-    pub(crate) fn exactly(&self, nevra: &Nevra) -> Vec<PackageId> {
-        self.named(&nevra.name)
-            .filter(|id| {
-                self.package(*id).is_some_and(|package| {
-                    package.record.nevra.arch == nevra.arch && package.record.nevra.evr() == nevra.evr()
-                })
-            })
-            .collect()
+    /// What a dependency says.
+    #[must_use]
+    pub fn cap(&self, cap: Cap) -> CapView {
+        self.caps.get(cap)
     }
 
-    /// How messages name a package: `app-1-1.x86_64 (repository bob/app)`.
-    pub(crate) fn describe(&self, id: PackageId) -> String {
-        match self.package(id) {
-            Some(package) => {
-                let repository = self.repository(package.repository).map_or("?", |info| info.id.as_str());
-                format!("{} (repository {repository})", package.record.nevra)
-            }
-            None => "an unknown package".to_owned(),
+    /// A dependency as a value of its own.
+    #[must_use]
+    pub fn dependency(&self, cap: Cap) -> Dependency {
+        let view = self.cap(cap);
+        let evr = view.comparison.map(|_| EvrParts::of_text(self.text(view.evr)).to_evr());
+        let flags = view.comparison.map(DependencyFlags::comparing).unwrap_or_default();
+        Dependency { name: self.text(view.name).to_owned(), flags, evr }
+    }
+
+    /// Whether a dependency is a rich (boolean) one.
+    #[must_use]
+    pub fn is_rich(&self, cap: Cap) -> bool {
+        self.text(self.cap(cap).name).starts_with('(')
+    }
+
+    /// Compares two versions as rpm orders packages.
+    #[must_use]
+    pub fn compare_evr(&self, a: Str, b: Str) -> Ordering {
+        if a == b {
+            return Ordering::Equal;
         }
+        EvrParts::of_text(self.text(a)).compare(&EvrParts::of_text(self.text(b)))
     }
 
-    /// How well a package's architecture fits: 0 the machine's own or none, 1 one that it also runs.
-    pub(crate) fn arch_rank(&self, id: PackageId) -> u8 {
-        self.package(id).and_then(|package| arch_rank(&self.arch, &package.record.nevra.arch)).unwrap_or(u8::MAX)
-    }
-
-    fn files(&self) -> &HashMap<Box<str>, Vec<PackageId>> {
-        self.by_file.get_or_init(|| {
-            let wanted: HashSet<&str> = self
-                .packages
-                .iter()
-                .flat_map(|package| {
-                    let record = &package.record;
-                    record.requires.iter().chain(&record.recommends).chain(&record.conflicts)
-                })
-                .flat_map(|dependency| rich_paths(&dependency.name))
-                .collect();
-            let mut by_file: HashMap<Box<str>, Vec<PackageId>> =
-                wanted.iter().map(|p| ((*p).into(), Vec::new())).collect();
-            for (number, package) in self.packages.iter().enumerate() {
-                for file in &package.record.files {
-                    if let (Some(owners), Ok(number)) = (by_file.get_mut(file.path.as_str()), u32::try_from(number)) {
-                        owners.push(PackageId(number));
-                    }
-                }
-            }
-            by_file
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| {
+            let installable = |package: usize| self.ranks.get(package).is_some_and(|rank| *rank != UNFIT);
+            Index::of(self.strings.len(), &self.caps, &self.columns, installable)
         })
     }
 
-    fn scan_files(&self, path: &str) -> Vec<PackageId> {
-        let owns = |package: &PoolPackage| package.record.files.iter().any(|file| file.path == path);
-        let numbered = (0..).map(PackageId).zip(&self.packages);
-        numbered.filter(|(_, package)| owns(package)).map(|(id, _)| id).collect()
+    /// The installable packages of that very name, ascending.
+    pub fn named(&self, name: Str) -> impl Iterator<Item = PackageId> + '_ {
+        self.offering(name).iter().copied().filter(move |id| self.name(*id) == name)
     }
-}
 
-fn index(map: &mut HashMap<Box<str>, Vec<PackageId>>, name: &str, id: PackageId) {
-    match map.get_mut(name) {
-        Some(ids) => {
-            if ids.last() != Some(&id) {
-                ids.push(id);
+    /// The installable packages that provide anything of that name, in whatever version, ascending. Owners of a file of
+    /// that path are not among them.
+    #[must_use]
+    pub fn offering(&self, name: Str) -> &[PackageId] {
+        self.index().packages(name)
+    }
+
+    /// The installable packages of exactly this name, version and architecture, ascending: several repositories may have
+    /// it.
+    #[must_use]
+    pub fn exactly(&self, nevra: &Nevra) -> Vec<PackageId> {
+        let (Some(name), Some(arch)) = (self.find(&nevra.name), self.find(&nevra.arch)) else { return Vec::new() };
+        let evr = nevra.evr();
+        let wanted = EvrParts::of_evr(&evr);
+        let same = |id: &PackageId| {
+            self.arch_of(*id) == arch && EvrParts::of_text(self.text(self.evr(*id))).compare(&wanted).is_eq()
+        };
+        self.named(name).filter(same).collect()
+    }
+
+    /// Whether the range of versions of `wanted` and that of `offered` overlap, by rpm's rules; their names are not
+    /// looked at.
+    #[must_use]
+    pub fn overlaps(&self, wanted: Cap, offered: Cap) -> bool {
+        self.range_overlaps(self.range(wanted), offered)
+    }
+
+    /// The range of versions of a dependency.
+    fn range(&self, cap: Cap) -> Option<(Comparison, EvrParts<'_>)> {
+        let view = self.cap(cap);
+        view.comparison.map(|comparison| (comparison, EvrParts::of_text(self.text(view.evr))))
+    }
+
+    fn range_overlaps(&self, wanted: Option<(Comparison, EvrParts<'_>)>, offered: Cap) -> bool {
+        match (wanted, self.range(offered)) {
+            (Some(wanted), Some(offered)) => overlaps(wanted, offered),
+            _ => true,
+        }
+    }
+
+    /// Whether a package's own version is within the range of a dependency on its name: how Obsoletes (and what names
+    /// packages and not what they provide) are read.
+    #[must_use]
+    pub fn is_within(&self, id: PackageId, wanted: Cap) -> bool {
+        let own = (Comparison::Eq, EvrParts::of_text(self.text(self.evr(id))));
+        self.name(id) == self.cap(wanted).name && self.range(wanted).is_none_or(|range| overlaps(range, own))
+    }
+
+    /// The installable packages that satisfy a dependency, ascending: by what they provide, or as owners of the file.
+    /// None satisfies a rich one by itself.
+    #[must_use]
+    pub fn providers(&self, cap: Cap) -> Vec<PackageId> {
+        let mut found = Vec::new();
+        self.providers_into(cap, &mut found);
+        found
+    }
+
+    /// As [`Self::providers`], appended to a buffer.
+    pub fn providers_into(&self, cap: Cap, to: &mut Vec<PackageId>) {
+        let name = self.cap(cap).name;
+        self.find_providers(self.text(name), Some(name), self.range(cap), to);
+    }
+
+    /// As [`Self::providers`], for a dependency that the pool need not have.
+    #[must_use]
+    pub fn providers_of(&self, wanted: &Dependency) -> Vec<PackageId> {
+        let mut found = Vec::new();
+        let evr = wanted.evr.as_ref().map(EvrParts::of_evr);
+        let range = wanted.flags.comparison().zip(evr);
+        self.find_providers(&wanted.name, self.find(&wanted.name), range, &mut found);
+        found
+    }
+
+    fn find_providers(
+        &self,
+        text: &str,
+        name: Option<Str>,
+        range: Option<(Comparison, EvrParts<'_>)>,
+        to: &mut Vec<PackageId>,
+    ) {
+        let before = to.len();
+        if let Some(name) = name {
+            match range {
+                None => to.extend(self.offering(name)),
+                Some(_) => {
+                    let entries = self.index().entries(name);
+                    to.extend(entries.filter(|(id, how)| self.provides(*id, *how, name, range)).map(|(id, _)| id));
+                }
             }
         }
-        None => {
-            map.insert(name.into(), vec![id]);
+        if range.is_none() && text.starts_with('/') {
+            let named = to.len();
+            self.owners_into(text, name, to);
+            if to.len() > named
+                && let Some(found) = to.get_mut(before..)
+            {
+                found.sort_unstable();
+                dedup_from(to, before);
+            }
         }
+    }
+
+    fn provides(&self, id: PackageId, how: Cap, name: Str, range: Option<(Comparison, EvrParts<'_>)>) -> bool {
+        if how != SEVERAL {
+            return self.range_overlaps(range, how);
+        }
+        let provides = self.list(id, DependencyKind::Provides);
+        provides.iter().any(|cap| self.cap(*cap).name == name && self.range_overlaps(range, *cap))
+    }
+
+    /// The installable packages that own a path; some may come twice.
+    fn owners_into(&self, path: &str, name: Option<Str>, to: &mut Vec<PackageId>) {
+        for (files, first) in self.files.iter().zip(&self.firsts) {
+            let owners = files.owners_of(path).iter().map(|owner| PackageId(owner.saturating_add(*first)));
+            to.extend(owners.filter(|id| self.installable(*id)));
+        }
+        let added = name.and_then(|name| self.owners.get(&name)).into_iter().flatten();
+        to.extend(added.copied().filter(|id| self.installable(*id)));
+    }
+
+    /// The paths that dependencies name and whose owners primary.xml need not list: all but `/etc/...`, what has `bin/`
+    /// in it, and `/usr/lib/sendmail`. Sorted. Ask [`crate::filelists::owners`] for them, and give the answer to
+    /// [`Self::add_file_owners`].
+    #[must_use]
+    pub fn missing_paths(&self) -> Vec<String> {
+        let mut asked = vec![false; self.caps.len()];
+        for id in self.ids() {
+            for kind in DependencyKind::ALL.into_iter().filter(|kind| *kind != DependencyKind::Provides) {
+                for cap in self.list(id, kind) {
+                    if let Some(asked) = asked.get_mut(cap.index()) {
+                        *asked = true;
+                    }
+                }
+            }
+        }
+        let mut paths: Vec<String> = self
+            .caps()
+            .zip(asked)
+            .filter(|(_, asked)| *asked)
+            .map(|(cap, _)| self.cap(cap))
+            .filter(|view| view.comparison.is_none())
+            .flat_map(|view| paths_in(self.text(view.name)))
+            .filter(|path| !primary_decides(path))
+            .map(str::to_owned)
+            .collect();
+        paths.sort_unstable();
+        paths.dedup();
+        paths
+    }
+
+    /// Adds owners of files that primary.xml does not list: paths with the number of the package in its repository.
+    ///
+    /// # Errors
+    /// There are more texts than a pool takes.
+    pub fn add_file_owners<'a>(
+        &mut self,
+        repository: usize,
+        owners: impl IntoIterator<Item = (&'a str, u32)>,
+    ) -> Result<(), Error> {
+        let bound = |at: usize| self.firsts.get(at).copied();
+        let (Some(first), Some(end)) = (bound(repository), bound(repository.saturating_add(1))) else { return Ok(()) };
+        for (path, package) in owners {
+            let Some(id) = first.checked_add(package).filter(|id| *id < end).map(PackageId) else { continue };
+            let known = self.strings.len();
+            let path = self.strings.intern(path)?;
+            if self.strings.len() > known {
+                // Rows of the index are by text.
+                self.index = OnceLock::new();
+            }
+            let ids = self.owners.entry(path).or_default();
+            if let Err(at) = ids.binary_search(&id) {
+                ids.insert(at, id);
+            }
+        }
+        Ok(())
+    }
+
+    /// How messages name a package: `app-1-1.x86_64 (repository bob/app)`.
+    #[must_use]
+    pub fn describe(&self, id: PackageId) -> String {
+        if id.index() >= self.len() {
+            return "an unknown package".to_owned();
+        }
+        let repository = self.repository_info(id).map_or("?", |info| info.id.as_str());
+        format!("{} (repository {repository})", self.nevra(id))
     }
 }
 
-/// The path that a requirement names, or those within a rich one.
-fn rich_paths(name: &str) -> impl Iterator<Item = &str> {
+fn str_at(column: &[Str], id: PackageId) -> Str {
+    column.get(id.index()).copied().unwrap_or_default()
+}
+
+/// Removes what stands twice behind `from`, which is sorted.
+fn dedup_from(ids: &mut Vec<PackageId>, from: usize) {
+    let mut tail = ids.split_off(from.min(ids.len()));
+    tail.dedup();
+    ids.append(&mut tail);
+}
+
+/// The path that a dependency names, or those within a rich one.
+fn paths_in(name: &str) -> impl Iterator<Item = &str> {
     let rich = name.starts_with('(');
     let plain = (!rich && name.starts_with('/')).then_some(name);
     let nested = rich.then(|| name.split([' ', '(', ')', '\t']).filter(|word| word.starts_with('/')));
     plain.into_iter().chain(nested.into_iter().flatten())
 }
 
-/// Whether a package provides `wanted` by a capability (every package provides its own name and version).
-fn provides(record: &Record, wanted: &Dependency) -> bool {
-    let mut named = record.provides.iter().filter(|provide| provide.name == wanted.name).peekable();
-    if named.peek().is_none() && record.nevra.name == wanted.name {
-        return wanted.matches(&of_package(&record.nevra));
+/// Packages with consecutive numbers.
+#[derive(Debug, Clone)]
+struct IdRange(std::ops::Range<u32>);
+
+impl Iterator for IdRange {
+    type Item = PackageId;
+
+    fn next(&mut self) -> Option<PackageId> {
+        self.0.next().map(PackageId)
     }
-    named.any(|provide| wanted.matches(provide))
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
 }
 
-/// What every package provides of itself: `name = epoch:version-release`.
-pub(crate) fn of_package(nevra: &Nevra) -> Dependency {
-    let evr = Evr { epoch: Some(nevra.epoch), version: nevra.version.clone(), release: Some(nevra.release.clone()) };
-    Dependency { name: nevra.name.clone(), flags: DependencyFlags::comparing(Comparison::Eq), evr: Some(evr) }
+impl DoubleEndedIterator for IdRange {
+    fn next_back(&mut self) -> Option<PackageId> {
+        self.0.next_back().map(PackageId)
+    }
 }
 
-/// How well packages of `package` fit a machine of `machine`: 0 its own or `noarch`, 1 one that it also runs, `None` not.
-fn arch_rank(machine: &str, package: &str) -> Option<u8> {
-    const X86_32: [&str; 5] = ["i386", "i486", "i586", "i686", "athlon"];
-    const ARM_HARD: [&str; 4] = ["armv6hl", "armv7hl", "armv7hnl", "armv8hl"];
-    if package == machine || package == "noarch" {
-        return Some(0);
-    }
-    let also = match machine {
-        "x86_64" => X86_32.contains(&package) || package == "amd64",
-        "amd64" => X86_32.contains(&package) || package == "x86_64",
-        "x86_64_v2" | "x86_64_v3" | "x86_64_v4" => package == "x86_64" || X86_32.contains(&package),
-        "i486" | "i586" | "i686" | "athlon" => {
-            X86_32.iter().take_while(|arch| **arch != machine).any(|a| *a == package)
-        }
-        "armv7hl" | "armv7hnl" | "armv8hl" => {
-            ARM_HARD.iter().take_while(|arch| **arch != machine).any(|a| *a == package)
-        }
-        _ => false,
-    };
-    also.then_some(1)
-}
+impl ExactSizeIterator for IdRange {}
 
 #[cfg(test)]
-#[path = "pool_tests.rs"]
+#[path = "pool/pool_tests.rs"]
 mod tests;

@@ -3,10 +3,10 @@
 use copr_repodata::Record;
 use copr_rpm::Dependency;
 
-use crate::{Pool, RepositoryInfo};
+use crate::{Packages, Pool, RepositoryInfo};
 
 /// A package from `NEVRA; requires a >= 1, b; provides c; ...`: kinds requires, provides, conflicts, obsoletes,
-/// recommends, files.
+/// recommends, suggests, supplements, enhances, files, vendor.
 pub(crate) fn package(line: &str) -> Record {
     let mut parts = line.split(';').map(str::trim);
     let nevra: copr_rpm::Nevra = parts.next().unwrap_or_default().parse().expect("a NEVRA");
@@ -21,17 +21,30 @@ pub(crate) fn package(line: &str) -> Record {
             );
             continue;
         }
+        if kind == "vendor" {
+            list.clone_into(&mut record.vendor);
+            continue;
+        }
         let target = match kind {
             "requires" => &mut record.requires,
             "provides" => &mut record.provides,
             "conflicts" => &mut record.conflicts,
             "obsoletes" => &mut record.obsoletes,
             "recommends" => &mut record.recommends,
+            "suggests" => &mut record.suggests,
+            "supplements" => &mut record.supplements,
+            "enhances" => &mut record.enhances,
             other => panic!("unknown kind {other}"),
         };
         target.extend(words.map(dependency));
     }
     record
+}
+
+/// Packages, one a line.
+pub(crate) fn packages(lines: &str) -> Packages {
+    let records: Vec<Record> = lines.lines().map(str::trim).filter(|line| !line.is_empty()).map(package).collect();
+    Packages::from_records(&records).expect("a small repository")
 }
 
 /// A dependency, rich ones as they stand in a header.
@@ -46,7 +59,7 @@ pub(crate) fn pool(repositories: &[(&str, &str)]) -> Pool {
         let (id, priority) = id.split_once('@').unwrap_or((id, "99"));
         let mut info = RepositoryInfo::new(id, format!("file:///{id}/"));
         info.priority = priority.parse().expect("a number");
-        pool.add_repository(info, lines.lines().map(str::trim).filter(|line| !line.is_empty()).map(package));
+        pool.add(info, packages(lines)).expect("a small repository");
     }
     pool
 }
