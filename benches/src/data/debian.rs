@@ -219,14 +219,15 @@ fn record(stanza: &HashMap<String, String>) -> Option<Record> {
     })
 }
 
-/// A Debian version as rpm has it: the release after the last `-`, no `-` in the version.
+/// A Debian version as rpm has it: the release after the last `-`, and `^` for each `-` in the version, as both sort after
+/// the end and before a dot.
 fn evr(text: &str) -> Evr {
     let (epoch, rest) = text.split_once(':').unwrap_or(("0", text));
     let (version, release) = match rest.rsplit_once('-') {
         Some((version, release)) => (version, Some(release.to_owned())),
         None => (rest, None),
     };
-    Evr { epoch: Some(epoch.parse().unwrap_or(0)), version: version.replace('-', "."), release }
+    Evr { epoch: Some(epoch.parse().unwrap_or(0)), version: version.replace('-', "^"), release }
 }
 
 /// A field such as `Depends`: alternatives become rich dependencies, repetitions are left out.
@@ -328,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_hyphen_in_an_upstream_version_does_not_make_a_release() {
-        assert_eq!(evr("1:2-rc1-3").to_string(), "1:2.rc1-3");
+        assert_eq!(evr("1:2-rc1-3").to_string(), "1:2^rc1-3");
         assert_eq!(evr("20230101").to_string(), "0:20230101");
     }
 
