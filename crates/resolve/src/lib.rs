@@ -6,8 +6,9 @@
 //!   project's facts at a time;
 //! - [`pool`]: the packages of several repositories, found by capability and by file path;
 //! - [`repo_file`]: the text of a .repo file for a repository of the chain;
-//! - [`load`]: a repository's packages, straight from its primary.xml.
+//! - [`load`]: a repository's packages, straight from its primary.xml; [`cache`] keeps them in a file.
 
+pub mod cache;
 pub mod chain;
 pub mod load;
 pub mod pool;

@@ -1,6 +1,9 @@
 //! Repositories read straight into columns, without a record of each package.
 
+mod ahead;
+
 use std::io::Read;
+use std::path::Path;
 
 use copr_repodata::Error;
 use copr_repodata::read::{EntryView, PrimaryView, each_primary};
@@ -66,4 +69,13 @@ fn epoch(text: &str) -> u32 {
         "" | "0" => 0,
         text => text.trim().parse().unwrap_or(0),
     }
+}
+
+/// The packages of a primary.xml file, which one thread reads and decompresses while another parses.
+///
+/// # Errors
+/// As [`primary`], and if the file cannot be opened or read.
+pub fn primary_file(path: &Path) -> Result<Packages, Error> {
+    let from = copr_repodata::read::open(path)?;
+    ahead::reading_ahead(from, primary)
 }

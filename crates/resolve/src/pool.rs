@@ -3,11 +3,11 @@
 //! Everything is in columns: a package, a text and a dependency are numbers ([`PackageId`], [`Str`], [`Cap`]).
 
 mod arch;
-mod caps;
+pub(crate) mod caps;
 pub(crate) mod evr;
 mod exclude;
-mod files;
-mod index;
+pub(crate) mod files;
+pub(crate) mod index;
 pub(crate) mod packages;
 mod providers;
 
@@ -127,7 +127,7 @@ impl Pool {
     /// added.
     pub fn add(&mut self, info: RepositoryInfo, packages: Packages) -> Result<usize, Error> {
         let excludes = Excludes::of(&info.excludes)?;
-        let Packages { strings, caps, columns, files } = packages;
+        let Packages { strings, caps, columns, files, mut index } = packages;
         self.index = OnceLock::new();
         let first = self.len();
         if first == 0 && self.owners.is_empty() {
@@ -136,6 +136,12 @@ impl Pool {
             self.append(&strings, &caps, columns)?;
         }
         self.rank(first, &excludes);
+        if first == 0 {
+            if self.ranks.contains(&UNFIT) {
+                index.retain(|id| self.installable(id));
+            }
+            self.index = OnceLock::from(index);
+        }
         self.repositories.push(info);
         self.firsts.push(u32::try_from(self.len()).unwrap_or(u32::MAX));
         self.files.push(files);

@@ -72,6 +72,27 @@ impl Index {
         index
     }
 
+    /// Takes out the packages that are not `wanted`.
+    pub(crate) fn retain(&mut self, wanted: impl Fn(PackageId) -> bool) {
+        let (mut from, mut to) = (0, 0);
+        for end in self.starts.iter_mut().skip(1) {
+            while from < *end as usize {
+                let Some(id) = self.packages.get(from).copied() else { break };
+                if wanted(id) {
+                    let how = self.caps.get(from).copied().unwrap_or(SEVERAL);
+                    if let (Some(package), Some(cap)) = (self.packages.get_mut(to), self.caps.get_mut(to)) {
+                        (*package, *cap) = (id, how);
+                    }
+                    to += 1;
+                }
+                from += 1;
+            }
+            *end = u32::try_from(to).unwrap_or(u32::MAX);
+        }
+        self.packages.truncate(to);
+        self.caps.truncate(to);
+    }
+
     fn row(&self, name: Str) -> std::ops::Range<usize> {
         let bound = |at: usize| self.starts.get(at).copied().unwrap_or(0) as usize;
         bound(name.index())..bound(name.index() + 1)

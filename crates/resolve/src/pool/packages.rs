@@ -6,6 +6,7 @@ use copr_rpm::{Comparison, Dependency, DependencyKind};
 use super::caps::{Cap, Caps};
 use super::evr::evr_text;
 use super::files::{Files, PathKey};
+use super::index::Index;
 use crate::strings::{MOST_TEXT, Str, Strings, text_at, too_much};
 
 /// Lists of dependencies that a package has, in the order of [`DependencyKind::ALL`].
@@ -26,6 +27,8 @@ pub struct Packages {
     pub(crate) caps: Caps,
     pub(crate) columns: Columns,
     pub(crate) files: Files,
+    /// Of all packages, whatever their architecture.
+    pub(crate) index: Index,
 }
 
 impl Packages {
@@ -317,7 +320,9 @@ impl Builder {
     }
 
     pub(crate) fn finish(self) -> Packages {
-        Packages { files: Files::of(self.key, self.files), ..self.packages }
+        let Packages { strings, caps, columns, .. } = self.packages;
+        let index = Index::of(strings.len(), &caps, &columns, |_| true);
+        Packages { strings, caps, columns, files: Files::of(self.key, self.files), index }
     }
 }
 
