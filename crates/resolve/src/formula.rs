@@ -1,176 +1,316 @@
-//! A dependency as clauses over packages: each clause needs one of some packages, or the absence of one of others.
+//! Rich dependencies as blocks of literals, in conjunctive or disjunctive normal form.
+//!
+//! Follows what libsolv's `cplxdeps.c` makes of them, block by block: the order of blocks and of the literals within one
+//! decides which packages a search tries first. A literal is the number of a package, negative for its absence.
 
-use copr_rpm::Dependency;
-
-use crate::pool::PackageId;
-use crate::rich::{self, Expression};
-
-/// Most clauses that one rich dependency may become.
-const MOST_CLAUSES: usize = 10_000;
-/// Most packages that the clauses of one rich dependency may name together.
+/// Most numbers that the blocks of one rich dependency may take; real ones take some hundreds.
 const MOST_LITERALS: usize = 1_000_000;
+/// The literal of what is there anyway: what rpm itself provides.
+pub(crate) const SYSTEM: i32 = 1;
 
-/// One clause: it holds when one of `present` is installed or one of `absent` is not.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Clause {
-    /// Any of these satisfies it, best first.
-    pub(crate) present: Vec<PackageId>,
-    /// The absence of any of these satisfies it.
-    pub(crate) absent: Vec<PackageId>,
+/// A rich dependency whose plain parts are lists of packages already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Formula {
+    /// Where the list of packages that satisfy it starts, ascending, ended by a zero.
+    List(u32),
+    /// All of them.
+    And(Vec<Self>),
+    /// Any of them; at least one is no list.
+    Or(Vec<Self>),
+    /// What is needed, the condition, what is needed without the condition.
+    If(Box<(Self, Self, Option<Self>)>),
+    /// What is needed without the condition, the condition, what is needed with it.
+    Unless(Box<(Self, Self, Option<Self>)>),
 }
 
-/// All of these must hold.
-pub(crate) type Clauses = Vec<Clause>;
-
-/// Turns dependencies into clauses; `sorted` gives the packages that satisfy a plain one, best first.
-pub(crate) struct Former<F> {
-    pub(crate) sorted: F,
-    /// The package whose conflicts are formed: never in conflict with itself.
-    pub(crate) except: Option<PackageId>,
+/// What became of a formula.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Normal {
+    /// It cannot hold.
+    Never,
+    /// It holds whatever is installed.
+    Always,
+    /// Blocks were written, each ended by a zero.
+    Blocks,
 }
 
-impl<F: FnMut(&Dependency) -> Vec<PackageId>> Former<F> {
-    /// Clauses that hold exactly when the dependency is satisfied (`wanted`) or is not.
-    ///
-    /// # Errors
-    /// What cannot be understood, or is too complex, in words.
-    pub(crate) fn form(&mut self, dependency: &Dependency, wanted: bool) -> Result<Clauses, String> {
-        let expression = rich::parse(dependency).map_err(|error| error.to_string())?;
-        self.clauses(&expression, wanted)
-    }
+/// Too many combinations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooMany;
 
-    fn clauses(&mut self, expression: &Expression, wanted: bool) -> Result<Clauses, String> {
-        match expression {
-            Expression::Plain(_) | Expression::With(_) | Expression::Without(..) => {
-                let mut packages = self.packages(expression)?;
-                if wanted {
-                    return Ok(vec![Clause { present: packages, absent: Vec::new() }]);
+/// Which normal form is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// All blocks, of each one literal.
+    Cnf,
+    /// One block, of it all literals.
+    Dnf,
+}
+
+impl Form {
+    fn other(self) -> Self {
+        if self == Self::Cnf { Self::Dnf } else { Self::Cnf }
+    }
+}
+
+/// A formula taken apart into the two operators that normal forms know.
+enum Shape<'a> {
+    Leaf(&'a Formula, bool),
+    Group(bool, Vec<Shape<'a>>),
+}
+
+fn shape(formula: &Formula) -> Shape<'_> {
+    let yes = |part| Shape::Leaf(part, false);
+    let no = |part| Shape::Leaf(part, true);
+    match formula {
+        Formula::List(_) => yes(formula),
+        Formula::And(parts) => Shape::Group(false, parts.iter().map(yes).collect()),
+        Formula::Or(parts) => Shape::Group(true, parts.iter().map(yes).collect()),
+        Formula::If(parts) => {
+            let (then, condition, otherwise) = parts.as_ref();
+            let first = Shape::Group(true, vec![yes(then), no(condition)]);
+            match otherwise {
+                None => first,
+                Some(otherwise) => {
+                    Shape::Group(false, vec![first, Shape::Group(true, vec![yes(condition), yes(otherwise)])])
                 }
-                packages.retain(|id| Some(*id) != self.except);
-                Ok(packages.into_iter().map(|id| Clause { present: Vec::new(), absent: vec![id] }).collect())
             }
-            Expression::And(list) if wanted => self.all(list, true),
-            Expression::Or(list) if !wanted => self.all(list, false),
-            Expression::And(list) => self.any(list, false),
-            Expression::Or(list) => self.any(list, true),
-            Expression::If { then, condition, otherwise } => match (otherwise, wanted) {
-                (None, true) => self.either(then, true, condition, false),
-                (None, false) => {
-                    let mut clauses = self.clauses(condition, true)?;
-                    clauses.extend(self.clauses(then, false)?);
-                    Ok(clauses)
-                }
-                (Some(otherwise), _) => self.choice(condition, then, otherwise, wanted),
-            },
-            Expression::Unless { then, condition, otherwise } => match (otherwise, wanted) {
-                (None, true) => {
-                    let mut clauses = self.clauses(then, true)?;
-                    clauses.extend(self.clauses(condition, false)?);
-                    Ok(clauses)
-                }
-                (None, false) => self.either(then, false, condition, true),
-                (Some(otherwise), _) => self.choice(condition, otherwise, then, wanted),
-            },
         }
-    }
-
-    /// With the condition `yes`, without it `no`; or the negation of that.
-    fn choice(
-        &mut self,
-        condition: &Expression,
-        yes: &Expression,
-        no: &Expression,
-        wanted: bool,
-    ) -> Result<Clauses, String> {
-        let mut clauses = self.either(yes, wanted, condition, false)?;
-        clauses.extend(self.either(no, wanted, condition, true)?);
-        Ok(clauses)
-    }
-
-    fn either(&mut self, a: &Expression, a_wanted: bool, b: &Expression, b_wanted: bool) -> Result<Clauses, String> {
-        let (a, b) = (self.clauses(a, a_wanted)?, self.clauses(b, b_wanted)?);
-        product(&a, &b)
-    }
-
-    fn all(&mut self, list: &[Expression], wanted: bool) -> Result<Clauses, String> {
-        let mut clauses = Vec::new();
-        for part in list {
-            clauses.extend(self.clauses(part, wanted)?);
-            bounded(clauses.len(), 0)?;
-        }
-        Ok(clauses)
-    }
-
-    fn any(&mut self, list: &[Expression], wanted: bool) -> Result<Clauses, String> {
-        let mut clauses = vec![Clause::default()];
-        for part in list {
-            clauses = product(&clauses, &self.clauses(part, wanted)?)?;
-        }
-        Ok(clauses)
-    }
-
-    /// The packages that satisfy an expression each by itself.
-    fn packages(&mut self, expression: &Expression) -> Result<Vec<PackageId>, String> {
-        match expression {
-            Expression::Plain(dependency) => Ok((self.sorted)(dependency)),
-            Expression::With(list) => {
-                let mut parts = list.iter();
-                let mut found = match parts.next() {
-                    Some(first) => self.packages(first)?,
-                    None => Vec::new(),
-                };
-                for part in parts {
-                    let also = self.packages(part)?;
-                    found.retain(|id| also.contains(id));
+        Formula::Unless(parts) => {
+            let (then, condition, otherwise) = parts.as_ref();
+            let first = Shape::Group(false, vec![yes(then), no(condition)]);
+            match otherwise {
+                None => first,
+                Some(otherwise) => {
+                    Shape::Group(true, vec![first, Shape::Group(false, vec![yes(condition), yes(otherwise)])])
                 }
-                Ok(found)
-            }
-            Expression::Without(first, second) => {
-                let mut found = self.packages(first)?;
-                let not = self.packages(second)?;
-                found.retain(|id| !not.contains(id));
-                Ok(found)
-            }
-            Expression::Or(list) => {
-                let mut found: Vec<PackageId> = Vec::new();
-                for part in list {
-                    for id in self.packages(part)? {
-                        if !found.contains(&id) {
-                            found.push(id);
-                        }
-                    }
-                }
-                Ok(found)
-            }
-            _ => {
-                Err("a rich dependency has and, if or unless within with or without, which rpm does not allow"
-                    .to_owned())
             }
         }
     }
 }
 
-fn product(a: &[Clause], b: &[Clause]) -> Result<Clauses, String> {
-    let size = |clauses: &[Clause]| clauses.iter().map(|c| c.present.len() + c.absent.len()).sum::<usize>();
-    bounded(
-        a.len().saturating_mul(b.len()),
-        size(a).saturating_mul(b.len()).saturating_add(size(b).saturating_mul(a.len())),
-    )?;
-    let mut clauses = Vec::with_capacity(a.len() * b.len());
-    for left in a {
-        for right in b {
-            let mut clause = left.clone();
-            clause.present.extend(&right.present);
-            clause.absent.extend(&right.absent);
-            clauses.push(clause);
-        }
+/// Writes the blocks of a formula behind what `out` has; `lists` holds the lists that it names.
+///
+/// # Errors
+/// [`TooMany`] when the blocks would take more than a million numbers.
+pub(crate) fn normalize(formula: &Formula, form: Form, lists: &[i32], out: &mut Vec<i32>) -> Result<Normal, TooMany> {
+    match formula {
+        Formula::List(at) => Ok(list(*at, form, lists, out)),
+        _ => group(&shape(formula), form, lists, out),
     }
-    Ok(clauses)
 }
 
-fn bounded(clauses: usize, literals: usize) -> Result<(), String> {
-    if clauses > MOST_CLAUSES || literals > MOST_LITERALS {
-        return Err("a rich dependency has too many combinations".to_owned());
+/// The blocks that hold exactly when the formula does not: what a conflict asks for, in conjunctive normal form.
+///
+/// # Errors
+/// As [`normalize`].
+pub(crate) fn forbid(formula: &Formula, lists: &[i32], out: &mut Vec<i32>) -> Result<Normal, TooMany> {
+    let start = out.len();
+    let normal = normalize(formula, Form::Dnf, lists, out)?;
+    Ok(invert(out, start, normal))
+}
+
+fn list(at: u32, form: Form, lists: &[i32], out: &mut Vec<i32>) -> Normal {
+    let packages = lists.get(at as usize..).unwrap_or_default().iter().copied().take_while(|literal| *literal != 0);
+    let start = out.len();
+    for literal in packages {
+        if literal == SYSTEM {
+            out.truncate(start);
+            return Normal::Always;
+        }
+        out.push(literal);
+        if form == Form::Dnf {
+            out.push(0);
+        }
+    }
+    if out.len() == start {
+        return Normal::Never;
+    }
+    if form == Form::Cnf {
+        out.push(0);
+    }
+    Normal::Blocks
+}
+
+fn group(shape: &Shape<'_>, form: Form, lists: &[i32], out: &mut Vec<i32>) -> Result<Normal, TooMany> {
+    let (any, parts) = match shape {
+        Shape::Leaf(formula, false) => return normalize(formula, form, lists, out),
+        Shape::Leaf(formula, true) => {
+            let start = out.len();
+            let normal = normalize(formula, form.other(), lists, out)?;
+            return Ok(invert(out, start, normal));
+        }
+        Shape::Group(any, parts) => (*any, parts),
+    };
+    // What one part alone decides, and what does not count.
+    let (decided, neutral) = if any { (Normal::Always, Normal::Never) } else { (Normal::Never, Normal::Always) };
+    let start = out.len();
+    let mut whole = neutral;
+    for part in parts {
+        let second = out.len();
+        let normal = group(part, form, lists, out)?;
+        if normal == decided {
+            out.truncate(start);
+            return Ok(decided);
+        }
+        if normal == neutral {
+            continue;
+        }
+        if whole == neutral {
+            whole = Normal::Blocks;
+        } else if any == (form == Form::Cnf) {
+            distribute(out, start, second)?;
+            if out.len() == start {
+                // All combinations hold both a package and its absence.
+                return Ok(decided);
+            }
+        }
+        if out.len() - start > MOST_LITERALS {
+            return Err(TooMany);
+        }
+    }
+    Ok(whole)
+}
+
+/// Turns every literal of the blocks from `start` round, which turns one normal form into the other.
+fn invert(out: &mut [i32], start: usize, normal: Normal) -> Normal {
+    match normal {
+        Normal::Never => return Normal::Always,
+        Normal::Always => return Normal::Never,
+        Normal::Blocks => {}
+    }
+    for block in out.get_mut(start..).unwrap_or_default().split_mut(|literal| *literal == 0) {
+        block.iter_mut().for_each(|literal| *literal = -*literal);
+        block.reverse();
+    }
+    Normal::Blocks
+}
+
+/// `(a + b) * (c + d) = a*c + a*d + b*c + b*d`, for the blocks from `first` and those from `second`.
+fn distribute(out: &mut Vec<i32>, first: usize, second: usize) -> Result<(), TooMany> {
+    let right = out.split_off(second);
+    let left = out.split_off(first);
+    let blocks = |all: &[i32]| -> Vec<(usize, usize)> {
+        let mut found = Vec::new();
+        let mut from = 0;
+        for (at, literal) in all.iter().enumerate() {
+            if *literal == 0 {
+                found.push((from, at));
+                from = at + 1;
+            }
+        }
+        found
+    };
+    let (left_blocks, right_blocks) = (blocks(&left), blocks(&right));
+    for (from, to) in left_blocks {
+        for (other_from, other_to) in &right_blocks {
+            let at = out.len();
+            merge(left.get(from..to).unwrap_or_default(), right.get(*other_from..*other_to).unwrap_or_default(), out);
+            if contradicts(out.get(at..).unwrap_or_default()) {
+                out.truncate(at);
+            } else {
+                out.push(0);
+            }
+            if out.len() - first > MOST_LITERALS {
+                return Err(TooMany);
+            }
+        }
     }
     Ok(())
+}
+
+/// Both in order, what is in both once.
+fn merge(mut a: &[i32], mut b: &[i32], out: &mut Vec<i32>) {
+    while let (Some((x, rest_a)), Some((y, rest_b))) = (a.split_first(), b.split_first()) {
+        if x < y {
+            out.push(*x);
+            a = rest_a;
+        } else {
+            if x == y {
+                a = rest_a;
+            }
+            out.push(*y);
+            b = rest_b;
+        }
+    }
+    out.extend_from_slice(b);
+    out.extend_from_slice(a);
+}
+
+/// Whether an ascending block has a package and its absence.
+fn contradicts(block: &[i32]) -> bool {
+    let mut rest = block;
+    while let [first, middle @ .., last] = rest {
+        let sum = i64::from(*first) + i64::from(*last);
+        if sum == 0 {
+            return true;
+        }
+        rest = if sum < 0 { rest.get(1..).unwrap_or_default() } else { rest.get(..=middle.len()).unwrap_or_default() };
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lists of one package each: the list at `2 * n` holds package `n + 10`.
+    fn lists() -> Vec<i32> {
+        (0..20).flat_map(|n| [n + 10, 0]).chain([0, SYSTEM, 0]).collect()
+    }
+
+    fn of(n: u32) -> Formula {
+        Formula::List(2 * n)
+    }
+
+    fn blocks(formula: &Formula, form: Form) -> (Normal, Vec<i32>) {
+        let mut out = Vec::new();
+        let normal = normalize(formula, form, &lists(), &mut out).expect("few");
+        (normal, out)
+    }
+
+    #[test]
+    fn an_or_of_ands_becomes_all_combinations_in_order() {
+        let formula = Formula::Or(vec![Formula::And(vec![of(0), of(1)]), Formula::And(vec![of(2), of(3)])]);
+        let (normal, out) = blocks(&formula, Form::Cnf);
+        assert_eq!((normal, out), (Normal::Blocks, vec![10, 12, 0, 10, 13, 0, 11, 12, 0, 11, 13, 0]));
+        let (_, out) = blocks(&formula, Form::Dnf);
+        assert_eq!(out, vec![10, 11, 0, 12, 13, 0]);
+    }
+
+    #[test]
+    fn a_condition_is_the_absence_of_what_it_names() {
+        let (_, out) = blocks(&Formula::If(Box::new((of(0), of(1), None))), Form::Cnf);
+        assert_eq!(out, vec![-11, 10, 0]);
+        let (_, out) = blocks(&Formula::If(Box::new((of(0), of(1), Some(of(2))))), Form::Cnf);
+        assert_eq!(out, vec![-11, 10, 0, 11, 12, 0]);
+        let (_, out) = blocks(&Formula::Unless(Box::new((of(0), of(1), None))), Form::Cnf);
+        assert_eq!(out, vec![10, 0, -11, 0]);
+    }
+
+    #[test]
+    fn what_holds_always_or_never_has_no_blocks() {
+        let (nothing, system) = (Formula::List(40), Formula::List(41));
+        assert_eq!(blocks(&nothing, Form::Cnf), (Normal::Never, vec![]));
+        assert_eq!(blocks(&system, Form::Cnf), (Normal::Always, vec![]));
+        assert_eq!(blocks(&Formula::And(vec![of(0), nothing.clone()]), Form::Cnf), (Normal::Never, vec![]));
+        assert_eq!(blocks(&Formula::Or(vec![of(0), system]), Form::Cnf), (Normal::Always, vec![]));
+        assert_eq!(blocks(&Formula::If(Box::new((of(0), nothing, None))), Form::Cnf), (Normal::Always, vec![]));
+        assert_eq!(blocks(&Formula::If(Box::new((of(0), of(0), None))), Form::Cnf), (Normal::Always, vec![]));
+    }
+
+    #[test]
+    fn a_conflict_forbids_each_combination() {
+        let mut out = Vec::new();
+        let formula = Formula::And(vec![of(0), of(1)]);
+        assert_eq!(forbid(&formula, &lists(), &mut out), Ok(Normal::Blocks));
+        assert_eq!(out, vec![-11, -10, 0]);
+    }
+
+    #[test]
+    fn too_many_combinations_are_refused() {
+        let pair = |n: u32| Formula::And(vec![of(n % 20), of((n + 1) % 20), of((n + 7) % 20), of((n + 11) % 20)]);
+        let formula = Formula::Or((0..20).map(pair).collect());
+        assert_eq!(normalize(&formula, Form::Cnf, &lists(), &mut Vec::new()), Err(TooMany));
+    }
 }

@@ -1,19 +1,30 @@
 //! Who provides what: buildroots, closures, and the chain of repositories that a project needs.
 //!
-//! Four parts, all pure and synchronous (no environment, clock, network or files):
+//! Five parts, all pure and synchronous (no environment, clock, network or files):
 //!
 //! - [`chain`]: the ordered, cycle-free list of repositories that one project needs, from a callback that gives one
 //!   project's facts at a time;
 //! - [`pool`]: the packages of several repositories, found by capability and by file path;
 //! - [`repo_file`]: the text of a .repo file for a repository of the chain;
 //! - [`load`]: a repository's packages, straight from its primary.xml; [`cache`] keeps them in a file.
+//! - [`mod@solve`]: which of them to install for a set of wishes, or why that cannot be done.
+//!
+//! ```
+//! use copr_resolve::{Pool, Request, solve};
+//!
+//! let pool = Pool::new("x86_64");
+//! let problem = solve(&pool, &Request::install(["hello".parse().unwrap()])).unwrap_err();
+//! assert_eq!(problem.to_string(), "nothing provides hello");
+//! ```
 
 pub mod cache;
 pub mod chain;
+mod formula;
 pub mod load;
 pub mod pool;
 pub mod repo_file;
 pub mod rich;
+pub mod solve;
 mod strings;
 
 #[cfg(test)]
@@ -21,3 +32,4 @@ mod test_support;
 
 pub use chain::{Chain, ChainError, ChainItem, ChainProblem, FetchError, Limits, Link, ProjectFacts, ProjectRef};
 pub use pool::{Cap, CapView, PackageId, Packages, Pool, Providers, RepositoryInfo, Str};
+pub use solve::{Chosen, Policy, Problem, Reason, Request, Solution, Wish, solve};
