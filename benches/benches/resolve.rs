@@ -47,7 +47,10 @@ fn main() -> Result<()> {
         &[
             ours(&["resolve", "cached", "10", &cache]),
             case.libsolv("libsolv (Python)", &["cached", "10", &solv])?,
-            case.libsolv("and file lists, as dnf", &["cached", "10", &case.dnf_cache(".solv"), &case.dnf_cache("-filenames.solvx")])?,
+            case.libsolv(
+                "and file lists, as dnf",
+                &["cached", "10", &case.dnf_cache(".solv"), &case.dnf_cache("-filenames.solvx")],
+            )?,
             case.libsolv("only starting Python", &["nothing"])?,
         ],
     )?;
@@ -74,7 +77,8 @@ fn main() -> Result<()> {
 
     let copr_repo = path(&peers::copr_repo()?);
     let toolkit = |words: &[&str]| {
-        let options = ["--repo", &format!("distribution={repository}"), "--cache", &path(&case.file("copr-repo"))].map(ToOwned::to_owned);
+        let options = ["--repo", &format!("distribution={repository}"), "--cache", &path(&case.file("copr-repo"))]
+            .map(ToOwned::to_owned);
         let words = [copr_repo.clone()].into_iter().chain(words.iter().map(|w| (*w).to_owned())).chain(options);
         whatever_it_ends_with("copr-repo", words.collect())
     };
@@ -84,7 +88,8 @@ fn main() -> Result<()> {
         let words = std::iter::once(command.get_program()).chain(command.get_args());
         whatever_it_ends_with("dnf", words.map(|word| word.to_string_lossy().into_owned()).collect())
     };
-    bench.compare("closure of the whole distribution, from caches", &[toolkit(&["closure"]), dnf("repoclosure", &[])])?;
+    bench
+        .compare("closure of the whole distribution, from caches", &[toolkit(&["closure"]), dnf("repoclosure", &[])])?;
     bench.compare(
         "the programs: install one buildroot, from caches",
         &[toolkit(&["solve", BUILDROOT]), dnf("install", &["--assumeno", BUILDROOT])],
@@ -102,6 +107,8 @@ struct Case {
 impl Case {
     fn new(repository: PathBuf, scratch: PathBuf) -> Result<Self> {
         empty_folder(&scratch)?;
+        fs_err::create_dir_all(scratch.join("dnf/logdir"))?;
+        fs_err::write(scratch.join("dnf/dnf.conf"), "[main]\n")?;
         Ok(Self { repository, scratch })
     }
 
@@ -125,7 +132,8 @@ impl Case {
     fn dnf(&self, name: &str, words: &[&str]) -> Command {
         let folder = self.file("dnf");
         let mut command = Command::new("dnf");
-        command.arg(name).args(words).args(["--config=/dev/null", "--releasever=12", "--forcearch=x86_64"]);
+        command.arg(name).args(words).args(["--releasever=12", "--forcearch=x86_64"]);
+        command.arg(format!("--config={}/dnf.conf", folder.display()));
         command.arg(format!("--installroot={}/root", folder.display()));
         command.args(["--disableplugin=*", "--enableplugin=repoclosure"]);
         command.arg("--setopt=reposdir=/nonexistent").arg("--setopt=module_platform_id=platform:el12");

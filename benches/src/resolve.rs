@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use copr_repodata::Repomd;
 use copr_resolve::{
     cache, load,
-    pool::{Packages, PackageId, Pool, RepositoryInfo},
+    pool::{PackageId, Packages, Pool, RepositoryInfo},
     solve::{self, Request, Wish},
 };
 

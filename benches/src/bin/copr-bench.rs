@@ -57,7 +57,9 @@ fn run_resolve(words: &[&str]) -> Result<()> {
         ["solve", weak, cache, file, times] => {
             resolve::solve(*weak == "weak", Path::new(cache), Path::new(file), times.parse()?)?
         }
-        _ => bail!("usage: copr-bench resolve cold REPOSITORY CACHE | cached TIMES CACHE | solve weak|strict CACHE FILE TIMES"),
+        _ => bail!(
+            "usage: copr-bench resolve cold REPOSITORY CACHE | cached TIMES CACHE | solve weak|strict CACHE FILE TIMES"
+        ),
     };
     say(&format!("{packages} packages"));
     Ok(())

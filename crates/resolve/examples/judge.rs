@@ -50,7 +50,17 @@ fn main() -> Result<(), Error> {
     for pair in ids.chunks_exact(2) {
         if let [a, b] = pair {
             let order = pool.compare_evr(pool.evr(*a), pool.evr(*b));
-            writeln!(out, "{}", if order.is_lt() { "<" } else if order.is_gt() { ">" } else { "=" })?;
+            writeln!(
+                out,
+                "{}",
+                if order.is_lt() {
+                    "<"
+                } else if order.is_gt() {
+                    ">"
+                } else {
+                    "="
+                }
+            )?;
         }
     }
     out.flush()
