@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use copr_api::builder::{BuildRepository, Lease};
 use copr_remote::{Remote, RepoUrl};
-use copr_repodata::Record;
-use copr_resolve::{Pool, Problem, RepositoryInfo, Request, solve};
+use copr_repodata::{Checksum, Repomd};
+use copr_resolve::kept::Kept;
+use copr_resolve::{PackageId, Packages, Pool, Problem, RepositoryInfo, Request, solve};
 use copr_rpm::{Dependency, Nevra};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -37,6 +38,8 @@ pub(crate) struct Prepared {
 pub(crate) struct Remotes {
     pub(crate) distribution: Remote,
     pub(crate) others: Remote,
+    /// Repositories that were read before.
+    pub(crate) kept: Kept,
 }
 
 /// One repository to draw from.
@@ -47,8 +50,11 @@ struct Source {
     remote: Remote,
 }
 
-/// A chosen package and the index of its source.
-type Chosen = (usize, Record);
+/// What is known of a repository: its repomd.xml, and the packages that its primary.xml has.
+type Read = (Repomd, Packages);
+
+/// Tools and buildroot.
+type Both = (Vec<PackageId>, Vec<PackageId>);
 
 /// Solves and fetches the buildroot of `lease`, whose SRPM requires `requires`.
 pub(crate) async fn prepare(
@@ -59,16 +65,19 @@ pub(crate) async fn prepare(
 ) -> Result<Prepared, Failure> {
     let sources = sources(remotes, lease)?;
     logs.state("Start: reading the repositories");
-    let records: Vec<Vec<Record>> = stream::iter(sources.clone())
-        .map(|source| async move {
-            let records = source.remote.records(&source.url).await;
-            records.map_err(|error| Failure::machine(format!("the repository {}: {error}", source.info.id)))
+    let read: Vec<Read> = stream::iter(sources.clone())
+        .map(|source| {
+            let kept = remotes.kept.clone();
+            async move {
+                let read = read(&source, kept).await;
+                read.map_err(|error| Failure::machine(format!("the repository {}: {error}", source.info.id)))
+            }
         })
         .buffered(DOWNLOADS)
         .try_collect()
         .await?;
-    for (source, records) in sources.iter().zip(&records) {
-        logs.say(&format!("  {}: {} packages ({})", source.info.id, records.len(), source.url));
+    for (source, (_, packages)) in sources.iter().zip(&read) {
+        logs.say(&format!("  {}: {} packages ({})", source.info.id, packages.len(), source.url));
     }
 
     let distribution = lease.definition.repositories.len();
@@ -76,14 +85,22 @@ pub(crate) async fn prepare(
     let mut install = named(&lease.definition.buildroot, "the chroot's buildroot list").map_err(Failure::machine)?;
     install.extend(named(&lease.extra_packages, "the additional packages").map_err(Failure::user)?);
     install.extend(requires);
+    logs.state("Start: solving the buildroot");
     let arch = lease.chroot.arch().to_owned();
     let infos: Vec<RepositoryInfo> = sources.iter().map(|source| source.info.clone()).collect();
-    logs.state("Start: solving the buildroot");
-    let (tools, buildroot) =
-        blocking(move || choose(&arch, infos.into_iter().zip(records).collect(), distribution, tools, install))
-            .await??;
+    let (index, packages): (Vec<Repomd>, Vec<Packages>) = read.into_iter().unzip();
+    let (pool, wanted) = {
+        let paths: Vec<Dependency> = tools.iter().chain(&install).cloned().collect();
+        blocking(move || pool(&arch, infos.into_iter().zip(packages), &paths)).await??
+    };
+    let pool = with_files(remotes, &sources, &index, pool, wanted).await?;
+    let (pool, (tools, buildroot)) = blocking(move || {
+        let chosen = choose(&pool, distribution, tools, install)?;
+        Ok::<_, Failure>((pool, chosen))
+    })
+    .await??;
     let used = {
-        let mut used: Vec<usize> = buildroot.iter().map(|(source, _)| *source).collect();
+        let mut used: Vec<usize> = buildroot.iter().map(|id| pool.repository(*id)).collect();
         used.sort_unstable();
         used.dedup();
         used.len()
@@ -93,10 +110,10 @@ pub(crate) async fn prepare(
         counted(buildroot.len(), "package", "packages"),
         counted(used, "repository", "repositories")
     ));
-    let bytes: u64 = buildroot.iter().map(|(_, record)| record.size_package).sum();
+    let bytes = buildroot.iter().map(|id| pool.package_size(*id)).fold(0, u64::saturating_add);
     logs.state(&format!("Start: fetching {} MiB of packages", bytes.div_ceil(1 << 20)));
-    let buildroot = fetch(&sources, buildroot).await?;
-    let tools = fetch(&sources, tools).await?;
+    let buildroot = fetch(&sources, &pool, &buildroot).await?;
+    let tools = fetch(&sources, &pool, &tools).await?;
     logs.say(&format!("Fetched and verified {}", counted(buildroot.len(), "package", "packages")));
     Ok(Prepared { buildroot, tools })
 }
@@ -137,25 +154,97 @@ fn named(names: &[String], what: &str) -> Result<Vec<Dependency>, String> {
     names.iter().map(|name| name.parse().map_err(|error: copr_rpm::ParseError| format!("{what}: {error}"))).collect()
 }
 
-/// Chooses tools from the first `distribution` repositories, and the buildroot from all.
-fn choose(
+/// A repository's index and packages: the packages as they were kept, or read now.
+async fn read(source: &Source, kept: Kept) -> Result<Read, copr_remote::Error> {
+    let repomd = source.remote.repomd(&source.url).await?;
+    let wrong = |reason: String| copr_remote::Error::Metadata { url: format!("{}/repodata", source.url), reason };
+    let primary = repomd
+        .record("primary")
+        .map(|record| record.checksum.clone())
+        .ok_or_else(|| wrong("it names no primary file, so this is no package repository".to_owned()))?;
+    let look = {
+        let (kept, primary) = (kept.clone(), primary.clone());
+        move || kept.packages(&primary)
+    };
+    if let Ok(Some(packages)) = tokio::task::spawn_blocking(look).await {
+        return Ok((repomd, packages));
+    }
+    let file = source.remote.metadata_file(&source.url, &repomd, "primary").await?;
+    let file = file.ok_or_else(|| wrong("it names no primary file".to_owned()))?;
+    let packages = tokio::task::spawn_blocking(move || kept.read_packages(&primary, &file));
+    match packages.await {
+        Ok(packages) => Ok((repomd, packages.map_err(|error| wrong(error.to_string()))?)),
+        Err(error) => Err(wrong(format!("a worker thread ended early: {error}"))),
+    }
+}
+
+/// All repositories in one pool, and the paths whose owners only file lists tell: those that packages name, and those that
+/// `requests` name.
+fn pool(
     arch: &str,
-    repositories: Vec<(RepositoryInfo, Vec<Record>)>,
-    distribution: usize,
-    tools: Vec<Dependency>,
-    install: Vec<Dependency>,
-) -> Result<(Vec<Chosen>, Vec<Chosen>), Failure> {
+    repositories: impl Iterator<Item = (RepositoryInfo, Packages)>,
+    requests: &[Dependency],
+) -> Result<(Pool, Vec<String>), Failure> {
     let mut pool = Pool::new(arch);
-    let mut repositories = repositories.into_iter();
-    for (info, records) in repositories.by_ref().take(distribution) {
-        pool.add_repository(info, records);
+    for (info, packages) in repositories {
+        let id = info.id.clone();
+        pool.add(info, packages).map_err(|error| Failure::machine(format!("the repository {id}: {error}")))?;
     }
-    let tools = chosen(&pool, &Request::install(tools))
+    let mut wanted = pool.missing_paths();
+    let words = requests.iter().flat_map(|request| request.name.split([' ', '\t', '(', ')']));
+    let unknown = |path: &&str| path.starts_with('/') && pool.providers_of(&Dependency::named(*path)).is_empty();
+    wanted.extend(words.filter(unknown).map(str::to_owned));
+    wanted.sort_unstable();
+    wanted.dedup();
+    Ok((pool, wanted))
+}
+
+/// Puts the owners of the wanted paths into the pool.
+async fn with_files(
+    remotes: &Remotes,
+    sources: &[Source],
+    index: &[Repomd],
+    mut pool: Pool,
+    wanted: Vec<String>,
+) -> Result<Pool, Failure> {
+    if wanted.is_empty() {
+        return Ok(pool);
+    }
+    for (repository, (source, repomd)) in sources.iter().zip(index).enumerate() {
+        let failed = |error: String| Failure::machine(format!("the repository {}: {error}", source.info.id));
+        let sum = |kind| repomd.record(kind).map(|record| record.checksum.clone());
+        let (Some(primary), Some(listed)) = (sum("primary"), sum("filelists")) else { continue };
+        let (kept, paths) = (remotes.kept.clone(), wanted.clone());
+        let sums = (primary.clone(), listed.clone());
+        let known = blocking(move || kept.owners(&sums.0, &sums.1, &paths)).await?;
+        let file = match known {
+            Some(_) => None,
+            None => {
+                let file = source.remote.metadata_file(&source.url, repomd, "filelists").await;
+                file.map_err(|error| failed(error.to_string()))?
+            }
+        };
+        let (kept, paths) = (remotes.kept.clone(), wanted.clone());
+        let added = blocking(move || {
+            let owners = match (known, file) {
+                (Some(known), _) => known,
+                (None, Some(file)) => kept.read_owners((&primary, &listed), &file, &pool, repository, &paths)?,
+                (None, None) => Vec::new(),
+            };
+            pool.add_file_owners(repository, owners.iter().map(|(path, package)| (path.as_str(), *package)))?;
+            Ok::<_, copr_repodata::Error>(pool)
+        });
+        pool = added.await?.map_err(|error| failed(error.to_string()))?;
+    }
+    Ok(pool)
+}
+
+/// Chooses tools from the first `distribution` repositories, and the buildroot from all.
+fn choose(pool: &Pool, distribution: usize, tools: Vec<Dependency>, install: Vec<Dependency>) -> Result<Both, Failure> {
+    let others = (distribution..pool.repositories().len()).flat_map(|repository| pool.ids_of(repository));
+    let tools = chosen(pool, &Request { excluded: others.collect(), ..Request::install(tools) })
         .map_err(|problem| Failure::machine(format!("the chroot's tools cannot be installed: {problem}")))?;
-    for (info, records) in repositories {
-        pool.add_repository(info, records);
-    }
-    let buildroot = chosen(&pool, &Request::install(install)).map_err(|problem| {
+    let buildroot = chosen(pool, &Request::install(install)).map_err(|problem| {
         Failure::user(match &problem {
             Problem::Unsatisfiable { reasons } => format!("the buildroot cannot be solved: {}", reasons.join("; ")),
             other => format!("the buildroot cannot be solved: {other}"),
@@ -164,22 +253,43 @@ fn choose(
     Ok((tools, buildroot))
 }
 
-fn chosen(pool: &Pool, request: &Request) -> Result<Vec<Chosen>, Problem> {
-    let solution = solve(pool, request)?;
-    Ok(solution.packages.iter().map(|package| (package.repository, package.record.clone())).collect())
+fn chosen(pool: &Pool, request: &Request) -> Result<Vec<PackageId>, Problem> {
+    Ok(solve(pool, request)?.packages().collect())
 }
 
-async fn fetch(sources: &[Source], chosen: Vec<Chosen>) -> Result<Vec<Fetched>, Failure> {
-    let work: Vec<(Source, Record)> = chosen
-        .into_iter()
-        .filter_map(|(source, record)| sources.get(source).map(|source| (source.clone(), record)))
+/// What a download needs to know of a package.
+struct Wanted {
+    nevra: Nevra,
+    base: String,
+    href: String,
+    checksum: Checksum,
+    size: u64,
+}
+
+impl Wanted {
+    fn of(pool: &Pool, id: PackageId) -> Self {
+        Self {
+            nevra: pool.nevra(id),
+            base: pool.text(pool.location_base(id)).to_owned(),
+            href: pool.location(id).to_owned(),
+            checksum: pool.checksum(id),
+            size: pool.package_size(id),
+        }
+    }
+}
+
+async fn fetch(sources: &[Source], pool: &Pool, chosen: &[PackageId]) -> Result<Vec<Fetched>, Failure> {
+    let work: Vec<(Source, Wanted)> = chosen
+        .iter()
+        .filter_map(|id| Some((sources.get(pool.repository(*id))?.clone(), Wanted::of(pool, *id))))
         .collect();
     stream::iter(work)
-        .map(|(source, record)| async move {
-            let path = source.remote.package(&source.url, &record).await.map_err(|error| {
-                Failure::machine(format!("{} of the repository {}: {error}", record.nevra, source.info.id))
-            })?;
-            Ok(Fetched { sha: record.checksum.to_string(), nevra: record.nevra, path })
+        .map(|(source, wanted)| async move {
+            let Wanted { nevra, base, href, checksum, size } = wanted;
+            let path = source.remote.package_at(&source.url, Some(&base), &href, &checksum, size).await;
+            let path = path
+                .map_err(|error| Failure::machine(format!("{nevra} of the repository {}: {error}", source.info.id)))?;
+            Ok(Fetched { sha: checksum.to_string(), nevra, path })
         })
         .buffered(DOWNLOADS)
         .try_collect()

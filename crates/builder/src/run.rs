@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use copr_api::builder::{Lease, LeaseRequest};
 use copr_remote::{Remote, RemoteOptions};
+use copr_resolve::kept::Kept;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -62,6 +63,7 @@ pub async fn run(options: BuilderOptions, shutdown: CancellationToken) -> Result
     let remotes = Remotes {
         distribution: Remote::new(RemoteOptions { allow_file: true, ..RemoteOptions::new(&cache) })?,
         others: Remote::new(RemoteOptions::new(&cache))?,
+        kept: Kept::in_folder(options.cache_dir.join("solver")),
     };
     let client = LeaseClient::new(&options.server_url, options.token.clone())?;
     let workers = options.workers;

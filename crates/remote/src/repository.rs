@@ -95,18 +95,25 @@ impl Remote {
     /// # Errors
     /// What [`Error`] lists. A repository without a primary file is [`Error::Metadata`].
     pub async fn metadata(&self, repository: &RepoUrl) -> Result<Metadata, Error> {
-        self.allowed(repository)?;
-        let url = repository.join("repodata/repomd.xml")?;
-        let bytes = self.fetcher.small(&url, self.limits.repomd).await?;
-        let repomd = Repomd::read(&bytes)
-            .map_err(|error| Error::Metadata { url: url.to_string(), reason: error.to_string() })?;
+        let repomd = self.repomd(repository).await?;
         let primary = self.metadata_file(repository, &repomd, "primary").await?;
         let filelists = self.metadata_file(repository, &repomd, "filelists").await?;
         let primary = primary.ok_or_else(|| Error::Metadata {
-            url: url.to_string(),
+            url: format!("{repository}/repodata/repomd.xml"),
             reason: "it names no primary file, so this is no package repository".to_owned(),
         })?;
         Ok(Metadata { repomd, primary, filelists })
+    }
+
+    /// Fetches `repodata/repomd.xml` alone.
+    ///
+    /// # Errors
+    /// What [`Error`] lists.
+    pub async fn repomd(&self, repository: &RepoUrl) -> Result<Repomd, Error> {
+        self.allowed(repository)?;
+        let url = repository.join("repodata/repomd.xml")?;
+        let bytes = self.fetcher.small(&url, self.limits.repomd).await?;
+        Repomd::read(&bytes).map_err(|error| Error::Metadata { url: url.to_string(), reason: error.to_string() })
     }
 
     /// All packages of a repository, with their files but without changelogs. The parsing happens on a thread of its own.
@@ -131,10 +138,26 @@ impl Remote {
     /// # Errors
     /// What [`Error`] lists.
     pub async fn package(&self, repository: &RepoUrl, record: &Record) -> Result<PathBuf, Error> {
+        let (base, href) = (record.location_base.as_deref(), &record.location_href);
+        self.package_at(repository, base, href, &record.checksum, record.size_package).await
+    }
+
+    /// As [`Self::package`], for a package of which only this is known: its `xml:base`, its location, the checksum and the
+    /// size in bytes of its file.
+    ///
+    /// # Errors
+    /// What [`Error`] lists.
+    pub async fn package_at(
+        &self,
+        repository: &RepoUrl,
+        base: Option<&str>,
+        href: &str,
+        checksum: &Checksum,
+        size: u64,
+    ) -> Result<PathBuf, Error> {
         self.allowed(repository)?;
-        let base = based(repository, record.location_base.as_deref())?;
-        let url = base.join(&record.location_href)?;
-        self.file(&url, &record.checksum, Some(record.size_package), self.limits.package).await
+        let url = based(repository, base)?.join(href)?;
+        self.file(&url, checksum, Some(size), self.limits.package).await
     }
 
     pub(crate) fn allowed(&self, repository: &RepoUrl) -> Result<(), Error> {
@@ -144,7 +167,18 @@ impl Remote {
         Ok(())
     }
 
-    async fn metadata_file(&self, repository: &RepoUrl, repomd: &Repomd, kind: &str) -> Result<Option<PathBuf>, Error> {
+    /// One metadata file (`primary`, `filelists`, ...) that a repomd.xml from [`Self::repomd`] names, as a verified file in the
+    /// cache, still compressed; `None` if it names none.
+    ///
+    /// # Errors
+    /// What [`Error`] lists.
+    pub async fn metadata_file(
+        &self,
+        repository: &RepoUrl,
+        repomd: &Repomd,
+        kind: &str,
+    ) -> Result<Option<PathBuf>, Error> {
+        self.allowed(repository)?;
         let Some(entry) = repomd.records.iter().find(|entry| entry.kind == kind) else { return Ok(None) };
         let url = based(repository, entry.location_base.as_deref())?.join(&entry.location_href)?;
         self.file(&url, &entry.checksum, entry.size, self.limits.metadata).await.map(Some)

@@ -173,7 +173,10 @@ pub fn load(dir: &Path) -> Result<Vec<Record>, Error> {
 
 /// The path of a metadata file, checked to lie inside the repository and to have the size and checksum that
 /// repomd.xml says.
-pub(crate) fn verified(dir: &Path, entry: &RepomdRecord) -> Result<PathBuf, Error> {
+///
+/// # Errors
+/// It does not, or cannot be read.
+pub fn verified(dir: &Path, entry: &RepomdRecord) -> Result<PathBuf, Error> {
     let path = inside(dir, &entry.location_href)?;
     let mismatch = |reason| Error::Mismatch { what: path.display().to_string(), reason };
     let file = fs_err::File::open(&path)?;

@@ -1,12 +1,15 @@
 //! Who provides what: buildroots, closures, and the chain of repositories that a project needs.
 //!
-//! Five parts, all pure and synchronous (no environment, clock, network or files):
+//! These parts, all pure and synchronous (no environment, clock, network or files):
 //!
 //! - [`chain`]: the ordered, cycle-free list of repositories that one project needs, from a callback that gives one
 //!   project's facts at a time;
 //! - [`pool`]: the packages of several repositories, found by capability and by file path;
+//! - [`closure`]: every requirement that nothing satisfies; [`impact`]: what a change of one repository does to others;
+//! - [`query`]: who provides, requires, ... what; and what a text on a command line names;
 //! - [`repo_file`]: the text of a .repo file for a repository of the chain;
-//! - [`load`]: a repository's packages, straight from its primary.xml; [`cache`] keeps them in a file.
+//! - [`load`]: a repository's packages, straight from its primary.xml; [`cache`] keeps them in a file, and [`kept`]
+//!   in a folder;
 //! - [`mod@solve`]: which of them to install for a set of wishes, or why that cannot be done.
 //!
 //! ```
@@ -17,11 +20,17 @@
 //! assert_eq!(problem.to_string(), "nothing provides hello");
 //! ```
 
+mod ahead;
 pub mod cache;
 pub mod chain;
+pub mod closure;
+pub mod filelists;
 mod formula;
+pub mod impact;
+pub mod kept;
 pub mod load;
 pub mod pool;
+pub mod query;
 pub mod repo_file;
 pub mod rich;
 pub mod solve;

@@ -7,6 +7,7 @@ mod check;
 mod compat;
 mod create;
 mod definition;
+mod dependencies;
 mod diff;
 mod dispatch;
 mod fetch;
@@ -82,6 +83,11 @@ fn run(action: Action) -> Result<ExitCode> {
         Action::Subset(it) => subset::run(&it),
         Action::SyncToRepo(it) => sync_to_repo::run(&it),
         Action::Mirror(it) => mirror::run(&it),
+        Action::Closure(it) => dependencies::closure::run(&it),
+        Action::Solve(it) => dependencies::solve::run(&it),
+        Action::Builddep(it) => dependencies::builddep::run(&it),
+        Action::Impact(it) => dependencies::impact::run(&it),
+        Action::Query(it) => dependencies::query::run(&it),
         Action::Compat { dir } => compat::run(&dir),
         Action::Man { command } => {
             let mut page = Vec::new();

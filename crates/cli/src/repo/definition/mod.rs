@@ -6,6 +6,7 @@
 #![allow(clippy::doc_markdown, reason = "doc comments here are help texts, shown as they are")]
 
 mod create;
+mod dependencies;
 mod merge;
 mod mirror;
 mod modify;
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(super) use create::{Create, CreateOptions};
+pub(super) use dependencies::{Builddep, Choosing, Closure, Impact, Query, Repositories, Shown, Solve};
 pub(super) use merge::{Merge, MergeOptions};
 pub(super) use mirror::Mirror;
 pub(super) use modify::{Modify, ModifyOptions};
@@ -58,6 +60,11 @@ pub(super) enum Action {
     Subset(Subset),
     SyncToRepo(SyncToRepo),
     Mirror(Box<Mirror>),
+    Closure(Box<Closure>),
+    Solve(Box<Solve>),
+    Builddep(Box<Builddep>),
+    Impact(Box<Impact>),
+    Query(Box<Query>),
     /// Make links to this program under the names of createrepo_c's four commands.
     ///
     /// Nothing is overwritten but links that lead here already.
