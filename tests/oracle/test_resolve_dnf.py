@@ -162,8 +162,8 @@ def minidistro_answers(minidistro, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def large(tmp_path_factory):
-    """3,000 names, made up."""
-    packages = Chance("large", 3000).packages()
+    """1,000 names, made up."""
+    packages = Chance("large", 1000).packages()
     return write_repository(tmp_path_factory.mktemp("large") / "repository", packages)
 
 
