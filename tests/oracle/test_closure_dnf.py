@@ -109,6 +109,31 @@ def test_sources_and_foreign_architectures_are_checked_but_satisfy_nothing(ours,
     same([Repository("one", write_repository(tmp_path / "one", packages))], ours, theirs)
 
 
+# requirement -> whether it is unsatisfied for dnf, and for us; `here` and `there` exist, `gone` and `lost` do not.
+RICH = {
+    "(here or gone)": (False, False),
+    "(gone or lost)": (True, True),
+    "(here with there)": (True, True),
+    "(here without there)": (False, False),
+    "(gone without here)": (True, True),
+    # dnf is content when anything provides one of them.
+    "(here and gone)": (False, True),
+    "(gone and lost)": (True, True),
+    # dnf asks for the first, even where nothing is there to make it necessary.
+    "(gone if lost)": (True, False),
+    "(gone if here)": (True, True),
+    "(here unless gone)": (False, False),
+}
+
+
+def test_rich_requirements_are_missing_as_with_dnf_but_for_and_and_if(ours, theirs, tmp_path):
+    packages = [Package("here"), Package("there"), *(Package(f"p{n}", requires=[text]) for n, text in enumerate(RICH))]
+    repositories = [Repository("one", write_repository(tmp_path / "one", packages))]
+    for number, found in enumerate((theirs(repositories), ours(repositories))):
+        missing = {text for requirements in found.values() for text in requirements}
+        assert missing == {text for text, unsatisfied in RICH.items() if unsatisfied[number]}
+
+
 @pytest.mark.skipif(not os.environ.get("COPR_RESOLVE_REPOSITORY"), reason="COPR_RESOLVE_REPOSITORY is not set")
 @pytest.mark.parametrize("words", [[], ["--newest"]], ids=["all", "newest"])
 def test_the_same_is_missing_in_a_distribution(words, ours, theirs):
