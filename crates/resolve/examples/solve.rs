@@ -10,7 +10,8 @@ use copr_resolve::{Policy, Pool, RepositoryInfo, Request, Wish, load, solve};
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
-    let (mut places, mut specs, mut request, mut arch) = (Vec::new(), Vec::new(), Request::default(), "x86_64".to_owned());
+    let (mut places, mut specs, mut request, mut arch) =
+        (Vec::new(), Vec::new(), Request::default(), "x86_64".to_owned());
     let mut times = false;
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {

@@ -5,6 +5,7 @@
 //! writes). It is bound to the repository by a key of the caller's, the checksum of repomd.xml. Whatever is wrong with a
 //! file, it is as if it were not there.
 
+use std::fs::File;
 use std::hash::Hasher;
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -13,11 +14,11 @@ use std::sync::OnceLock;
 use copr_repodata::Error;
 use twox_hash::XxHash3_64;
 
+use crate::pool::PackageId;
 use crate::pool::caps::{Cap, Caps};
 use crate::pool::files::{Files, PathKey};
 use crate::pool::index::Index;
 use crate::pool::packages::{Columns, Packages};
-use crate::pool::PackageId;
 use crate::strings::{Str, Strings, Table};
 
 /// Changes with the layout, and with any change of how [`Packages`] are made of primary.xml.
@@ -35,27 +36,44 @@ const LENGTHS: usize = 27;
 pub fn read(path: &Path, key: &str) -> Option<Packages> {
     let file = fs_err::File::open(path).ok()?;
     let size = file.metadata().ok()?.len();
-    read_from(file, size, key).ok()
+    read_from(file, size, key)
+}
+
+/// As [`read`], from anything that gives `size` bytes.
+#[must_use]
+pub fn read_from(from: impl Read, size: u64, key: &str) -> Option<Packages> {
+    read_all(from, size, key).ok()
 }
 
 /// Writes packages into a file, atomically: others see the old file or the whole new one, also after a crash.
 ///
 /// # Errors
-/// The file or its folder cannot be written.
+/// The file or its folder cannot be written, or the key has over 1,024 bytes.
 pub fn write(path: &Path, key: &str, packages: &Packages) -> Result<(), Error> {
+    replace(path, |file| write_to(io::BufWriter::with_capacity(PIECE, file), key, packages))
+}
+
+/// Writes a file beside `path`, and then in its place.
+pub(crate) fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), Error> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    write_to(io::BufWriter::with_capacity(PIECE, file.as_file_mut()), key, packages)?;
+    write(file.as_file_mut())?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(fs_err::File::open(folder)?.sync_all()?)
 }
 
-fn write_to(to: impl Write, key: &str, packages: &Packages) -> io::Result<()> {
+/// As [`write`], to anything that takes bytes. Buffer it.
+///
+/// # Errors
+/// Writing fails, or the key has over 1,024 bytes.
+pub fn write_to(to: impl Write, key: &str, packages: &Packages) -> io::Result<()> {
+    if key.len() > MOST_KEY {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the key of the cache file is too long"));
+    }
     let Packages { strings, caps, columns: c, files, index } = packages;
-    // The table is there as soon as anything has been looked for.
-    strings.find("?");
-    let table = strings.table.get().cloned().unwrap_or_default();
+    // As small as it can be: it has grown by doubling.
+    let table = strings.make_table(strings.len());
     let lengths: [usize; LENGTHS] = [
         strings.text.len(),
         strings.ends.len(),
@@ -165,7 +183,7 @@ impl From<io::Error> for Miss {
     }
 }
 
-fn read_from(from: impl Read, size: u64, key: &str) -> Result<Packages, Miss> {
+fn read_all(from: impl Read, size: u64, key: &str) -> Result<Packages, Miss> {
     let mut source = Source { from, sum: XxHash3_64::with_seed(0), piece: vec![0; PIECE], left: size };
     let mut magic = [0; MAGIC.len()];
     source.read(&mut magic)?;
@@ -186,8 +204,19 @@ fn read_from(from: impl Read, size: u64, key: &str) -> Result<Packages, Miss> {
     let [sum, sum_end, sum_kind, size_package, size_installed, build_time, rest @ ..] = rest;
     let [entries, entry_end, file_hashes, file_owners, index_starts, index_packages] = rest;
     let packages = [
-        name, arch, evr, vendor, source_rpm, base, location_end, sum_end, sum_kind, size_package, size_installed,
-        build_time, entry_end / 8,
+        name,
+        arch,
+        evr,
+        vendor,
+        source_rpm,
+        base,
+        location_end,
+        sum_end,
+        sum_kind,
+        size_package,
+        size_installed,
+        build_time,
+        entry_end / 8,
     ];
     let power = slots == 0 || slots.is_power_of_two();
     let consistent = same(&packages) && same(&[cap_name, cap_evr, cap_comparison]) && same(&[file_hashes, file_owners]);
@@ -199,10 +228,7 @@ fn read_from(from: impl Read, size: u64, key: &str) -> Result<Packages, Miss> {
         text: s.text(texts)?,
         ends: s.u32s(ends, |n| n)?,
         seed,
-        table: OnceLock::from(Table {
-            slots: s.u32s(slots, |n| n)?,
-            used: usize::try_from(used).map_err(|_| Miss)?,
-        }),
+        table: OnceLock::from(Table { slots: s.u32s(slots, |n| n)?, used: usize::try_from(used).map_err(|_| Miss)? }),
     };
     let caps = Caps::of_columns(s.u32s(cap_name, Str)?, s.u32s(cap_evr, Str)?, s.bytes(cap_comparison)?);
     let columns = Columns {

@@ -1,6 +1,6 @@
 //! Who provides what: buildroots, closures, and the chain of repositories that a project needs.
 //!
-//! These parts, all pure and synchronous (no environment, clock, network or files):
+//! All of it is synchronous and knows no environment, clock or network; only [`cache`], [`filelists`] and [`kept`] write files:
 //!
 //! - [`chain`]: the ordered, cycle-free list of repositories that one project needs, from a callback that gives one
 //!   project's facts at a time;
@@ -8,8 +8,8 @@
 //! - [`closure`]: every requirement that nothing satisfies; [`impact`]: what a change of one repository does to others;
 //! - [`query`]: who provides, requires, ... what; and what a text on a command line names;
 //! - [`repo_file`]: the text of a .repo file for a repository of the chain;
-//! - [`load`]: a repository's packages, straight from its primary.xml; [`cache`] keeps them in a file, and [`kept`]
-//!   in a folder;
+//! - [`load`]: a repository's packages, straight from its primary.xml; [`cache`] keeps them in a file;
+//! - [`filelists`]: owners of the files that primary.xml does not list, on demand; [`kept`]: a folder for all that;
 //! - [`mod@solve`]: which of them to install for a set of wishes, or why that cannot be done.
 //!
 //! ```

@@ -1,25 +1,24 @@
 //! Repositories read straight into columns, without a record of each package.
 
-mod ahead;
-
 use std::io::Read;
-use std::path::Path;
 
 use copr_repodata::Error;
 use copr_repodata::read::{EntryView, PrimaryView, each_primary};
 use copr_rpm::{Comparison, DependencyKind};
 
+use crate::ahead::reading_ahead;
 use crate::pool::Packages;
 use crate::pool::evr::evr_text;
 use crate::pool::packages::{Builder, Facts};
 
-/// The packages of primary.xml; `from` gives its text, as [`copr_repodata::read::open`] decompresses it.
+/// The packages of primary.xml; `from` gives its text, as [`copr_repodata::read::open`] decompresses it:
+/// that happens on another thread.
 ///
 /// # Errors
 /// The text is malformed or cut short, or has more than [`Packages`] takes.
 pub fn primary(from: impl Read + Send) -> Result<Packages, Error> {
     let mut builder = Builder::default();
-    each_primary(from, |view| push(&mut builder, view))?;
+    reading_ahead(from, |from| each_primary(from, |view| push(&mut builder, view)))??;
     Ok(builder.finish())
 }
 
@@ -71,11 +70,6 @@ fn epoch(text: &str) -> u32 {
     }
 }
 
-/// The packages of a primary.xml file, which one thread reads and decompresses while another parses.
-///
-/// # Errors
-/// As [`primary`], and if the file cannot be opened or read.
-pub fn primary_file(path: &Path) -> Result<Packages, Error> {
-    let from = copr_repodata::read::open(path)?;
-    ahead::reading_ahead(from, primary)
-}
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;

@@ -91,7 +91,7 @@ pub struct Pool {
     files: Vec<Files>,
     /// Owners of other files, as they were added.
     owners: HashMap<Str, Vec<PackageId>>,
-    /// Made at the first look-up after a repository was added.
+    /// Grows with each repository; made anew where that failed.
     index: OnceLock<Index>,
 }
 
@@ -128,19 +128,28 @@ impl Pool {
     pub fn add(&mut self, info: RepositoryInfo, packages: Packages) -> Result<usize, Error> {
         let excludes = Excludes::of(&info.excludes)?;
         let Packages { strings, caps, columns, files, mut index } = packages;
-        self.index = OnceLock::new();
         let first = self.len();
-        if first == 0 && self.owners.is_empty() {
+        let before = self.index.take();
+        let renumbered = if first == 0 && self.owners.is_empty() {
             (self.strings, self.caps, self.columns) = (strings, caps, columns);
+            None
         } else {
-            self.append(&strings, &caps, columns)?;
-        }
+            Some(self.append(&strings, &caps, columns)?)
+        };
         self.rank(first, &excludes);
-        if first == 0 {
-            if self.ranks.contains(&UNFIT) {
-                index.retain(|id| self.installable(id));
+        let offset = u32::try_from(first).unwrap_or(u32::MAX);
+        if self.ranks.get(first..).is_some_and(|ranks| ranks.contains(&UNFIT)) {
+            index.retain(|id| self.installable(PackageId(id.0.saturating_add(offset))));
+        }
+        match (renumbered, before) {
+            (None, _) => self.index = OnceLock::from(index),
+            (Some((texts, caps)), Some(mut before)) => {
+                let text = |old: Str| texts.get(old.index()).copied().unwrap_or_default();
+                let cap = |old: Cap| caps.get(old.index()).copied().unwrap_or(SEVERAL);
+                before.append(&index, offset, self.strings.len(), text, cap);
+                self.index = OnceLock::from(before);
             }
-            self.index = OnceLock::from(index);
+            (Some(_), None) => {}
         }
         self.repositories.push(info);
         self.firsts.push(u32::try_from(self.len()).unwrap_or(u32::MAX));
@@ -148,7 +157,10 @@ impl Pool {
         Ok(self.repositories.len() - 1)
     }
 
-    fn append(&mut self, strings: &Strings, caps: &Caps, columns: Columns) -> Result<(), Error> {
+    /// Adds another repository's columns; returns the new numbers of its texts and dependencies.
+    fn append(&mut self, strings: &Strings, caps: &Caps, columns: Columns) -> Result<(Vec<Str>, Vec<Cap>), Error> {
+        self.strings.reserve(strings.len());
+        self.caps.reserve(caps.len());
         let mut texts = Vec::with_capacity(strings.len());
         for number in (0..).map(Str).take(strings.len()) {
             texts.push(self.strings.intern(strings.get(number))?);
@@ -160,7 +172,8 @@ impl Pool {
             numbers.push(self.caps.intern(text(view.name), view.comparison, text(view.evr))?);
         }
         let cap = |old: Cap| numbers.get(old.index()).copied().unwrap_or(SEVERAL);
-        self.columns.append(columns, text, cap)
+        self.columns.append(columns, text, cap)?;
+        Ok((texts, numbers))
     }
 
     /// Decides which of the packages from `first` on can be installed.
@@ -221,8 +234,7 @@ impl Pool {
         &self,
         repository: usize,
     ) -> impl DoubleEndedIterator<Item = PackageId> + ExactSizeIterator + Clone + use<> {
-        let bound = |at: usize| self.firsts.get(at).or(self.firsts.last()).copied().unwrap_or(0);
-        IdRange(bound(repository)..bound(repository.saturating_add(1)))
+        IdRange(self.columns_of(repository).1)
     }
 
     /// Whether a package fits the machine's architecture and is not excluded.
@@ -378,6 +390,12 @@ impl Pool {
         EvrParts::of_text(self.text(a)).compare(&EvrParts::of_text(self.text(b)))
     }
 
+    /// All columns, and which packages are of a repository.
+    pub(crate) fn columns_of(&self, repository: usize) -> (&Columns, std::ops::Range<u32>) {
+        let bound = |at: usize| self.firsts.get(at).or(self.firsts.last()).copied().unwrap_or(0);
+        (&self.columns, bound(repository)..bound(repository.saturating_add(1)))
+    }
+
     fn index(&self) -> &Index {
         self.index.get_or_init(|| {
             let installable = |package: usize| self.ranks.get(package).is_some_and(|rank| *rank != UNFIT);
@@ -515,23 +533,28 @@ impl Pool {
     /// [`Self::add_file_owners`].
     #[must_use]
     pub fn missing_paths(&self) -> Vec<String> {
-        let mut asked = vec![false; self.caps.len()];
+        let names_path = |cap: &Cap| {
+            let view = self.cap(*cap);
+            let text = self.text(view.name);
+            text.starts_with('/') && view.comparison.is_none() || text.starts_with('(') && text.contains('/')
+        };
+        let mut asked: HashMap<Cap, bool> = self.caps().filter(names_path).map(|cap| (cap, false)).collect();
+        if asked.is_empty() {
+            return Vec::new();
+        }
         for id in self.ids() {
             for kind in DependencyKind::ALL.into_iter().filter(|kind| *kind != DependencyKind::Provides) {
                 for cap in self.list(id, kind) {
-                    if let Some(asked) = asked.get_mut(cap.index()) {
+                    if let Some(asked) = asked.get_mut(cap) {
                         *asked = true;
                     }
                 }
             }
         }
-        let mut paths: Vec<String> = self
-            .caps()
-            .zip(asked)
+        let mut paths: Vec<String> = asked
+            .into_iter()
             .filter(|(_, asked)| *asked)
-            .map(|(cap, _)| self.cap(cap))
-            .filter(|view| view.comparison.is_none())
-            .flat_map(|view| paths_in(self.text(view.name)))
+            .flat_map(|(cap, _)| paths_in(self.text(self.cap(cap).name)))
             .filter(|path| !primary_decides(path))
             .map(str::to_owned)
             .collect();
@@ -553,12 +576,7 @@ impl Pool {
         let (Some(first), Some(end)) = (bound(repository), bound(repository.saturating_add(1))) else { return Ok(()) };
         for (path, package) in owners {
             let Some(id) = first.checked_add(package).filter(|id| *id < end).map(PackageId) else { continue };
-            let known = self.strings.len();
             let path = self.strings.intern(path)?;
-            if self.strings.len() > known {
-                // Rows of the index are by text.
-                self.index = OnceLock::new();
-            }
             let ids = self.owners.entry(path).or_default();
             if let Err(at) = ids.binary_search(&id) {
                 ids.insert(at, id);

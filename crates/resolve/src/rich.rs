@@ -7,7 +7,7 @@ use copr_rpm::Dependency;
 /// Deepest nesting that is read; real packages nest two or three deep.
 const DEEPEST: usize = 32;
 /// Longest text that is read, in bytes.
-const LONGEST: usize = 64 << 10;
+const LONGEST: usize = 1 << 20;
 
 /// A dependency as a tree.
 #[derive(Debug, Clone)]

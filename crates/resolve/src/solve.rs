@@ -203,8 +203,7 @@ fn jobs_of(search: &mut Search<'_>, request: &Request) -> Result<Vec<Job>, Probl
     for wish in &request.install {
         jobs.push(match wish {
             Wish::Dependency(dependency) => {
-                let expression =
-                    rich::parse(dependency).map_err(|error| Problem::BadRequest(error.to_string()))?;
+                let expression = rich::parse(dependency).map_err(|error| Problem::BadRequest(error.to_string()))?;
                 Job::Provides(search.world.lists.dep_of(&expression))
             }
             Wish::Packages(packages, text) => {
@@ -259,7 +258,6 @@ fn make_rules(search: &mut Search<'_>, request: &Request, jobs: &[Job]) -> Resul
             *end = u32::try_from(at + 1).unwrap_or(u32::MAX);
         }
     }
-    search.engine.data.clone_from(&search.world.lists.data);
     search.installed_rules(&obsoleted_by);
     let mut jobs_of_rules = Vec::new();
     search.job_rules(jobs, &mut jobs_of_rules);

@@ -146,7 +146,15 @@ impl Strings {
         Ok(Str(number))
     }
 
-    fn make_table(&self, room: usize) -> Table {
+    /// Makes room for so many more texts, at once.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        let room = self.len().saturating_add(more);
+        if self.table.get().is_none_or(|table| table.slots.len().saturating_mul(3) / 4 <= room) {
+            self.table = OnceLock::from(self.make_table(room));
+        }
+    }
+
+    pub(crate) fn make_table(&self, room: usize) -> Table {
         let mut table = Table::for_count(room.max(1024));
         for number in (0..).map(Str).take(self.len()).skip(1) {
             table.insert(hash_text(self.seed, self.get(number).as_bytes()), number.0);

@@ -84,16 +84,28 @@ impl Caps {
         view(&self.name, &self.evr, &self.comparison, cap.0)
     }
 
+    /// Makes room for so many more dependencies, at once.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        let room = self.len().saturating_add(more);
+        if self.table.get().is_none_or(|table| table.slots.len().saturating_mul(3) / 4 <= room) {
+            self.table = OnceLock::from(self.make_table(room));
+        }
+    }
+
+    fn make_table(&self, room: usize) -> Table {
+        let mut table = Table::for_count(room.max(1024));
+        for cap in (0..).map(Cap).take(self.len()) {
+            table.insert(hash(self.seed, self.get(cap)), cap.0);
+        }
+        table
+    }
+
     /// The number of a dependency, a new one if need be. A comparison with nothing compares nothing.
     pub(crate) fn intern(&mut self, name: Str, comparison: Option<Comparison>, evr: Str) -> Result<Cap, Error> {
         let comparison = comparison.filter(|_| evr != Str::EMPTY);
         let wanted = CapView { name, comparison, evr: if comparison.is_some() { evr } else { Str::EMPTY } };
         if self.table.get().is_none_or(Table::is_full) {
-            let mut table = Table::for_count(self.len().saturating_mul(2).max(1024));
-            for cap in (0..).map(Cap).take(self.len()) {
-                table.insert(hash(self.seed, self.get(cap)), cap.0);
-            }
-            self.table = OnceLock::from(table);
+            self.table = OnceLock::from(self.make_table(self.len().saturating_mul(2)));
         }
         let Some(table) = self.table.get_mut() else { return Err(too_much("the dependencies")) };
         let hash = hash(self.seed, wanted);

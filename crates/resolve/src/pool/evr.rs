@@ -95,6 +95,9 @@ pub(crate) fn overlaps(a: (Comparison, EvrParts<'_>), b: (Comparison, EvrParts<'
 
 #[cfg(test)]
 mod tests {
+    use copr_rpm::{Dependency, DependencyFlags};
+    use proptest::prelude::*;
+
     use super::*;
 
     fn text(epoch: u32, version: &str, release: &str) -> String {
@@ -117,5 +120,44 @@ mod tests {
     fn only_digits_before_a_colon_are_an_epoch() {
         assert_eq!(EvrParts::of_text("a:1"), EvrParts { epoch: 0, version: "a:1", release: None });
         assert_eq!(EvrParts::of_text(":1-2"), EvrParts { epoch: 0, version: "1", release: Some("2") });
+    }
+
+    /// Versions with all that has a meaning in them.
+    fn version() -> impl Strategy<Value = Evr> {
+        let part = "[0-9a-b~^.]{1,4}";
+        (prop::option::of(0..3_u32), part, prop::option::of(part)).prop_map(|(epoch, version, release)| Evr {
+            epoch,
+            version,
+            release,
+        })
+    }
+
+    fn dependency() -> impl Strategy<Value = Dependency> {
+        (prop::sample::select(vec!["LT", "LE", "EQ", "GE", "GT"]), version()).prop_map(|(word, evr)| {
+            let flags = Comparison::from_word(word).map(DependencyFlags::comparing).unwrap();
+            Dependency { name: "x".to_owned(), flags, evr: Some(evr) }
+        })
+    }
+
+    fn kept(evr: &Evr) -> String {
+        text(evr.epoch_or_zero(), &evr.version, evr.release.as_deref().unwrap_or_default())
+    }
+
+    proptest! {
+        #[test]
+        fn versions_as_texts_compare_as_versions_do(a in version(), b in version()) {
+            let (x, y) = (kept(&a), kept(&b));
+            prop_assert_eq!(EvrParts::of_text(&x).compare(&EvrParts::of_text(&y)), a.cmp(&b));
+            prop_assert_eq!(EvrParts::of_text(&x).to_evr(), a);
+        }
+
+        #[test]
+        fn ranges_as_texts_overlap_as_dependencies_do(a in dependency(), b in dependency()) {
+            let (x, y) = (a.evr.clone().unwrap(), b.evr.clone().unwrap());
+            let (x, y) = (kept(&x), kept(&y));
+            let side = |dependency: &Dependency| dependency.flags.comparison().unwrap();
+            let found = overlaps((side(&a), EvrParts::of_text(&x)), (side(&b), EvrParts::of_text(&y)));
+            prop_assert_eq!(found, a.matches(&b));
+        }
     }
 }

@@ -13,7 +13,7 @@ impl PathKey {
         Self([seed(), seed()])
     }
 
-    /// SipHash of the secret and the path.
+    /// `SipHash` of the secret and the path.
     pub(crate) fn hash(self, path: &str) -> u64 {
         let mut hasher = siphasher::sip::SipHasher13::new_with_keys(self.0[0], self.0[1]);
         hasher.write(path.as_bytes());

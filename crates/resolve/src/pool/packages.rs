@@ -152,7 +152,8 @@ fn append_ends(to: &mut Vec<u32>, from: Vec<u32>) {
     to.extend(from.into_iter().map(|end| end.saturating_add(before)));
 }
 
-fn slice_at<'a, T>(all: &'a [T], ends: &[u32], index: usize) -> &'a [T] {
+/// One of several lists that stand one behind the other.
+pub(crate) fn slice_at<'a, T>(all: &'a [T], ends: &[u32], index: usize) -> &'a [T] {
     let start = index.checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or(0) as usize;
     let end = ends.get(index).copied().unwrap_or(0) as usize;
     all.get(start..end).unwrap_or_default()
@@ -211,10 +212,7 @@ impl Builder {
         columns.base.push(strings.intern(facts.base)?);
         columns.location.push_str(facts.location);
         columns.location_end.push(end_of(columns.location.len()));
-        columns.sum.extend(facts.sum.as_bytes().chunks_exact(2).map(|pair| match pair {
-            [high, low] => digit(*high) << 4 | digit(*low),
-            _ => 0,
-        }));
+        columns.sum.extend(hex_bytes(facts.sum));
         columns.sum_end.push(end_of(columns.sum.len()));
         let kind = SUM_KINDS.iter().position(|kind| *kind == facts.sum_kind);
         columns.sum_kind.push(kind.and_then(|kind| u8::try_from(kind).ok()).unwrap_or(u8::MAX));
@@ -263,10 +261,10 @@ impl Builder {
         let (name, evr) = (last(&columns.name), last(&columns.evr));
         if !matches!(strings.get(last(&columns.arch)), "src" | "nosrc") {
             let own = caps.intern(name, Some(Comparison::Eq), evr)?;
-            if let Some(provides) = self.lists.get_mut(DependencyKind::Provides as usize) {
-                if !provides.contains(&own) {
-                    provides.push(own);
-                }
+            if let Some(provides) = self.lists.get_mut(DependencyKind::Provides as usize)
+                && !provides.contains(&own)
+            {
+                provides.push(own);
             }
         }
         for list in &mut self.lists {
@@ -331,6 +329,9 @@ fn end_of(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
-fn digit(byte: u8) -> u8 {
-    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).unwrap_or(0)
+/// The bytes that hexadecimal digits stand for.
+pub(crate) fn hex_bytes(text: &str) -> Vec<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).unwrap_or(0);
+    let pair = |pair: &[u8]| pair.iter().fold(0, |byte, high| byte << 4 | digit(*high));
+    text.as_bytes().chunks_exact(2).map(pair).collect()
 }

@@ -5,6 +5,8 @@
 //! `resolvo` picks the next decision by an activity score of names and the number of candidates (its `Solver::decide`,
 //! whose order its `DependencyProvider` cannot change), starts over from that score after a conflict, and has no notion
 //! of trying weak dependencies or of taking a choice back that turned out not to be needed.
+//!
+//! The lists that rules name are kept with all other lists: `data` below, each list ended by a zero.
 
 use super::rules::{Bits, Ranges, Rule};
 use crate::formula::SYSTEM;
@@ -26,8 +28,6 @@ pub(super) enum Failure {
 pub(super) struct Engine {
     /// One more than the greatest number of a package.
     pub(super) bound: usize,
-    /// The lists of all rules, each ended by a zero.
-    pub(super) data: Vec<i32>,
     /// From 1; 0 is no rule.
     pub(super) rules: Vec<Rule>,
     pub(super) ranges: Ranges,
@@ -97,14 +97,15 @@ impl Engine {
     }
 
     /// Adds a rule of `p` and other literals; returns its number.
-    pub(super) fn add_rule(&mut self, p: i32, others: &[i32]) -> usize {
+    pub(super) fn add_rule(&mut self, data: &mut Vec<i32>, p: i32, others: &[i32]) -> usize {
         let rule = match others {
             [] => Rule::new(p, 0),
             [second] => Rule::new(p, *second),
             [first, ..] => {
-                let at = u32::try_from(self.data.len()).unwrap_or_default();
-                self.data.extend_from_slice(others);
-                self.data.push(0);
+                data.push(i32::try_from(others.len()).unwrap_or_default());
+                let at = u32::try_from(data.len()).unwrap_or_default();
+                data.extend_from_slice(others);
+                data.push(0);
                 Rule::with_list(p, at, *first)
             }
         };
@@ -147,7 +148,7 @@ impl Engine {
     }
 
     /// Follows all rules that a decision touches; the rule that cannot hold any more, if there is one.
-    fn propagate(&mut self, level: i32) -> Option<usize> {
+    fn propagate(&mut self, data: &[i32], level: i32) -> Option<usize> {
         while let Some(decided) = self.trail.get(self.propagated).copied() {
             let gone = -decided;
             self.propagated += 1;
@@ -165,7 +166,7 @@ impl Engine {
                     continue;
                 }
                 if rule.d != 0
-                    && let Some(literal) = self.other_to_watch(&rule, other)
+                    && let Some(literal) = self.other_to_watch(data, &rule, other)
                 {
                     match before {
                         Some((rule, side)) => self.rules[rule].next[side] = next,
@@ -191,11 +192,11 @@ impl Engine {
     }
 
     /// A literal of a rule that is not false and not watched already.
-    fn other_to_watch(&self, rule: &Rule, other: i32) -> Option<i32> {
+    fn other_to_watch(&self, data: &[i32], rule: &Rule, other: i32) -> Option<i32> {
         if rule.p != other && !self.is_false(rule.p) {
             return Some(rule.p);
         }
-        let list = self.data.get(rule.d as usize..)?;
+        let list = data.get(rule.d as usize..)?;
         let mut literals = list.iter().copied().take_while(|literal| *literal != 0);
         literals.find(|literal| *literal != other && !self.is_false(*literal))
     }
@@ -254,23 +255,23 @@ impl Engine {
     }
 
     /// Decides what rules of one literal say and follows it; ends at level 1.
-    pub(super) fn decide_assertions(&mut self) -> Result<(), Failure> {
+    pub(super) fn decide_assertions(&mut self, data: &[i32]) -> Result<(), Failure> {
         loop {
             self.trail.clear();
             self.why.clear();
             self.level_of.fill(0);
             self.propagated = 0;
             self.decide(SYSTEM, 1, 0);
-            if !self.assert_rules(false)? || !self.assert_rules(true)? {
+            if !self.assert_rules(data, false)? || !self.assert_rules(data, true)? {
                 continue;
             }
-            let Some(conflict) = self.propagate(1) else { return Ok(()) };
-            self.unsolvable(conflict)?;
+            let Some(conflict) = self.propagate(data, 1) else { return Ok(()) };
+            self.unsolvable(data, conflict)?;
         }
     }
 
     /// False when a rule had to be switched off: start over.
-    fn assert_rules(&mut self, weak: bool) -> Result<bool, Failure> {
+    fn assert_rules(&mut self, data: &[i32], weak: bool) -> Result<bool, Failure> {
         let learnt = self.ranges.learnt();
         for number in 0..self.assertions.len() {
             let at = self.assertions[number] as usize;
@@ -291,7 +292,7 @@ impl Engine {
                 continue;
             }
             if weak {
-                self.switch_off_weak(at);
+                self.switch_off_weak(data, at);
                 self.follow_switches();
                 return Ok(false);
             }
@@ -304,23 +305,29 @@ impl Engine {
     }
 
     /// Makes a free decision (unless it is 0) and follows it; learns from conflicts. Returns the level, 0: start over.
-    pub(super) fn choose(&mut self, level: i32, literal: i32, asked_by: usize) -> Result<i32, Failure> {
+    pub(super) fn choose(
+        &mut self,
+        data: &mut Vec<i32>,
+        level: i32,
+        literal: i32,
+        asked_by: usize,
+    ) -> Result<i32, Failure> {
         let mut level = level;
         if literal != 0 {
             level += 1;
             self.decide(literal, level, -(asked_by as i32));
         }
         loop {
-            let Some(conflict) = self.propagate(level) else { return Ok(level) };
+            let Some(conflict) = self.propagate(data, level) else { return Ok(level) };
             if level == 1 {
-                self.unsolvable(conflict)?;
+                self.unsolvable(data, conflict)?;
                 return Ok(0);
             }
             self.conflicts += 1;
             if self.conflicts > MOST_CONFLICTS {
                 return Err(Failure::GaveUp);
             }
-            let (new_level, learnt) = self.learn(level, conflict);
+            let (new_level, learnt) = self.learn(data, level, conflict);
             level = new_level;
             let decision = self.rule(learnt).p;
             self.decide(decision, level, learnt as i32);
@@ -328,7 +335,7 @@ impl Engine {
     }
 
     /// Finds the first decision of this level that all of a conflict goes through, and learns that it was wrong.
-    fn learn(&mut self, level: i32, conflict: usize) -> (i32, usize) {
+    fn learn(&mut self, data: &mut Vec<i32>, level: i32, conflict: usize) -> (i32, usize) {
         let reasons = self.reasons.len();
         let mut seen = Bits::new(self.bound);
         let mut others: Vec<i32> = Vec::new();
@@ -341,7 +348,7 @@ impl Engine {
             if let Some(at) = rule.take() {
                 self.reasons.push(at as u32);
                 let rule = self.rule(at);
-                for literal in rule.literals(&self.data) {
+                for literal in rule.literals(data) {
                     if self.is_true(literal) || !seen.insert(literal.abs()) {
                         continue;
                     }
@@ -397,26 +404,26 @@ impl Engine {
         }
         self.reasons.push(0);
         self.revert(back_to);
-        let learnt = self.add_rule(decision, &others);
+        let learnt = self.add_rule(data, decision, &others);
         self.learnt_why.push(reasons);
         if others.is_empty() {
             self.assertions.push(learnt as u32);
         } else {
-            self.watch_highest(learnt);
+            self.watch_highest(data, learnt);
             self.watch(learnt);
         }
         (back_to, learnt)
     }
 
     /// Watches the literal of the list that was decided last.
-    fn watch_highest(&mut self, at: usize) {
+    fn watch_highest(&mut self, data: &[i32], at: usize) {
         let rule = self.rule(at);
         if rule.d == 0 {
             return;
         }
         let mut best = 0;
         let mut second = rule.watched[1];
-        for literal in rule.literals(&self.data).skip(1) {
+        for literal in rule.literals(data).skip(1) {
             let level = self.level(literal).abs();
             if level > best {
                 best = level;
@@ -427,11 +434,11 @@ impl Engine {
     }
 
     /// There is no answer with all rules: switches a weak one off, or names the rules that exclude each other.
-    fn unsolvable(&mut self, conflict: usize) -> Result<(), Failure> {
+    fn unsolvable(&mut self, data: &[i32], conflict: usize) -> Result<(), Failure> {
         let mut involved = Bits::new(self.bound);
         let mut proof = vec![conflict];
         let rule = self.rule(conflict);
-        rule.literals(&self.data).for_each(|literal| {
+        rule.literals(data).for_each(|literal| {
             involved.insert(literal.abs());
         });
         for index in (0..self.trail.len()).rev() {
@@ -442,7 +449,7 @@ impl Engine {
             }
             proof.push(why as usize);
             let rule = self.rule(why as usize);
-            for literal in rule.literals(&self.data).filter(|literal| !self.is_true(*literal)) {
+            for literal in rule.literals(data).filter(|literal| !self.is_true(*literal)) {
                 involved.insert(literal.abs());
             }
         }
@@ -450,7 +457,7 @@ impl Engine {
         let Some(weak) = proof.iter().copied().filter(|at| self.is_weak(*at)).max() else {
             return Err(Failure::Core(proof));
         };
-        self.switch_off_weak(weak);
+        self.switch_off_weak(data, weak);
         self.reset();
         Ok(())
     }
@@ -477,27 +484,26 @@ impl Engine {
     }
 
     /// Switches a choice rule off, and all others that would stand in the way of what it kept out.
-    fn switch_off_weak(&mut self, at: usize) {
+    fn switch_off_weak(&mut self, data: &[i32], at: usize) {
         self.switch_off(at);
         let from = self.ranges.choices().start;
         let of = |engine: &Self, at: usize| {
             let number = engine.choice_of.get(at - from).copied().unwrap_or_default();
             engine.rule(number)
         };
-        let mut wanted: Vec<i32> = of(self, at).literals(&self.data).filter(|literal| *literal > 0).collect();
+        let mut wanted: Vec<i32> = of(self, at).literals(data).filter(|literal| *literal > 0).collect();
         let rule = self.rule(at);
-        let kept: Vec<i32> = rule.literals(&self.data).collect();
+        let kept: Vec<i32> = rule.literals(data).collect();
         wanted.retain(|literal| !kept.contains(literal));
         for other in self.ranges.choices() {
-            if !self.rule(other).is_off() && of(self, other).literals(&self.data).any(|l| l > 0 && wanted.contains(&l))
-            {
+            if !self.rule(other).is_off() && of(self, other).literals(data).any(|l| l > 0 && wanted.contains(&l)) {
                 self.switch_off(other);
             }
         }
     }
 
     /// Switches choice rules off that turned out to be broken anyway; whether there were any.
-    pub(super) fn drop_broken_choices(&mut self) -> bool {
+    pub(super) fn drop_broken_choices(&mut self, data: &[i32]) -> bool {
         let mut dropped = false;
         for at in self.ranges.choices() {
             let rule = self.rule(at);
@@ -506,10 +512,10 @@ impl Engine {
             if rule.is_off() || original.is_off() {
                 continue;
             }
-            let chosen = original.literals(&self.data).filter(|literal| *literal > 0 && self.is_chosen(*literal));
-            let broken = chosen.into_iter().any(|literal| !rule.literals(&self.data).any(|kept| kept == literal));
+            let chosen = original.literals(data).filter(|literal| *literal > 0 && self.is_chosen(*literal));
+            let broken = chosen.into_iter().any(|literal| !rule.literals(data).any(|kept| kept == literal));
             if broken {
-                self.switch_off_weak(at);
+                self.switch_off_weak(data, at);
                 dropped = true;
             }
         }

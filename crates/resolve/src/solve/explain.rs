@@ -28,7 +28,10 @@ enum Weight {
 pub(super) fn reasons(search: &mut Search<'_>, request: &Request, jobs: &[usize], core: &[usize]) -> Vec<String> {
     let mut lines: Vec<(Weight, String)> = Vec::new();
     let ranges = search.engine.ranges;
-    for at in core.iter().copied() {
+    // Wishes in their order, the others as the proof goes.
+    let mut core = core.to_vec();
+    core.sort_by_key(|at| if ranges.jobs().contains(at) { *at } else { 0 });
+    for at in core {
         let line = if at < ranges.packages {
             of_package(search, request, at)
         } else if ranges.jobs().contains(&at) {
@@ -59,7 +62,7 @@ pub(super) fn reasons(search: &mut Search<'_>, request: &Request, jobs: &[usize]
 
 fn of_package(search: &mut Search<'_>, request: &Request, at: usize) -> Option<(Weight, String)> {
     let rule = search.engine.rule(at);
-    let literals: Vec<i32> = rule.literals(&search.engine.data).collect();
+    let literals: Vec<i32> = rule.literals(&search.world.lists.data).collect();
     let owners: Vec<i32> = literals.iter().filter(|literal| **literal < 0).map(|literal| -literal).collect();
     let why = search.world.whys_of(&owners).into_iter().find(|(draft, _)| {
         draft.p == rule.p
@@ -84,9 +87,7 @@ fn of_package(search: &mut Search<'_>, request: &Request, at: usize) -> Option<(
             let text = format!("{} conflicts with {} provided by {}", name(n), pool.dependency(cap), name(other));
             (Weight::Excluded, text)
         }
-        Why::Conflicts(n, _, cap) => {
-            (Weight::Excluded, format!("{} conflicts with {}", name(n), pool.dependency(cap)))
-        }
+        Why::Conflicts(n, _, cap) => (Weight::Excluded, format!("{} conflicts with {}", name(n), pool.dependency(cap))),
         Why::Obsoletes(n, other, _) => (Weight::Excluded, format!("{} obsoletes {}", name(n), name(other))),
         Why::SameName(n, _) => {
             let text = pool.text(pool.name(package(n)));
@@ -146,7 +147,7 @@ fn of_policy(search: &Search<'_>, at: usize) -> Option<(Weight, String)> {
         return Some((Weight::Excluded, format!("{} is for a worse architecture than another one", name(n))));
     }
     if (ranges.arch_end..ranges.best_end).contains(&at) {
-        let best = search.engine.rule(at).literals(&search.engine.data).find(|literal| *literal >= FIRST)?;
+        let best = search.engine.rule(at).literals(&search.world.lists.data).find(|literal| *literal >= FIRST)?;
         return Some((Weight::Excluded, format!("only the best version is wanted: {}", name(best))));
     }
     (ranges.best_end..ranges.split_end).contains(&at).then(|| {

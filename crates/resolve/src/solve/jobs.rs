@@ -98,18 +98,18 @@ impl Search<'_> {
         self.engine.ranges.feature = self.engine.rules.len();
         for literal in &installed {
             let others = self.updates(*literal, obsoleted_by, true);
-            self.engine.add_rule(*literal, &others);
+            self.add_rule(*literal, &others);
         }
         self.engine.ranges.update = self.engine.rules.len();
         for (number, literal) in installed.iter().enumerate() {
             let others = self.updates(*literal, obsoleted_by, false);
-            let at = self.engine.add_rule(*literal, &others);
+            let at = self.add_rule(*literal, &others);
             let feature = self.engine.ranges.feature + number;
             let rule = self.engine.rule(feature);
             if rule.is_assertion() {
                 self.orphaned.push(*literal);
             }
-            let literals = |rule: Rule| rule.literals(&self.engine.data).collect::<Vec<_>>();
+            let literals = |rule: Rule| rule.literals(&self.world.lists.data).collect::<Vec<_>>();
             if literals(rule) == literals(self.engine.rule(at)) {
                 self.engine.rules[feature] = Rule::default();
             } else {
@@ -153,8 +153,8 @@ impl Search<'_> {
 
     fn one_of(&mut self, packages: &[i32]) {
         match packages.split_first() {
-            Some((first, others)) => self.engine.add_rule(*first, others),
-            None => self.engine.add_rule(-SYSTEM, &[]),
+            Some((first, others)) => self.add_rule(*first, others),
+            None => self.add_rule(-SYSTEM, &[]),
         };
     }
 
@@ -203,7 +203,7 @@ impl Search<'_> {
                 if installed && !beside.iter().any(|other| self.world.is_installed(*other)) {
                     continue;
                 }
-                self.engine.add_rule(-literal, &beside);
+                self.add_rule(-literal, &beside);
             }
         }
         self.engine.ranges.arch_end = self.engine.rules.len();
@@ -213,7 +213,7 @@ impl Search<'_> {
     pub(super) fn best_rules(&mut self, wanted: bool) {
         if wanted {
             for at in self.engine.ranges.jobs() {
-                let literals: Vec<i32> = self.engine.rule(at).literals(&self.engine.data).collect();
+                let literals: Vec<i32> = self.engine.rule(at).literals(&self.world.lists.data).collect();
                 let (mut packages, mut rule): (Vec<i32>, Vec<i32>) = literals.iter().partition(|literal| **literal > 0);
                 let before = packages.len();
                 if packages.is_empty() {
@@ -225,7 +225,7 @@ impl Search<'_> {
                 }
                 rule.extend(packages);
                 if let Some((first, others)) = rule.split_first() {
-                    self.engine.add_rule(*first, others);
+                    self.add_rule(*first, others);
                     self.best_of.push(-(at as i32));
                 }
             }
@@ -235,12 +235,12 @@ impl Search<'_> {
             for number in 0..self.installed.len() {
                 let mut best: Vec<i32> = Vec::new();
                 for at in [self.engine.ranges.update + number, self.engine.ranges.feature + number] {
-                    let mut packages: Vec<i32> = self.engine.rule(at).literals(&self.engine.data).collect();
+                    let mut packages: Vec<i32> = self.engine.rule(at).literals(&self.world.lists.data).collect();
                     self.filter(&mut packages, Mode::Recommend);
                     best.extend(packages.into_iter().filter(|literal| !best.contains(literal)).collect::<Vec<_>>());
                 }
                 if let Some((first, others)) = best.split_first() {
-                    self.engine.add_rule(*first, others);
+                    self.add_rule(*first, others);
                     self.best_of.push(self.installed[number]);
                 }
             }
@@ -263,9 +263,12 @@ impl Search<'_> {
         for cap in caps {
             let groups = self.split_groups(cap, obsoleted_by);
             for (number, group) in groups.iter().enumerate() {
-                for literal in group.iter().filter(|literal| !self.world.is_installed(**literal)) {
+                for literal in group {
+                    if self.world.is_installed(*literal) {
+                        continue;
+                    }
                     for (_, other) in groups.iter().enumerate().filter(|(other, _)| *other != number) {
-                        self.engine.add_rule(-*literal, other);
+                        self.add_rule(-*literal, other);
                     }
                 }
             }
@@ -296,7 +299,9 @@ impl Search<'_> {
         }
         names
             .iter()
-            .map(|one| all.iter().copied().filter(|literal| self.world.name(*literal) == self.world.name(*one)).collect())
+            .map(|one| {
+                all.iter().copied().filter(|literal| self.world.name(*literal) == self.world.name(*one)).collect()
+            })
             .collect()
     }
 
@@ -321,7 +326,7 @@ impl Search<'_> {
             if rule.p >= 0 || (rule.list() == 0 && rule.watched[1] <= 0) {
                 continue;
             }
-            let literals: Vec<i32> = rule.literals(&self.engine.data).collect();
+            let literals: Vec<i32> = rule.literals(&self.world.lists.data).collect();
             // Installed packages, each with the package of the rule that it stands for.
             let mut pairs: Vec<(i32, i32)> = Vec::new();
             let (mut choice, mut kept) = (false, false);
@@ -351,7 +356,9 @@ impl Search<'_> {
             // When every update fulfils the rule as well, there is nothing to narrow.
             let outside = pairs.iter().any(|(installed, _)| {
                 let rule = number_of.get(installed).map(|number| self.engine.rule(self.engine.ranges.update + number));
-                rule.is_some_and(|rule| rule.literals(&self.engine.data).any(|literal| !literals.contains(&literal)))
+                rule.is_some_and(|rule| {
+                    rule.literals(&self.world.lists.data).any(|literal| !literals.contains(&literal))
+                })
             });
             if !outside {
                 continue;
@@ -363,7 +370,7 @@ impl Search<'_> {
                 continue;
             }
             if let Some((p, others)) = &made {
-                self.engine.add_rule(*p, others);
+                self.add_rule(*p, others);
                 self.engine.choice_of.push(at);
             }
             last = made;
@@ -394,7 +401,7 @@ impl Search<'_> {
     ) -> bool {
         let Some(number) = number_of.get(&installed) else { return false };
         let rule = self.engine.rule(self.engine.ranges.update + number);
-        let mut updates: Vec<i32> = rule.literals(&self.engine.data).collect();
+        let mut updates: Vec<i32> = rule.literals(&self.world.lists.data).collect();
         if updates.len() > 1 && !updates.iter().all(|literal| literals.contains(literal)) {
             self.filter(&mut updates, Mode::Choose);
         }

@@ -14,7 +14,9 @@ pub(super) const FIRST: i32 = 2;
 /// The list of nothing.
 pub(super) const EMPTY: u32 = 1;
 /// The list of what rpm itself provides.
-const OF_SYSTEM: u32 = 2;
+const OF_SYSTEM: u32 = 3;
+/// In the place of a list: the dependency is a rich one.
+const RICH: u32 = u32::MAX;
 
 /// The literal of a package.
 pub(super) fn literal(id: PackageId) -> i32 {
@@ -40,7 +42,7 @@ pub(super) enum Dep {
 /// All lists of one search.
 pub(super) struct Lists<'p> {
     pub(super) pool: &'p Pool,
-    /// Literals, each list ended by a zero.
+    /// Lists: how many literals, these, a zero. A list is named by the place of its first literal.
     pub(super) data: Vec<i32>,
     /// By capability; 0 where not looked up yet.
     providers: Vec<u32>,
@@ -56,16 +58,24 @@ pub(super) struct Lists<'p> {
 
 impl<'p> Lists<'p> {
     pub(super) fn new(pool: &'p Pool) -> Self {
-        let data = vec![0, 0, SYSTEM, 0];
-        let none = Vec::new;
-        Self { pool, data, providers: none(), obsoleted: none(), rich_of: none(), rich: Vec::new(), found: Vec::new(), hidden: Bits::default() }
+        let unknown = vec![0; pool.cap_count()];
+        Self {
+            pool,
+            data: vec![0, 0, 1, SYSTEM, 0],
+            providers: unknown.clone(),
+            obsoleted: unknown,
+            rich_of: Vec::new(),
+            rich: Vec::new(),
+            found: Vec::new(),
+            hidden: Bits::default(),
+        }
     }
 
     /// The literals of a list.
     pub(super) fn get(&self, at: u32) -> &[i32] {
-        let rest = self.data.get(at as usize..).unwrap_or_default();
-        let length = rest.iter().position(|literal| *literal == 0).unwrap_or(rest.len());
-        rest.get(..length).unwrap_or_default()
+        let at = at as usize;
+        let length = at.checked_sub(1).and_then(|before| self.data.get(before)).copied().unwrap_or_default();
+        self.data.get(at..at + length as usize).unwrap_or_default()
     }
 
     /// Keeps a list.
@@ -73,6 +83,7 @@ impl<'p> Lists<'p> {
         if literals.is_empty() {
             return EMPTY;
         }
+        self.data.push(i32::try_from(literals.len()).unwrap_or_default());
         let at = u32::try_from(self.data.len()).unwrap_or(EMPTY);
         self.data.extend_from_slice(literals);
         self.data.push(0);
@@ -81,8 +92,11 @@ impl<'p> Lists<'p> {
 
     /// A dependency, plain or rich.
     pub(super) fn dep(&mut self, cap: Cap) -> Dep {
-        if !self.pool.is_rich(cap) {
-            return Dep::List(self.plain(cap));
+        match self.providers.get(cap.index()).copied().unwrap_or_default() {
+            0 if !self.pool.is_rich(cap) => return Dep::List(self.plain(cap)),
+            0 => set(&mut self.providers, cap.index(), RICH),
+            RICH => {}
+            at => return Dep::List(at),
         }
         let known = self.rich_of.get(cap.index()).copied().unwrap_or_default();
         if known != 0 {
@@ -149,10 +163,13 @@ impl<'p> Lists<'p> {
     }
 
     fn keep_found(&mut self) -> u32 {
-        self.found.retain(|id| !self.hidden.has(literal(*id)));
+        if !self.hidden.is_empty() {
+            self.found.retain(|id| !self.hidden.has(literal(*id)));
+        }
         if self.found.is_empty() {
             return EMPTY;
         }
+        self.data.push(i32::try_from(self.found.len()).unwrap_or_default());
         let at = u32::try_from(self.data.len()).unwrap_or(EMPTY);
         self.data.extend(self.found.iter().map(|id| literal(*id)));
         self.data.push(0);

@@ -247,8 +247,7 @@ impl Search<'_> {
             if self.world.is_installed(literal) {
                 return false;
             }
-            let (name, arch, priority) =
-                (self.world.name(literal), self.world.arch(literal), self.priority(literal));
+            let (name, arch, priority) = (self.world.name(literal), self.world.arch(literal), self.priority(literal));
             self.world.lists.named(name).filter(|other| *other != literal && self.world.arch(*other) == arch).any(
                 |other| match self.priority(other).cmp(&priority) {
                     Ordering::Less => false,

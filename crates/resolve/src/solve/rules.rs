@@ -116,6 +116,10 @@ impl Bits {
         Self(vec![0; bound / 64 + 1])
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn has(&self, literal: i32) -> bool {
         let at = literal as u32;
         self.0.get((at >> 6) as usize).is_some_and(|word| word >> (at & 63) & 1 == 1)

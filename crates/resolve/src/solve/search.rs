@@ -1,12 +1,12 @@
 //! The order of choices: assertions, what was asked for, the installed system, requirements, weak dependencies, and at
 //! last taking choices back that turned out not to be needed. Follows `solver_run_sat` of libsolv's `solver.c`.
 
+use super::Policy;
 use super::build::World;
 use super::engine::{Engine, Failure};
 use super::policy::Mode;
 use super::rules::Bits;
 use super::weak::Postponed;
-use super::Policy;
 
 /// One search from the rules to an answer.
 pub(super) struct Search<'p> {
@@ -79,7 +79,7 @@ impl<'p> Search<'p> {
         let system = !self.installed.is_empty();
         loop {
             if level <= 0 {
-                self.engine.decide_assertions()?;
+                self.engine.decide_assertions(&self.world.lists.data)?;
                 level = 1;
                 system_level = 2;
             }
@@ -126,7 +126,7 @@ impl<'p> Search<'p> {
             if any {
                 continue;
             }
-            if self.engine.drop_broken_choices() {
+            if self.engine.drop_broken_choices(&self.world.lists.data) {
                 level = 0;
                 continue;
             }
@@ -142,6 +142,14 @@ impl<'p> Search<'p> {
         }
     }
 
+    pub(super) fn choose(&mut self, level: i32, literal: i32, asked_by: usize) -> Result<i32, Failure> {
+        self.engine.choose(&mut self.world.lists.data, level, literal, asked_by)
+    }
+
+    pub(super) fn add_rule(&mut self, p: i32, others: &[i32]) -> usize {
+        self.engine.add_rule(&mut self.world.lists.data, p, others)
+    }
+
     /// Decides about installed packages that nothing decided about.
     fn drop_undecided(&mut self, mut level: i32) -> Result<(i32, bool), Failure> {
         for number in 0..self.installed.len() {
@@ -150,7 +158,7 @@ impl<'p> Search<'p> {
                 continue;
             }
             let before = level;
-            level = self.engine.choose(level, -literal, 0)?;
+            level = self.choose(level, -literal, 0)?;
             if level < before {
                 return Ok((level, true));
             }
@@ -168,7 +176,8 @@ impl<'p> Search<'p> {
                 continue;
             };
             if open.len() > 1 && !self.update_all {
-                let there: Vec<i32> = open.iter().copied().filter(|literal| self.world.is_installed(*literal)).collect();
+                let there: Vec<i32> =
+                    open.iter().copied().filter(|literal| self.world.is_installed(*literal)).collect();
                 if !there.is_empty() {
                     open = there;
                 }
@@ -194,7 +203,7 @@ impl<'p> Search<'p> {
             return None;
         }
         let mut open = Vec::new();
-        for literal in rule.literals(&self.engine.data) {
+        for literal in rule.literals(&self.world.lists.data) {
             let level = self.engine.level(literal);
             if literal < 0 {
                 if level <= 0 {
@@ -221,7 +230,7 @@ impl<'p> Search<'p> {
             self.branch(level, &open, 0);
         }
         let Some(first) = open.first().copied() else { return Ok(level) };
-        self.engine.choose(level, first, rule)
+        self.choose(level, first, rule)
     }
 
     /// Keeps a choice in mind: the first of the packages is tried now.
@@ -241,7 +250,7 @@ impl<'p> Search<'p> {
         branches[end - 1] = 0;
         let why = self.engine.revert(level);
         self.engine.branches[end - 1] = level;
-        self.engine.choose(level, literal, usize::try_from(-why).unwrap_or_default())
+        self.choose(level, literal, usize::try_from(-why).unwrap_or_default())
     }
 
     /// While jobs are resolved, the installed packages are not decided about; what they recommend counts all the same.
@@ -321,7 +330,7 @@ impl<'p> Search<'p> {
                 if !self.no_update.has(literal)
                     && (self.engine.level(literal) < 0 || self.update_all || rule.p != literal)
                 {
-                    for other in rule.literals(&self.engine.data) {
+                    for other in rule.literals(&self.world.lists.data) {
                         if self.engine.level(other) > 0 {
                             open.clear();
                             break;
@@ -338,7 +347,7 @@ impl<'p> Search<'p> {
                     if update_now && !open.is_empty() {
                         level = self.select(level, std::mem::take(&mut open), at)?;
                     } else if !update_now && self.engine.level(literal) == 0 {
-                        level = self.engine.choose(level, literal, update)?;
+                        level = self.choose(level, literal, update)?;
                     } else {
                         continue;
                     }
@@ -373,7 +382,7 @@ impl<'p> Search<'p> {
             }
             any = true;
             let before = level;
-            level = self.engine.choose(level, literal, 0)?;
+            level = self.choose(level, literal, 0)?;
             if level < before {
                 break;
             }

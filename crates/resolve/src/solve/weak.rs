@@ -296,7 +296,7 @@ impl Search<'_> {
         wanted.extend(supplementing.iter().copied().filter(|literal| seen.insert(*literal)));
         match wanted.as_slice() {
             [] => return Ok((level, false)),
-            [only] => return Ok((self.engine.choose(level, *only, 0)?, true)),
+            [only] => return Ok((self.choose(level, *only, 0)?, true)),
             _ => {}
         }
         self.filter(&mut wanted, Mode::Recommend);
@@ -314,7 +314,7 @@ impl Search<'_> {
                 continue;
             }
             let before = level;
-            level = self.engine.choose(level, literal, 0)?;
+            level = self.choose(level, literal, 0)?;
             if level <= before {
                 return Ok((level, true));
             }
@@ -337,7 +337,7 @@ impl Search<'_> {
                     self.branch(level, &open, literal);
                 }
                 let before = level;
-                level = self.engine.choose(level, first, 0)?;
+                level = self.choose(level, first, 0)?;
                 if level <= before || self.engine.trail.len() < decisions {
                     return Ok((level, true));
                 }

@@ -8,7 +8,10 @@ const PIECE: usize = 256 << 10;
 const PIECES: usize = 6;
 
 /// Calls `work` with a reader of what another thread reads from `from`.
-pub(crate) fn reading_ahead<T>(from: impl Read + Send, work: impl FnOnce(Ahead) -> T) -> T {
+///
+/// # Errors
+/// There can be no more threads.
+pub(crate) fn reading_ahead<T>(from: impl Read + Send, work: impl FnOnce(Ahead) -> T) -> io::Result<T> {
     let (full_to, full) = sync_channel(PIECES);
     let (empty_to, empty) = sync_channel(PIECES);
     for _ in 0..PIECES {
@@ -16,8 +19,8 @@ pub(crate) fn reading_ahead<T>(from: impl Read + Send, work: impl FnOnce(Ahead) 
         let _ = empty_to.send(vec![0; PIECE]);
     }
     std::thread::scope(|scope| {
-        scope.spawn(move || fill(from, &empty, &full_to));
-        work(Ahead { full, empty: empty_to, piece: Vec::new(), at: 0, end: 0 })
+        std::thread::Builder::new().spawn_scoped(scope, move || fill(from, &empty, &full_to))?;
+        Ok(work(Ahead { full, empty: empty_to, piece: Vec::new(), at: 0, end: 0 }))
     })
 }
 
@@ -87,7 +90,7 @@ mod tests {
         for length in [0, 1, PIECE, PIECE + 1, bytes.len()] {
             let mut read = Vec::new();
             let from = bytes.get(..length).unwrap();
-            reading_ahead(from, |mut ahead| ahead.read_to_end(&mut read)).unwrap();
+            reading_ahead(from, |mut ahead| ahead.read_to_end(&mut read)).unwrap().unwrap();
             assert!(read == from, "{length} bytes");
         }
     }
@@ -101,12 +104,12 @@ mod tests {
             }
         }
         let mut read = Vec::new();
-        let result = reading_ahead((&b"abc"[..]).chain(Broken), |mut ahead| ahead.read_to_end(&mut read));
+        let result = reading_ahead((&b"abc"[..]).chain(Broken), |mut ahead| ahead.read_to_end(&mut read)).unwrap();
         assert_eq!((result.unwrap_err().to_string().as_str(), read.as_slice()), ("broken", &b"abc"[..]));
     }
 
     #[test]
     fn a_reader_that_is_dropped_ends_the_other_thread() {
-        reading_ahead(io::repeat(1), |mut ahead| ahead.read_exact(&mut [0; 100])).unwrap();
+        reading_ahead(io::repeat(1), |mut ahead| ahead.read_exact(&mut [0; 100])).unwrap().unwrap();
     }
 }
