@@ -11,7 +11,7 @@ help:
 	@echo "make build           the programs: target/release/{copr,copr-repo,coprd}"
 	@echo "make minidistro      a small RPM distribution out of Debian packages; the last line is its folder"
 	@echo "make plugin          the DNF plugin from this tree; the last line is the dnf options that load it"
-	@echo "make soak            the long versions of the property tests"
+	@echo "make soak            the long versions of the property tests; soak-resolve: dependencies beside dnf and rpm alone"
 	@echo "make bench           benchmarks beside the established tools"
 
 deps:
