@@ -4,14 +4,14 @@ SHELL := /bin/bash
 CARGO ?= cargo
 MINIDISTRO = $$(tests/minidistro/make --copr-repo target/release/copr-repo | tail -n 1)
 
-.PHONY: help demo test soak build deps deps-test minidistro plugin lint tests-built rust-tests stories python-tests bench clean
+.PHONY: help demo test soak soak-resolve build deps deps-test minidistro plugin lint tests-built rust-tests stories python-tests bench clean
 help:
 	@echo "make demo [KEEP=1]   source packages to 'dnf install', once, on this machine; KEEP=1 leaves the server running"
 	@echo "make test            everything: format, lints, unit tests, stories in real machines, Python"
 	@echo "make build           the programs: target/release/{copr,copr-repo,coprd}"
 	@echo "make minidistro      a small RPM distribution out of Debian packages; the last line is its folder"
 	@echo "make plugin          the DNF plugin from this tree; the last line is the dnf options that load it"
-	@echo "make soak            the long versions of the property tests"
+	@echo "make soak            the long versions of the property tests; soak-resolve: dependencies beside dnf and rpm alone"
 	@echo "make bench           benchmarks beside the established tools"
 
 deps:
@@ -71,6 +71,15 @@ soak: tests-built
 	COPR_MINIDISTRO="$(MINIDISTRO)" COPR_REPO_BIN=target/release/copr-repo COPR_MODEL_SEQUENCES=2000 COPR_READER_PUBLISHES=500 \
 		target/venv/bin/python -m pytest -q -p no:cacheprovider tests/oracle/test_publish_model.py \
 		tests/oracle/test_publish_clients.py
+	$(MAKE) soak-resolve
+
+# Everything that dnf and rpm judge of the dependency library, over a whole distribution made of Debian's lists.
+soak-resolve: tests-built
+	COPR_REPO_BIN=target/release/copr-repo COPR_MINIDISTRO="$(MINIDISTRO)" COPR_RESOLVE_SINGLES=500 COPR_RESOLVE_PAIRS=100 \
+		COPR_RESOLVE_SEEDS=500 COPR_RESOLVE_PAIRS_OF_RPM=1000000 \
+		COPR_RESOLVE_REPOSITORY="$$(target/release/copr-bench data repository)" \
+		target/venv/bin/python -m pytest -q -p no:cacheprovider tests/oracle/test_resolve_dnf.py \
+		tests/oracle/test_closure_dnf.py tests/oracle/test_resolve_rpm.py
 
 # See docs/performance.md; one alone: cargo bench -p copr-benches --bench create
 bench: deps-test tests-built

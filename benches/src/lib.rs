@@ -9,6 +9,7 @@ pub mod floor;
 pub mod measure;
 pub mod parse;
 pub mod peers;
+pub mod resolve;
 
 /// Removes a folder, if it is there, and makes it anew.
 ///

@@ -1,7 +1,9 @@
 //! The benchmarks' helper.
 //!
-//! `copr-bench data` makes all data sets and prints their folders, `copr-bench data publish` those of one benchmark; the other actions are what benchmarks start:
-//! `run SECONDS PROGRAM ...`, `floor FOLDER`, `copy-metadata REPOSITORY FOLDER`, `parse REPOSITORY`.
+//! `copr-bench data` makes all data sets and prints their folders, `copr-bench data publish` those of one benchmark,
+//! `copr-bench data repository` the repository of a whole distribution; the other actions are what benchmarks start:
+//! `run SECONDS PROGRAM ...`, `floor FOLDER`, `copy-metadata REPOSITORY FOLDER`, `parse REPOSITORY`, and
+//! `resolve cold REPOSITORY CACHE | cached TIMES CACHE | solve weak|strict CACHE FILE TIMES`.
 
 use std::{env, path::Path};
 
@@ -10,7 +12,7 @@ use copr_benches::{
     data::{Data, Format, SIZES},
     floor, measure,
     measure::say,
-    parse, peers,
+    parse, peers, resolve,
 };
 
 fn main() -> Result<()> {
@@ -19,6 +21,10 @@ fn main() -> Result<()> {
     match words.as_slice() {
         ["data"] => make_data(),
         ["data", "publish"] => make_publish_data(),
+        ["data", "repository"] => {
+            say(&Data::of(peers::tree()?).repository(Format::Zstd)?.display().to_string());
+            Ok(())
+        }
         ["run", limit, program, ..] => {
             let limit = limit.parse().context("run: the first word is a number of seconds")?;
             measure::run_measured(limit, Path::new(program), args.get(3..).unwrap_or_default())
@@ -36,11 +42,27 @@ fn main() -> Result<()> {
             say(&format!("{} packages, {} files, {} changes", counts.packages, counts.files, counts.changelogs));
             Ok(())
         }
+        ["resolve", words @ ..] => run_resolve(words),
         _ => bail!(
             "usage: copr-bench data | run SECONDS PROGRAM ... | floor FOLDER | copy-metadata REPOSITORY FOLDER | \
-             parse REPOSITORY"
+             parse REPOSITORY | resolve ..."
         ),
     }
+}
+
+fn run_resolve(words: &[&str]) -> Result<()> {
+    let packages = match words {
+        ["cold", repository, cache] => resolve::cold(Path::new(repository), Path::new(cache))?,
+        ["cached", times, cache] => resolve::cached(Path::new(cache), times.parse()?)?,
+        ["solve", weak, cache, file, times] => {
+            resolve::solve(*weak == "weak", Path::new(cache), Path::new(file), times.parse()?)?
+        }
+        _ => bail!(
+            "usage: copr-bench resolve cold REPOSITORY CACHE | cached TIMES CACHE | solve weak|strict CACHE FILE TIMES"
+        ),
+    };
+    say(&format!("{packages} packages"));
+    Ok(())
 }
 
 fn make_publish_data() -> Result<()> {

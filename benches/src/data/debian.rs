@@ -177,6 +177,11 @@ fn record(stanza: &HashMap<String, String>) -> Option<Record> {
     let own =
         |name: String| Dependency { name, flags: DependencyFlags::comparing(Comparison::Eq), evr: Some(nevra.evr()) };
     let mut provides = dependencies(field("Provides"), false);
+    // In Debian, what is provided without a version satisfies nothing that asks for one, and is in conflict with nothing
+    // that does; with rpm it would be, so it gets the package's version, as rpm's packagers do.
+    for provide in provides.iter_mut().filter(|provide| provide.evr.is_none()) {
+        *provide = own(std::mem::take(&mut provide.name));
+    }
     provides.extend([own(name.to_owned()), own(format!("{name}({})", arch.replace('_', "-")))]);
     let mut requires = dependencies(field("Pre-Depends"), true);
     requires.extend(dependencies(field("Depends"), false));
@@ -214,14 +219,15 @@ fn record(stanza: &HashMap<String, String>) -> Option<Record> {
     })
 }
 
-/// A Debian version as rpm has it: the release after the last `-`, no `-` in the version.
+/// A Debian version as rpm has it: the release after the last `-`, and `^` for each `-` in the version, as both sort after
+/// the end and before a dot.
 fn evr(text: &str) -> Evr {
     let (epoch, rest) = text.split_once(':').unwrap_or(("0", text));
     let (version, release) = match rest.rsplit_once('-') {
         Some((version, release)) => (version, Some(release.to_owned())),
         None => (rest, None),
     };
-    Evr { epoch: Some(epoch.parse().unwrap_or(0)), version: version.replace('-', "."), release }
+    Evr { epoch: Some(epoch.parse().unwrap_or(0)), version: version.replace('-', "^"), release }
 }
 
 /// A field such as `Depends`: alternatives become rich dependencies, repetitions are left out.
@@ -259,16 +265,18 @@ fn relation(text: &str) -> Option<Dependency> {
     let condition = condition.trim();
     let end = condition.find(|c| !matches!(c, '<' | '>' | '='))?;
     let (operator, version) = condition.split_at(end);
+    let evr = evr(version.trim());
     let comparison = match operator {
         ">=" => Comparison::Ge,
         "<=" => Comparison::Le,
         "=" => Comparison::Eq,
+        // For Debian 1-1 is greater than 1; for rpm it is a 1.
+        ">>" | ">" if evr.release.is_none() => Comparison::Ge,
         ">>" | ">" => Comparison::Gt,
         "<<" | "<" => Comparison::Lt,
         _ => return None,
     };
-    let flags = DependencyFlags::comparing(comparison);
-    Some(Dependency { name: name.to_owned(), flags, evr: Some(evr(version.trim())) })
+    Some(Dependency { name: name.to_owned(), flags: DependencyFlags::comparing(comparison), evr: Some(evr) })
 }
 
 /// One line of a Contents list: `path   section/package,section/package`.
@@ -315,8 +323,13 @@ mod tests {
     }
 
     #[test]
+    fn greater_than_a_version_without_release_is_what_debian_means_by_it() {
+        assert_eq!(shown("a (>> 1), b (>> 1-1)"), ["a >= 0:1", "b > 0:1-1"]);
+    }
+
+    #[test]
     fn a_hyphen_in_an_upstream_version_does_not_make_a_release() {
-        assert_eq!(evr("1:2-rc1-3").to_string(), "1:2.rc1-3");
+        assert_eq!(evr("1:2-rc1-3").to_string(), "1:2^rc1-3");
         assert_eq!(evr("20230101").to_string(), "0:20230101");
     }
 
