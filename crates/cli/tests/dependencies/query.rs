@@ -68,7 +68,7 @@ fn what_packages_have_is_listed_and_resolved() {
     assert_eq!(ask("--requires --resolve --recursive top").len(), 4);
     assert_eq!(
         ask("--deplist tool"),
-        ["package: tool-1-1.noarch", "  dependency: lib", "   provider: lib-2-1.x86_64", "   provider: lib-2-1.i686",]
+        ["package: tool-1-1.noarch", "  dependency: lib", "   provider: lib-2-1.i686", "   provider: lib-2-1.x86_64",]
     );
     assert_eq!(ask("--source app"), ["app-1-1.src.rpm"]);
     assert_eq!(ask("--srpm lib-2-1.x86_64"), ["lib-2-1.src"]);

@@ -34,7 +34,7 @@ fn a_damaged_cache_file_is_made_anew() {
 
 #[test]
 fn every_problem_names_the_repository() {
-    let place = Place::new(&[("good", "a-1-1.noarch"), ("cut", "a-1-1.noarch")]);
+    let place = Place::new(&[("good", "a-1-1.noarch"), ("cut", "c-1-1.noarch")]);
     for entry in fs_err::read_dir(place.path("cut/repodata")).unwrap() {
         let path = entry.unwrap().path();
         if path.to_string_lossy().contains("primary") {

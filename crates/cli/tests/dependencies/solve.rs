@@ -32,8 +32,7 @@ fn install(json: &Value) -> Vec<String> {
 #[test]
 fn a_transaction_is_shown_as_dnf_shows_it() {
     let solved = place().ask("solve --repo base app");
-    let expected = "\
- Package  Arch    Version  Repository  Size
+    let expected = "\u{20}Package  Arch    Version  Repository  Size
 Installing:
  app      x86_64  2-1      base        14 B
 Installing dependencies:

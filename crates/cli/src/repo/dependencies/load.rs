@@ -245,7 +245,7 @@ impl Loader {
         let patterns: Vec<(&String, Glob)> =
             asked.into_iter().filter(|text| is_pattern(text)).map(|text| (text, Glob::new(text, false))).collect();
         if missing.is_empty() && patterns.is_empty() {
-            return Ok(FileOwners::new());
+            return Ok(known_owners(pool, texts));
         }
         self.bar.set_message(format!("looking for {}", some(missing.len() + patterns.len(), "file")));
         let pool_now: &Pool = pool;
@@ -268,9 +268,8 @@ impl Loader {
                 }
             }
         }
-        for text in texts.iter().filter(|text| text.starts_with('/') && !is_pattern(text)) {
-            let known = pool.providers_of(&copr_rpm::Dependency::named(text.as_str()));
-            owners.entry((*text).clone()).or_default().extend(known);
+        for (text, known) in known_owners(pool, texts) {
+            owners.entry(text).or_default().extend(known);
         }
         for ids in owners.values_mut() {
             ids.sort_unstable();
@@ -316,6 +315,13 @@ impl Loader {
         }
         Ok(found)
     }
+}
+
+/// The owners of paths among `texts`, as far as the pool knows them.
+fn known_owners(pool: &Pool, texts: &[&String]) -> FileOwners {
+    let paths = texts.iter().filter(|text| text.starts_with('/') && !is_pattern(text));
+    let owners = |text: &String| pool.providers_of(&copr_rpm::Dependency::named(text.as_str()));
+    paths.map(|text| ((*text).clone(), owners(text))).collect()
 }
 
 /// The files of filelists.xml that fit a pattern, each with the number of its package in the repository.
