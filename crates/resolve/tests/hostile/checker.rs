@@ -70,7 +70,7 @@ pub(crate) struct Checker {
 }
 
 impl Checker {
-    /// For at most 64 packages, on a machine of x86_64.
+    /// For at most 64 packages, on a machine of `x86_64`.
     pub(crate) fn new(records: &[Record], wanted: &[Dependency]) -> Self {
         assert!(records.len() <= 64, "a set is one number");
         let trees = |list: &[Dependency]| list.iter().map(|one| (one.to_string(), tree(records, one))).collect();
