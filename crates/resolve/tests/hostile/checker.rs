@@ -103,10 +103,11 @@ impl Checker {
             if let Some((text, _)) = package.requires.iter().find(|(_, tree)| !tree.holds(set)) {
                 return Err(format!("package {at} requires {text}"));
             }
-            // No package is in conflict with itself. What a rich conflict means that names its own package is open:
-            // it counts only where it holds either way.
+            // No package is in conflict with itself. What a rich conflict means that names its own package is open.
             let others = set & !(1 << at);
-            if let Some((text, _)) = package.conflicts.iter().find(|(_, tree)| tree.holds(others) && tree.holds(set)) {
+            let clear = |text: &str, tree: &Tree| !text.starts_with('(') || tree.named() >> at & 1 == 0;
+            let conflict = package.conflicts.iter().find(|(text, tree)| clear(text, tree) && tree.holds(others));
+            if let Some((text, _)) = conflict {
                 return Err(format!("package {at} conflicts with {text}"));
             }
         }
