@@ -29,7 +29,6 @@ pub(crate) struct Repository {
 impl Repository {
     #[new]
     #[pyo3(signature = (id, path, *, baseurl=String::new(), priority=99, cost=1000, module_hotfixes=false, exclude=Vec::new()))]
-    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
     fn new(
         id: String,
         path: PathBuf,

@@ -70,7 +70,7 @@ pub(crate) struct Checker {
 }
 
 impl Checker {
-    /// For at most 64 packages, on a machine of x86_64.
+    /// For at most 64 packages, on a machine of `x86_64`.
     pub(crate) fn new(records: &[Record], wanted: &[Dependency]) -> Self {
         assert!(records.len() <= 64, "a set is one number");
         let trees = |list: &[Dependency]| list.iter().map(|one| (one.to_string(), tree(records, one))).collect();
@@ -103,10 +103,11 @@ impl Checker {
             if let Some((text, _)) = package.requires.iter().find(|(_, tree)| !tree.holds(set)) {
                 return Err(format!("package {at} requires {text}"));
             }
-            // No package is in conflict with itself. What a rich conflict means that names its own package is open:
-            // it counts only where it holds either way.
+            // No package is in conflict with itself. What a rich conflict means that names its own package is open.
             let others = set & !(1 << at);
-            if let Some((text, _)) = package.conflicts.iter().find(|(_, tree)| tree.holds(others) && tree.holds(set)) {
+            let clear = |text: &str, tree: &Tree| !text.starts_with('(') || tree.named() >> at & 1 == 0;
+            let conflict = package.conflicts.iter().find(|(text, tree)| clear(text, tree) && tree.holds(others));
+            if let Some((text, _)) = conflict {
                 return Err(format!("package {at} conflicts with {text}"));
             }
         }
