@@ -91,7 +91,7 @@ pub struct Pool {
     files: Vec<Files>,
     /// Owners of other files, as they were added.
     owners: HashMap<Str, Vec<PackageId>>,
-    /// Grows with each repository; made anew where that failed.
+    /// That of the first repository, or made at the first look-up after another was added.
     index: OnceLock<Index>,
 }
 
@@ -129,27 +129,18 @@ impl Pool {
         let excludes = Excludes::of(&info.excludes)?;
         let Packages { strings, caps, columns, files, mut index } = packages;
         let first = self.len();
-        let before = self.index.take();
-        let renumbered = if first == 0 && self.owners.is_empty() {
+        self.index.take();
+        if first == 0 && self.owners.is_empty() {
             (self.strings, self.caps, self.columns) = (strings, caps, columns);
-            None
-        } else {
-            Some(self.append(&strings, &caps, columns)?)
-        };
-        self.rank(first, &excludes);
-        let offset = u32::try_from(first).unwrap_or(u32::MAX);
-        if self.ranks.get(first..).is_some_and(|ranks| ranks.contains(&UNFIT)) {
-            index.retain(|id| self.installable(PackageId(id.0.saturating_add(offset))));
-        }
-        match (renumbered, before) {
-            (None, _) => self.index = OnceLock::from(index),
-            (Some((texts, caps)), Some(mut before)) => {
-                let text = |old: Str| texts.get(old.index()).copied().unwrap_or_default();
-                let cap = |old: Cap| caps.get(old.index()).copied().unwrap_or(SEVERAL);
-                before.append(&index, offset, self.strings.len(), text, cap);
-                self.index = OnceLock::from(before);
+            self.rank(first, &excludes);
+            if self.ranks.contains(&UNFIT) {
+                index.retain(|id| self.installable(id));
             }
-            (Some(_), None) => {}
+            self.index = OnceLock::from(index);
+        } else {
+            drop(index);
+            self.append(strings, caps, columns)?;
+            self.rank(first, &excludes);
         }
         self.repositories.push(info);
         self.firsts.push(u32::try_from(self.len()).unwrap_or(u32::MAX));
@@ -157,23 +148,25 @@ impl Pool {
         Ok(self.repositories.len() - 1)
     }
 
-    /// Adds another repository's columns; returns the new numbers of its texts and dependencies.
-    fn append(&mut self, strings: &Strings, caps: &Caps, columns: Columns) -> Result<(Vec<Str>, Vec<Cap>), Error> {
+    /// Adds another repository's columns.
+    fn append(&mut self, strings: Strings, caps: Caps, columns: Columns) -> Result<(), Error> {
         self.strings.reserve(strings.len());
         self.caps.reserve(caps.len());
         let mut texts = Vec::with_capacity(strings.len());
         for number in (0..).map(Str).take(strings.len()) {
             texts.push(self.strings.intern(strings.get(number))?);
         }
+        // What is not needed any more goes at once, to keep the peak low.
+        drop(strings);
         let text = |old: Str| texts.get(old.index()).copied().unwrap_or_default();
         let mut numbers = Vec::with_capacity(caps.len());
         for number in (0..).map(Cap).take(caps.len()) {
             let view = caps.get(number);
             numbers.push(self.caps.intern(text(view.name), view.comparison, text(view.evr))?);
         }
+        drop(caps);
         let cap = |old: Cap| numbers.get(old.index()).copied().unwrap_or(SEVERAL);
-        self.columns.append(columns, text, cap)?;
-        Ok((texts, numbers))
+        self.columns.append(columns, text, cap)
     }
 
     /// Decides which of the packages from `first` on can be installed.

@@ -93,58 +93,6 @@ impl Index {
         self.caps.truncate(to);
     }
 
-    /// Adds the index of another repository, whose packages come behind all others and whose texts and dependencies
-    /// `text` and `cap` renumber. `texts` is how many there are now.
-    pub(crate) fn append(
-        &mut self,
-        other: &Self,
-        first: u32,
-        texts: usize,
-        text: impl Fn(Str) -> Str,
-        cap: impl Fn(Cap) -> Cap,
-    ) {
-        let rows = |index: &Self| (0..).map(Str).take(index.starts.len().saturating_sub(1));
-        let mut starts = vec![0_u32; texts + 1];
-        let mut count = |name: Str, row: std::ops::Range<usize>| {
-            if let Some(count) = starts.get_mut(name.index() + 1) {
-                *count = count.saturating_add(u32::try_from(row.len()).unwrap_or(u32::MAX));
-            }
-        };
-        rows(self).for_each(|name| count(name, self.row(name)));
-        rows(other).for_each(|name| count(text(name), other.row(name)));
-        let mut total = 0_u32;
-        for start in &mut starts {
-            total = total.saturating_add(*start);
-            *start = total;
-        }
-        let mut merged =
-            Self { starts, packages: vec![PackageId(0); total as usize], caps: vec![SEVERAL; total as usize] };
-        for name in rows(self) {
-            let at = merged.row(name).start;
-            let (from, to) = (self.row(name), at..at + self.row(name).len());
-            if let (Some(to), Some(from)) = (merged.packages.get_mut(to.clone()), self.packages.get(from.clone())) {
-                to.copy_from_slice(from);
-            }
-            if let (Some(to), Some(from)) = (merged.caps.get_mut(to), self.caps.get(from)) {
-                to.copy_from_slice(from);
-            }
-        }
-        for name in rows(other) {
-            let (new, row) = (text(name), other.row(name));
-            let at = merged.row(new).start + self.row(new).len();
-            for (at, from) in (at..).zip(row) {
-                let (id, how) = (other.packages.get(from), other.caps.get(from));
-                if let (Some(to), Some(id)) = (merged.packages.get_mut(at), id) {
-                    *to = PackageId(id.0.saturating_add(first));
-                }
-                if let (Some(to), Some(how)) = (merged.caps.get_mut(at), how) {
-                    *to = if *how == SEVERAL { SEVERAL } else { cap(*how) };
-                }
-            }
-        }
-        *self = merged;
-    }
-
     fn row(&self, name: Str) -> std::ops::Range<usize> {
         let bound = |at: usize| self.starts.get(at).copied().unwrap_or(0) as usize;
         bound(name.index())..bound(name.index() + 1)
