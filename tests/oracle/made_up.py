@@ -1,4 +1,4 @@
-"""Repositories that are made up: packages in a few words, and whole ones by chance, dense with all kinds of dependencies."""
+"""Repositories that are made up: packages in a few words, and whole ones by chance, dense with dependencies."""
 
 import hashlib
 import random

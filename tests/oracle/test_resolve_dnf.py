@@ -140,10 +140,11 @@ def program(repositories, folder, specs, weak):
     settings |= {"install_weak_deps": int(weak)}
     (folder / "logdir").mkdir(exist_ok=True)
     options = ["dnf", "install", "--assumeno", "--noplugins", f"--config={folder / 'dnf.conf'}", "--releasever=12"]
-    options += [f"--installroot={folder / 'root'}", f"--forcearch={ARCH}", *(f"--setopt={name}={value}" for name, value in settings.items())]
+    options += [f"--installroot={folder / 'root'}", f"--forcearch={ARCH}"]
+    options += [f"--setopt={name}={value}" for name, value in settings.items()]
     for r in repositories:
         options += [f"--repofrompath={r.name},{r.folder.as_uri()}"]
-        options += [f"--setopt={r.name}.{name}={value}" for name, value in (("priority", r.priority), ("cost", r.cost))]
+        options += [f"--setopt={r.name}.priority={r.priority}", f"--setopt={r.name}.cost={r.cost}"]
     (folder / "dnf.conf").write_text("[main]\n")
     said = run(*options, *specs, code=1)
     if "Transaction Summary" not in said:
