@@ -30,7 +30,7 @@ class Repository:
 class Dnf:
     """dnf's solver over some repositories, with nothing installed."""
 
-    def __init__(self, repositories, folder, arch=ARCH, filelists=True):
+    def __init__(self, repositories, folder, arch=ARCH):
         logging.getLogger("dnf").setLevel(logging.CRITICAL)
         conf = dnf.conf.Conf()
         for name in ("cachedir", "logdir", "persistdir", "installroot"):

@@ -1,4 +1,4 @@
-"""Repositories that are made up: packages in a few words, and whole ones by chance, dense with every kind of dependency."""
+"""Repositories that are made up: packages in a few words, and whole ones by chance, dense with dependencies."""
 
 import hashlib
 import random
@@ -83,8 +83,8 @@ def write_repository(folder, packages):
 
 
 class Chance:
-    """Packages by chance, the same for the same seed: `names` names with up to three versions each, and capabilities and
-    paths that some of them share. `missing`: how many plain dependencies name what nobody has; `rich`: how many are
+    """Packages by chance, the same for the same seed: `names` names with up to three versions each, and capabilities
+    and paths that some of them share. `missing`: how many plain dependencies name what nobody has; `rich`: how many are
     rich."""
 
     def __init__(self, seed, names, missing=0.02, rich=0.12):

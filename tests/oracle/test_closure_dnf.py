@@ -23,8 +23,9 @@ def theirs(tmp_path_factory):
     def call(repositories, *words):
         settings = {name: value for name, value in SETTINGS.items() if name != "pluginpath"}
         settings |= {name: folder / name for name in ("cachedir", "logdir", "persistdir")}
-        options = ["dnf", "-q", f"--config={folder / 'dnf.conf'}", f"--installroot={folder / 'root'}", "--releasever=12"]
-        options += [f"--forcearch={ARCH}", *(f"--setopt={name}={value}" for name, value in settings.items())]
+        options = ["dnf", "-q", f"--config={folder / 'dnf.conf'}", f"--installroot={folder / 'root'}"]
+        options += ["--releasever=12", f"--forcearch={ARCH}"]
+        options += [f"--setopt={name}={value}" for name, value in settings.items()]
         options += ["--disableplugin=*", "--enableplugin=repoclosure"]
         options += [f"--repofrompath={r.name},{r.folder.as_uri()}" for r in repositories]
         done = subprocess.run([*options, "repoclosure", *words], capture_output=True, text=True)

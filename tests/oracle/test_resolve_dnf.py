@@ -1,12 +1,12 @@
-"""`copr-repo solve` beside dnf 4: the same packages of the same repositories for the same request, or a refusal of both.
+"""`copr-repo solve` beside dnf 4: the same packages of the same repositories for the same request, or both refuse.
 
 dnf answers in this process (dnf_api.py); some answers are compared with those of the program `dnf`. What is known to
 differ stands with its reason in resolve_differences.toml; the tests fail on any other difference, and on an entry that
 is not one any more.
 
 COPR_RESOLVE_SINGLES, COPR_RESOLVE_PAIRS: how many random packages, and pairs, are asked for of each large repository;
-COPR_RESOLVE_SEEDS: how many small repositories are made up; COPR_RESOLVE_REPOSITORY: a large repository as well, for instance
-that of `copr-bench data repository`; COPR_RESOLVE_ANSWERS: a folder where dnf's answers about it are kept.
+COPR_RESOLVE_SEEDS: how many small repositories are made up; COPR_RESOLVE_REPOSITORY: a large repository as well, for
+instance that of `copr-bench data repository`; COPR_RESOLVE_ANSWERS: a folder where dnf's answers about it are kept.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 from dnf_api import ARCH, SETTINGS, UNKNOWN, UNSOLVABLE, Dnf, Repository
-from made_up import Chance, Package, write_repository
+from made_up import Chance, write_repository
 from programs import run
 
 SINGLES = int(os.environ.get("COPR_RESOLVE_SINGLES") or 60)
@@ -64,8 +64,7 @@ class Comparison:
         if theirs == ours:
             return
         request = " ".join(specs) + ("" if weak else " (weak off)")
-        only = [f"{who}: {render(one, other)}" for who, one, other in (("dnf", theirs, ours), ("copr-repo", ours, theirs))]
-        self.found[request] = "; ".join(only)
+        self.found[request] = f"dnf: {render(theirs, ours)}; copr-repo: {render(ours, theirs)}"
 
     def judge(self, requests):
         """`requests`: how many were compared, for the message."""
@@ -141,10 +140,11 @@ def program(repositories, folder, specs, weak):
     settings |= {"install_weak_deps": int(weak)}
     (folder / "logdir").mkdir(exist_ok=True)
     options = ["dnf", "install", "--assumeno", "--noplugins", f"--config={folder / 'dnf.conf'}", "--releasever=12"]
-    options += [f"--installroot={folder / 'root'}", f"--forcearch={ARCH}", *(f"--setopt={name}={value}" for name, value in settings.items())]
+    options += [f"--installroot={folder / 'root'}", f"--forcearch={ARCH}"]
+    options += [f"--setopt={name}={value}" for name, value in settings.items()]
     for r in repositories:
         options += [f"--repofrompath={r.name},{r.folder.as_uri()}"]
-        options += [f"--setopt={r.name}.{name}={value}" for name, value in (("priority", r.priority), ("cost", r.cost))]
+        options += [f"--setopt={r.name}.priority={r.priority}", f"--setopt={r.name}.cost={r.cost}"]
     (folder / "dnf.conf").write_text("[main]\n")
     said = run(*options, *specs, code=1)
     if "Transaction Summary" not in said:
