@@ -56,7 +56,7 @@ impl Form {
 /// A formula taken apart into the two operators that normal forms know.
 enum Shape<'a> {
     Leaf(&'a Formula, bool),
-    Group(bool, Vec<Shape<'a>>),
+    Group(bool, Vec<Self>),
 }
 
 fn shape(formula: &Formula) -> Shape<'_> {

@@ -26,7 +26,7 @@ use copr_rpm::{Dependency, DependencyKind, Nevra};
 
 use crate::pool::{PackageId, Pool};
 use crate::rich;
-use build::World;
+use build::{Reach, World};
 use engine::Failure;
 use jobs::{Job, ObsoletedBy};
 use lists::{FIRST, literal, package};
@@ -221,6 +221,13 @@ fn jobs_of(search: &mut Search<'_>, request: &Request) -> Result<Vec<Job>, Probl
 /// Makes all rules; returns who obsoletes installed packages, and the job of each job rule.
 fn make_rules(search: &mut Search<'_>, request: &Request, jobs: &[Job]) -> Result<(ObsoletedBy, Vec<usize>), Problem> {
     let mut obsoleted_by = ObsoletedBy::new();
+    search.world.reach = if request.installed.is_some() || !search.world.pool_has_one_arch() {
+        Reach::Everything
+    } else if request.weak {
+        Reach::Recommended
+    } else {
+        Reach::Required
+    };
     if !search.installed.is_empty() {
         let installed = search.installed.clone();
         obsoleted_by = search.obsoleted_by();
@@ -246,9 +253,11 @@ fn make_rules(search: &mut Search<'_>, request: &Request, jobs: &[Job]) -> Resul
             Job::Provides(dep) => search.world.add_dep(dep)?,
         }
     }
-    let candidates = search.world.weak_candidates();
-    search.world.add_weak(&candidates)?;
-    search.weak_candidates = candidates.into_iter().filter(|literal| search.world.added.has(*literal)).collect();
+    if search.world.reach != Reach::Required {
+        let candidates = search.world.weak_candidates();
+        search.world.add_weak(&candidates)?;
+        search.weak_candidates = candidates.into_iter().filter(|literal| search.world.added.has(*literal)).collect();
+    }
     let rules = search.world.sorted_rules();
     search.engine.rules = rules;
     search.engine.ranges.packages = search.engine.rules.len();

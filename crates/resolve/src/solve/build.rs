@@ -14,7 +14,9 @@ use crate::formula::{self, Form, Formula, Normal, SYSTEM};
 use crate::pool::{Cap, Pool, Str};
 
 /// Most rules of packages; a whole distribution makes about a million.
-const MOST_RULES: usize = 16_000_000;
+const MOST_RULES: usize = 8_000_000;
+/// Most literals of all lists together; a whole distribution has about ten million.
+const MOST_LITERALS: usize = 100_000_000;
 
 /// Why a rule is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +37,21 @@ pub(super) enum Why {
     Unreadable(i32, Cap),
 }
 
+/// Which packages get rules: those that a request could bring in.
+///
+/// libsolv follows all weak dependencies, always. What only they reach cannot come in when recommendations are not
+/// wanted, nor ever by Suggests and Enhances, and then its rules change nothing; only which architecture of a name is
+/// the best one, and what the installed system prefers, may depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// By requirements alone.
+    Required,
+    /// By requirements, Recommends and Supplements.
+    Recommended,
+    /// By all dependencies, as libsolv.
+    Everything,
+}
+
 /// A rule before it has its place: its first literal, then its second or the list of the others.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Draft {
@@ -53,10 +70,14 @@ pub(super) struct World<'p> {
     pub(super) installed: Option<usize>,
     /// Packages that have rules.
     pub(super) added: Bits,
+    /// Packages whose rules are made.
+    done: Bits,
     drafts: Vec<Draft>,
     /// Why each draft is there; only kept to explain.
     whys: Option<Vec<Why>>,
     waiting: Vec<i32>,
+    /// Which weak dependencies are followed as well.
+    pub(super) reach: Reach,
     /// Lists whose packages were all added.
     followed: Bits,
 }
@@ -70,9 +91,11 @@ impl<'p> World<'p> {
             bound,
             installed,
             added: Bits::new(bound),
+            done: Bits::new(bound),
             drafts: Vec::new(),
             whys: None,
             waiting: Vec::new(),
+            reach: Reach::Everything,
             followed: Bits::default(),
         }
     }
@@ -156,16 +179,18 @@ impl<'p> World<'p> {
         self.reach(start);
         while let Some(next) = self.waiting.pop() {
             self.rules_of(next);
-            if self.drafts.len() > MOST_RULES {
+            self.done.insert(next);
+            if self.drafts.len() > MOST_RULES || self.lists.data.len() > MOST_LITERALS {
                 return Err(Problem::TooComplex);
             }
         }
         Ok(())
     }
 
-    /// Takes in all packages that could satisfy a dependency.
+    /// Takes in all packages that could have to do with a dependency that is asked for. (libsolv leaves the conditions of
+    /// rich ones out, and may then choose these without a look at what they require.)
     pub(super) fn add_dep(&mut self, dep: &Dep) -> Result<(), Problem> {
-        for literal in self.lists.all_of(dep) {
+        for literal in self.lists.named_by(dep) {
             self.add(literal)?;
         }
         Ok(())
@@ -221,7 +246,12 @@ impl<'p> World<'p> {
             }
         }
         self.replaces(n, kept);
-        for kind in [DependencyKind::Recommends, DependencyKind::Suggests] {
+        let kinds: &[DependencyKind] = match self.reach {
+            Reach::Required => &[],
+            Reach::Recommended => &[DependencyKind::Recommends],
+            Reach::Everything => &[DependencyKind::Recommends, DependencyKind::Suggests],
+        };
+        for kind in kinds.iter().copied() {
             for cap in self.caps(n, kind) {
                 match self.lists.dep(*cap) {
                     Dep::List(list) => self.reach_list(list),
@@ -281,7 +311,9 @@ impl<'p> World<'p> {
             if other == n {
                 continue;
             }
-            if self.same_color(n, other) {
+            // The other one may have made that rule; installed ones make none.
+            let made = self.whys.is_none() && self.done.has(other) && !self.is_installed(other);
+            if !made && self.same_color(n, other) {
                 self.draft(-n, -other, Why::SameName(n, other));
             }
             // The same version for a better architecture may be needed beside.
@@ -301,8 +333,9 @@ impl<'p> World<'p> {
         };
         let why = if conflict { Why::Conflicts(n, 0, cap) } else { Why::Requires(n, cap) };
         match normal {
+            // What is wrong on the installed system is not the search's business.
+            Err(_) | Ok(Normal::Never) if kept => return,
             Err(_) => return self.draft(-n, 0, Why::Unreadable(n, cap)),
-            Ok(Normal::Never) if kept => return,
             Ok(Normal::Never) => {
                 let why = if conflict { why } else { Why::NothingProvides(n, cap) };
                 return self.draft(-n, 0, why);
@@ -352,8 +385,16 @@ impl<'p> World<'p> {
                 if self.added.has(*candidate) || !(self.is_installed(*candidate) || self.is_installable(*candidate)) {
                     continue;
                 }
-                let kinds = [DependencyKind::Supplements, DependencyKind::Enhances];
-                if kinds.into_iter().any(|kind| self.caps(*candidate, kind).iter().any(|cap| self.is_possible(*cap))) {
+                let kinds: &[DependencyKind] = match self.reach {
+                    Reach::Required => &[],
+                    Reach::Recommended => &[DependencyKind::Supplements],
+                    Reach::Everything => &[DependencyKind::Supplements, DependencyKind::Enhances],
+                };
+                if kinds
+                    .iter()
+                    .copied()
+                    .any(|kind| self.caps(*candidate, kind).iter().any(|cap| self.is_possible(*cap)))
+                {
                     self.add(*candidate)?;
                     any = true;
                 }
@@ -381,11 +422,26 @@ impl<'p> World<'p> {
         }
     }
 
+    /// Whether all packages of the pool are for one architecture, or for any.
+    pub(super) fn pool_has_one_arch(&self) -> bool {
+        let mut ranks = self.pool.ids().map(|id| self.pool.arch_rank(id)).filter(|rank| !matches!(*rank, 0 | u8::MAX));
+        ranks.next().is_none_or(|first| ranks.all(|rank| rank == first))
+    }
+
+    /// Whether all packages that have rules are for one architecture, or for any.
+    pub(super) fn one_arch(&self) -> bool {
+        let all = (FIRST..i32::try_from(self.bound).unwrap_or(i32::MAX)).filter(|literal| self.added.has(*literal));
+        let mut scores = all.map(|literal| self.arch_score(literal)).filter(|score| *score != 1);
+        scores.next().is_none_or(|first| scores.all(|score| score == first))
+    }
+
     /// All rules made so far, each once, in libsolv's order: by first literal, second literal, and the others.
     pub(super) fn sorted_rules(&mut self) -> Vec<Rule> {
         let drafts = std::mem::take(&mut self.drafts);
-        let outside = |literal: i32| literal < -SYSTEM && !self.added.has(-literal);
-        // A package that nothing can bring in need not be kept out.
+        // A package that nothing can bring in need not be kept out. Where there are several architectures, rules about
+        // these may bring in any package.
+        let one_arch = self.one_arch();
+        let outside = |literal: i32| one_arch && literal < -SYSTEM && !self.added.has(-literal);
         let drafts: Vec<Draft> =
             drafts.into_iter().filter(|d| d.list != 0 || !(outside(d.p) || outside(d.second))).collect();
         // By first literal, which is the absence of a package: the last package first.

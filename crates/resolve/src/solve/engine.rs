@@ -2,9 +2,10 @@
 //!
 //! This is libsolv's search (`solver.c`), decision for decision: which rule is looked at next decides which of several
 //! possible answers is found, and the answer is to be the one that dnf gives. A general engine cannot be used for it:
-//! `resolvo` picks the next decision by an activity score of names and the number of candidates (its `Solver::decide`,
-//! whose order its `DependencyProvider` cannot change), starts over from that score after a conflict, and has no notion
-//! of trying weak dependencies or of taking a choice back that turned out not to be needed.
+//! `resolvo`'s `Solver::decide` takes requirements that were asked for first, then those of names with the most recent
+//! conflicts (`name_activity`), then those with the fewest candidates, and a `DependencyProvider` has a say only in the
+//! order of the candidates of one requirement (`sort_candidates`). It also forbids two packages of one name
+//! (`Clause::ForbidMultipleInstances`), which multilib needs, and takes no choice back that turned out to be needless.
 //!
 //! The lists that rules name are kept with all other lists: `data` below, each list ended by a zero.
 

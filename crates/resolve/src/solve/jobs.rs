@@ -163,8 +163,7 @@ impl Search<'_> {
     pub(super) fn arch_rules(&mut self, all: &[i32]) {
         let mut done = std::collections::HashSet::new();
         // Nothing is worse where there is one architecture only.
-        let mut scores = all.iter().map(|literal| self.world.arch_score(*literal)).filter(|score| *score != 1);
-        let one = scores.next().is_none_or(|first| scores.all(|score| score == first));
+        let one = self.world.one_arch();
         for package in if one { &[] } else { all } {
             let name = self.world.name(*package);
             if !done.insert(name) {

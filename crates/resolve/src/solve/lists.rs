@@ -268,6 +268,17 @@ impl<'p> Lists<'p> {
         }
     }
 
+    /// All packages that a dependency names, also as a condition.
+    pub(super) fn named_by(&self, dep: &Dep) -> Vec<i32> {
+        let mut found = self.all_of(dep);
+        if let Dep::Rich(formula) = dep {
+            let mut lists = Vec::new();
+            self.may_bring(formula, true, &mut lists);
+            lists.into_iter().for_each(|at| found.extend_from_slice(self.get(at)));
+        }
+        found
+    }
+
     /// Adds all packages that a weak dependency might bring in to `out`.
     pub(super) fn may_bring(&self, formula: &Formula, negated: bool, out: &mut Vec<u32>) {
         match formula {
@@ -315,6 +326,10 @@ fn parts(evr: &str) -> (&str, &str, Option<&str>) {
     }
 }
 
+fn or_zero(epoch: &str) -> &str {
+    if epoch.is_empty() { "0" } else { epoch }
+}
+
 /// Compares versions as a dependency does: -1, 0, 1 as usual; -2 where the same version of `a` has no release, 2 where
 /// that of `b` has none.
 pub(super) fn compare_matching(a: &str, b: &str) -> i32 {
@@ -322,8 +337,7 @@ pub(super) fn compare_matching(a: &str, b: &str) -> i32 {
         return 0;
     }
     let (a, b) = (parts(a), parts(b));
-    let zero = |epoch| if epoch == "" { "0" } else { epoch };
-    let order = vercmp(zero(a.0), zero(b.0)).then_with(|| vercmp(a.1, b.1)) as i32;
+    let order = vercmp(or_zero(a.0), or_zero(b.0)).then_with(|| vercmp(a.1, b.1)) as i32;
     match (order, a.2, b.2) {
         (0, Some(a), Some(b)) => vercmp(a, b) as i32,
         (0, None, Some(_)) => -2,
