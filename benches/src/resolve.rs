@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use copr_repodata::Repomd;
+use copr_repodata::{Repomd, read};
 use copr_resolve::{
     cache, load,
     pool::{PackageId, Packages, Pool, RepositoryInfo},
@@ -21,7 +21,7 @@ const ARCH: &str = "x86_64";
 pub fn cold(repository: &Path, path: &Path) -> Result<usize> {
     let repomd = Repomd::read(&fs_err::read(repository.join("repodata/repomd.xml"))?)?;
     let record = repomd.record("primary").context("repomd.xml names no primary")?;
-    let packages = load::primary(copr_repodata::read::open(&repository.join(&record.location_href))?)?;
+    let packages = load::primary(read::open(&repository.join(&record.location_href))?)?;
     cache::write(path, KEY, &packages)?;
     Ok(ready(packages)?.len())
 }

@@ -294,8 +294,6 @@ impl<'p> Lists<'p> {
                 self.may_bring(&parts.0, negated, out);
                 self.may_bring(&parts.1, !negated, out);
                 if let Some(otherwise) = &parts.2 {
-                    // With another choice, the condition itself is one way out.
-                    self.may_bring(&parts.1, negated, out);
                     self.may_bring(otherwise, negated, out);
                 }
             }
