@@ -71,7 +71,7 @@ impl Place {
         }
     }
 
-    /// Runs the program for machines of x86_64, wherever the test runs.
+    /// Runs the program for machines of `x86_64`, wherever the test runs.
     pub(crate) fn ask(&self, line: &str) -> Ended {
         self.run(&format!("{line} --arch x86_64"))
     }

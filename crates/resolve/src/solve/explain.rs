@@ -14,7 +14,7 @@ use crate::pool::{PackageId, Pool};
 const MOST_REASONS: usize = 20;
 /// Most characters of one line: names may have a mebibyte.
 const LONGEST_REASON: usize = 1000;
-/// Most rules of a proof that are looked at; the first ones are the closest to what cannot be had.
+/// Most rules of a proof that are looked at; of more than these, first the ones that exclude a package by itself.
 const MOST_EXPLAINED: usize = 500;
 /// Most repositories that one line names as possible help.
 const MOST_HINTS: usize = 3;
@@ -34,7 +34,11 @@ pub(super) fn reasons(search: &mut Search<'_>, request: &Request, jobs: &[usize]
     let ranges = search.engine.ranges;
     // Wishes in their order, the others as the proof goes.
     let mut core = core.to_vec();
-    core.truncate(MOST_EXPLAINED);
+    if core.len() > MOST_EXPLAINED {
+        let alone = |at: &usize| search.engine.rule(*at).literals(&search.world.lists.data).nth(1).is_none();
+        core.sort_by_key(|at| !alone(at));
+        core.truncate(MOST_EXPLAINED);
+    }
     core.sort_by_key(|at| if ranges.jobs().contains(at) { *at } else { 0 });
     for at in core {
         let line = if at < ranges.packages {
