@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod chain;
+mod dependencies;
 mod drop_in;
 mod full_disk;
 mod journey;
