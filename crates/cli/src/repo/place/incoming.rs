@@ -114,3 +114,33 @@ fn empty(folder: &Path) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_another_made_anew_meanwhile_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let ours = Incoming::open(dir.path()).unwrap();
+        let folder = dir.path().join(NAME);
+        fs_err::rename(&folder, dir.path().join("removed")).unwrap();
+        fs_err::create_dir(&folder).unwrap();
+        fs_err::write(folder.join("1-0.part"), "theirs").unwrap();
+        drop(ours);
+        assert!(folder.join("1-0.part").exists());
+    }
+
+    #[test]
+    fn what_a_crash_left_is_gone_when_the_last_one_has_left() {
+        let dir = tempfile::tempdir().unwrap();
+        fs_err::create_dir(dir.path().join(NAME)).unwrap();
+        fs_err::write(dir.path().join(NAME).join("1-0.part"), "left").unwrap();
+        let (one, other) = (Incoming::open(dir.path()).unwrap(), Incoming::open(dir.path()).unwrap());
+        assert_eq!(fs_err::read_dir(dir.path().join(NAME)).unwrap().count(), 0);
+        drop(one);
+        assert!(dir.path().join(NAME).exists(), "somebody is at work in it still");
+        drop(other);
+        assert!(!dir.path().join(NAME).exists());
+    }
+}
