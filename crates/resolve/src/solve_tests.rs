@@ -433,3 +433,17 @@ fn too_many_combinations_are_refused_in_words() {
     let pool = pool(&[("base", &format!("{}\n{app}", lines.join("\n")))]);
     assert!(chosen(&pool, "app").contains("has too many combinations"));
 }
+
+#[test]
+fn of_recommendations_that_exclude_each_other_the_first_is_taken() {
+    let pool = pool(&[(
+        "two",
+        "p0-3-1.x86_64; requires /etc/f1
+         p6-3-2.x86_64; requires p3; provides c2
+         p3-3-2.noarch; requires p0 >= 3-1
+         p4-4-1.x86_64; recommends c0, c2
+         p1-3-1.x86_64; provides c0
+         p1-1-2.x86_64; files /etc/f1",
+    )]);
+    assert_eq!(weakly(&pool, "p4"), "p1-3-1.x86_64 p4-4-1.x86_64");
+}
