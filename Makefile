@@ -48,7 +48,8 @@ lint:
 
 # The programs and every test of them. Always this one selection of packages, because cargo picks the features of
 # dependencies by selection, and compiles what differs again.
-tested = --release --workspace --exclude copr-python --exclude copr-guest
+selected = --workspace --exclude copr-python --exclude copr-guest
+tested = --release $(selected)
 tests-built:
 	@tests/deps venv
 	$(CARGO) test $(tested) --no-run
@@ -75,7 +76,7 @@ soak: tests-built
 
 # Everything that dnf and rpm judge of the dependency library, over a whole distribution made of Debian's lists.
 soak-resolve: tests-built
-	$(CARGO) bench $(tested) --bench resolve --no-run
+	$(CARGO) bench $(selected) --bench resolve --no-run
 	COPR_REPO_BIN=target/release/copr-repo COPR_MINIDISTRO="$(MINIDISTRO)" COPR_RESOLVE_SINGLES=500 COPR_RESOLVE_PAIRS=100 \
 		COPR_RESOLVE_SEEDS=500 COPR_RESOLVE_PAIRS_OF_RPM=1000000 \
 		COPR_RESOLVE_REPOSITORY="$$(target/release/copr-bench data repository)" \
@@ -84,7 +85,7 @@ soak-resolve: tests-built
 
 # See docs/performance.md; one alone: cargo bench -p copr-benches --bench create
 bench: deps-test tests-built
-	COPR_MINIDISTRO="$(MINIDISTRO)" $(CARGO) bench $(tested) --bench '*'
+	COPR_MINIDISTRO="$(MINIDISTRO)" $(CARGO) bench $(selected) --bench '*'
 
 clean:
 	$(CARGO) clean
