@@ -6,7 +6,9 @@ The parts, each usable by itself:
 - ``chroots``: which of Copr's chroots fits this system;
 - ``facts``: what a hub says of one project, checked;
 - ``enabled``: the .repo files of a folder, changed all together or not at all;
-- ``commands``: enable, disable, remove and list, without dnf.
+- ``system``, ``frontend``, ``fetching``: what the commands are given to work on;
+- ``enabling``, ``leaving``, ``looking``: the commands;
+- ``dnf4``: dnf 4 as these see it.
 
 From Rust come the chain of repositories, the text of .repo files, the order of versions, and the packages of any set of
 repositories with all that can be asked of their dependencies (``Pool``):

@@ -4,10 +4,16 @@ import json
 import os
 
 import pytest
-from copr_repo import NotFound, Unreachable, commands, enabled, hubs
+from copr_repo import NotFound, Unreachable, enabled, enabling, frontend, hubs, leaving, looking
+from copr_repo.system import Project, System
 from fakehub import project
 
 RESULTS = "http://h:8080/results"
+HUB = hubs.Hub("h", "http://h:8080")
+
+
+def project_of(name):
+    return Project(HUB, *name.split("/"))
 
 
 class Frontend:
@@ -37,22 +43,26 @@ class World:
         directories = {dirname, dirname.partition(":")[0]}
         self.answers[name] = project(RESULTS, dependencies, directories=directories, **more)
 
+    def fetch_all(self, urls, *, most):
+        return [self.fetch(url) for url in urls]
+
     def fetch(self, url):
         self.asked.append(url)
         name = "/".join(url.split("/rpmrepo/")[-1].split("/")[:2])
         answer = self.answers.get(name, NotFound(url))
-        if isinstance(answer, Exception):
-            raise answer
-        return answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        return answer if isinstance(answer, (bytes, Exception)) else json.dumps(answer).encode()
 
-    @property
-    def copr(self):
-        hub = hubs.Hub("h", "http://h:8080")
-        return commands.Copr(hub, enabled.Folder(str(self.path)), self.fetch, self.frontend)
+    def system(self, releases=("fedora-44",)):
+        return System(hubs.Config({}), enabled.Folder(str(self.path)), self, self.frontend, "x86_64", releases)
 
     def enable(self, name="bob/app", releases=("fedora-44",), **more):
-        owner, dirname = name.split("/")
-        self.copr.enable(owner, dirname, list(releases), "x86_64", **more)
+        enabling.enable(self.system(releases), project_of(name), **more)
+
+    def disable(self, name):
+        leaving.disable(self.system(), project_of(name))
+
+    def remove(self, name):
+        leaving.remove(self.system(), project_of(name))
 
     def files(self):
         return {name: (self.path / name).read_text() for name in sorted(os.listdir(self.path))}
@@ -60,7 +70,7 @@ class World:
     def list(self, **which):
         frontend = Frontend()
         which = {"only_enabled": False, "only_disabled": False, **which}
-        commands.list_installed(enabled.Folder(str(self.path)), frontend, **which)
+        looking.list_installed(enabled.Folder(str(self.path)), frontend, **which)
         return frontend.infos
 
 
@@ -119,22 +129,22 @@ def test_enabling_again_changes_nothing(world):
 def test_no_is_the_safe_answer_and_writes_nothing(world):
     world.has("bob/app")
     world.frontend.answer = False
-    with pytest.raises(commands.CommandError, match="Safe and good answer. Exiting."):
+    with pytest.raises(frontend.CommandError, match="Safe and good answer. Exiting."):
         world.enable()
     assert world.files() == {}
 
 
 def test_an_unknown_project_and_an_unknown_directory_are_told(world):
-    with pytest.raises(commands.CommandError, match="Project bob/app does not exist."):
+    with pytest.raises(frontend.CommandError, match="Project bob/app does not exist."):
         world.enable()
     world.answers["bob/app:pr:3"] = project(RESULTS, directories=["app"])
-    with pytest.raises(commands.CommandError, match="Directory 'bob/app:pr:3' not found in 'bob/app' Copr project"):
+    with pytest.raises(frontend.CommandError, match="Directory 'bob/app:pr:3' not found in 'bob/app' Copr project"):
         world.enable("bob/app:pr:3")
 
 
 def test_a_chroot_that_the_project_lacks_is_told_with_those_that_it_has(world):
     world.has("bob/app")
-    with pytest.raises(commands.CommandError) as error:
+    with pytest.raises(frontend.CommandError) as error:
         world.enable(releases=["mageia-9"])
     assert "Repository 'mageia-9-x86_64' does not exist in project 'bob/app'." in str(error.value)
     assert "Available repositories: 'epel-9-x86_64', 'fedora-44-x86_64'" in str(error.value)
@@ -148,7 +158,7 @@ def test_the_first_release_that_the_project_has_is_taken(world):
 
 def test_an_explicit_chroot_is_written_as_it_is(world):
     world.has("bob/app")
-    world.enable(explicit=True)
+    world.enable(chroot="fedora-44-x86_64")
     assert "/bob/app/fedora-44-x86_64/\n" in world.files()["_copr:h:bob:app.repo"]
 
 
@@ -174,7 +184,7 @@ def test_dependencies_that_are_gone_or_lack_the_chroot_are_left_out_with_a_warni
 def test_a_hub_that_fails_in_the_middle_of_a_chain_leaves_nothing_behind(world):
     world.has("bob/app", "alice/libs")
     world.answers["alice/libs"] = Unreachable("connection reset")
-    with pytest.raises(commands.CommandError, match="h/alice/libs, needed by h/bob/app, is left out: connection reset"):
+    with pytest.raises(frontend.CommandError, match="h/alice/libs, needed by h/bob/app, is left out: connection reset"):
         world.enable()
     assert world.files() == {}
 
@@ -185,7 +195,7 @@ def test_a_hub_that_fails_in_the_middle_of_a_chain_leaves_nothing_behind(world):
 )
 def test_an_answer_that_is_none_is_told_and_nothing_is_written(world, answer):
     world.answers["bob/app"] = answer
-    with pytest.raises(commands.CommandError, match="the hub's answer"):
+    with pytest.raises(frontend.CommandError, match="the hub's answer"):
         world.enable()
     assert world.files() == {}
 
@@ -213,7 +223,7 @@ def test_a_results_url_that_would_break_the_file_is_refused(world):
     for url in ["file:///x", "http://x/\n[evil]\n", "http://u:p@x/results", 5]:
         world.has("bob/app")
         world.answers["bob/app"]["results_url"] = url
-        with pytest.raises(commands.CommandError):
+        with pytest.raises(frontend.CommandError):
             world.enable()
         assert world.files() == {}
 
@@ -233,16 +243,16 @@ def test_disable_and_remove_take_what_nothing_else_needs(world):
     world.has("alice/libs", "http://x.example/")
     world.enable("bob/app")
     world.enable("bob/tool")
-    world.copr.disable("bob", "app")
+    world.disable("bob/app")
     assert world.list() == [
         "h/alice/libs (needed by h/bob/app, h/bob/tool)", "h/bob/app (disabled)", "h/bob/tool",
     ]
-    world.copr.disable("bob", "tool")
+    world.disable("bob/tool")
     assert world.list(only_enabled=True) == []
     assert all("enabled=0" in text and "enabled=1\n" not in text for text in world.files().values())
-    world.copr.remove("bob", "app")
+    world.remove("bob/app")
     assert len(world.files()) == 3
-    world.copr.remove("bob", "tool")
+    world.remove("bob/tool")
     assert world.files() == {}
     assert "Nothing else needs h/alice/libs: it is removed as well." in world.frontend.notices
 
@@ -252,7 +262,7 @@ def test_a_dependency_enabled_by_name_as_well_outlives_the_project(world):
     world.has("alice/libs")
     world.enable("alice/libs")
     world.enable("bob/app")
-    world.copr.remove("bob", "app")
+    world.remove("bob/app")
     assert list(world.files()) == ["_copr:h:alice:libs.repo"]
 
 
@@ -260,15 +270,15 @@ def test_removing_what_another_project_needs_is_done_with_a_warning(world):
     world.has("bob/app", "alice/libs")
     world.has("alice/libs")
     world.enable()
-    world.copr.remove("alice", "libs")
+    world.remove("alice/libs")
     assert list(world.files()) == ["_copr:h:bob:app.repo"]
     assert "Warning: h/bob/app needs this repository; its packages may fail to install." in world.frontend.notices
 
 
 def test_disable_enable_and_remove_of_what_is_not_here_fail(world):
     for verb in ("disable", "remove"):
-        with pytest.raises(commands.CommandError, match=f"Failed to {verb} copr repo h/bob/app"):
-            getattr(world.copr, verb)("bob", "app")
+        with pytest.raises(frontend.CommandError, match=f"Failed to {verb} copr repo h/bob/app"):
+            getattr(world, verb)("bob/app")
 
 
 def test_a_disabled_project_is_enabled_again_with_its_chain(world):
@@ -276,7 +286,7 @@ def test_a_disabled_project_is_enabled_again_with_its_chain(world):
     world.has("alice/libs")
     world.enable()
     before = world.files()
-    world.copr.disable("bob", "app")
+    world.disable("bob/app")
     world.enable()
     assert world.files() == before
 
@@ -286,6 +296,6 @@ def test_search_and_list_of_a_user_print_one_line_each(world):
         {"name": "app", "full_name": "bob/app", "description": "first\nsecond"},
         {"name": "x", "full_name": "bob/x", "description": None},
     ]}).encode()
-    world.copr.search("a b")
-    world.copr.available_by_user("bob")
+    looking.search(world.system(), HUB, "a b")
+    looking.available_by_user(world.system(), HUB, "bob")
     assert world.frontend.infos == ["bob/app : first", "bob/x : No description given."] * 2
