@@ -350,7 +350,7 @@ fn a_guest_that_finds_no_disks_says_so_and_powers_off() {
         }
         frames.push(frame);
     }
-    assert!(qemu.wait(Duration::from_secs(20)).unwrap(), "it did not power off");
+    assert!(qemu.wait(Duration::from_secs(60)).unwrap(), "it did not power off");
     assert_eq!(qemu.shutdown_reason().as_deref(), Some("guest-shutdown"));
     let [FromGuest::Hello { nonce, .. }, FromGuest::Exit(GuestExit::Error(kind, text)), end] = &frames[..] else {
         panic!("{frames:?}")

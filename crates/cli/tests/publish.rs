@@ -531,11 +531,14 @@ fn a_hundred_changes_within_a_second_are_three_publishes_at_most() {
         assert_eq!((published.added, published.changed), (1, true), "everybody is told of the own change");
         published.revision
     };
+    let began = Instant::now();
     let revisions: HashSet<String> = std::thread::scope(|scope| {
         let threads: Vec<_> = records.iter().map(|record| scope.spawn(|| change(record))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    assert!(revisions.len() <= 3, "{} publishes", revisions.len());
+    // One at once, then one a second: two, or three, where the machine keeps up. File times tick in 4 ms or so.
+    let may_be = 1 + began.elapsed().as_millis() / 980;
+    assert!(revisions.len() as u128 <= may_be, "{} publishes, not more than {may_be}", revisions.len());
     assert_eq!(place.packages("repo").len(), 100);
 }
 

@@ -296,6 +296,7 @@ fn deltas_that_wait_are_published_together() {
 #[test]
 fn a_hundred_deltas_in_a_second_cost_three_publishes() {
     let dir = tempfile::tempdir().unwrap();
+    let begin = std::time::Instant::now();
     let revisions: HashSet<String> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..100)
             .map(|n: u64| {
@@ -314,5 +315,7 @@ fn a_hundred_deltas_in_a_second_cost_three_publishes() {
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(names(dir.path()).len(), 100);
-    assert!(revisions.len() <= 3, "{revisions:?}");
+    // Three where the machine keeps up; on a busy one the deltas come over a longer time. File times tick in 4 ms or so.
+    let may_be = 1 + begin.elapsed().as_millis() / 440;
+    assert!(u128::try_from(revisions.len()).unwrap() <= may_be, "{revisions:?}, not more than {may_be}");
 }
