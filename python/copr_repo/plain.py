@@ -108,8 +108,10 @@ class Frontend:
         if self._yes or self._no:
             return not self._no
         while True:
+            # Given to input(), the question would go to standard error.
+            print(f"\n{question} [y/N]: ", end="", flush=True)
             try:
-                answer = input(f"\n{question} [y/N]: ").strip().lower()
+                answer = input().strip().lower()
             except EOFError:
                 return False
             if answer in ("y", "yes", _("y"), _("yes")):
