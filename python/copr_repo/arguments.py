@@ -19,7 +19,7 @@ class Subcommand:
     """As the usage has them."""
     summary: str
     completed: str = ""
-    """What its arguments are chosen from: ``projects`` or ``repositories`` that are here, ``subcommands``, or nothing known."""
+    """What its arguments are chosen from: ``hubs``, ``projects`` or ``repositories`` that are known here, or nothing."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ class Option:
 PROJECT = "[hub/]owner/project"
 
 SUBCOMMANDS = (
-    Subcommand("enable", f"{PROJECT} [chroot]", N_("enable a project and the repositories that it needs")),
+    Subcommand("enable", f"{PROJECT} [chroot]", N_("enable a project and the repositories that it needs"), "hubs"),
     Subcommand("disable", PROJECT, N_("disable a project and what only it needs"), "projects"),
     Subcommand("remove", PROJECT, N_("remove a project and what only it needs"), "projects"),
-    Subcommand("install", f"{PROJECT} package...", N_("enable what packages of a project need, and install them")),
+    Subcommand("install", f"{PROJECT} package...", N_("enable what packages of a project need, and install them"), "hubs"),
     Subcommand("list", "", N_("list projects that are enabled here, or those of a user on the hub")),
     Subcommand("tree", f"[{PROJECT}]", N_("show what the enabled projects need, as a tree"), "projects"),
     Subcommand("why", "repository-id", N_("tell which projects need a repository"), "repositories"),
