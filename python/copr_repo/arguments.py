@@ -46,7 +46,11 @@ class Option:
             more.update(nargs="+", default=[])
         if self.attribute is not None:
             more["dest"] = self.attribute
-        parser.add_argument(*filter(None, (self.short, self.name)), help=_(self.summary), **more)
+        parser.add_argument(*filter(None, (self.short, self.name)), help=self.told(_(self.summary)), **more)
+
+    def told(self, summary: str) -> str:
+        """The summary with the subcommands before it, where only some heed the option."""
+        return f"{', '.join(self.subcommands)}: {summary}" if self.subcommands and self not in COMMON else summary
 
 
 PROJECT = "[hub/]owner/project"
@@ -76,20 +80,24 @@ LISTED = (
 )
 """One of them at most may be given."""
 
+HUB = Option(
+    "--hub", N_("Specify an instance of Copr to work with"),
+    ("enable", "disable", "remove", "install", "list", "tree", "refresh", "search", "debug"), "HUB",
+)
+
+COMMON = (*LISTED, HUB)
+"""What the stock plugin has too, and the texts of it."""
+
 OPTIONS = (
-    *LISTED,
+    *COMMON,
     Option(
-        "--hub", N_("Specify an instance of Copr to work with"),
-        ("enable", "disable", "remove", "install", "list", "tree", "refresh", "search", "debug"), "HUB",
-    ),
-    Option(
-        "--for", N_("enable, refresh: only the repositories that these packages need"), ("enable", "refresh"),
+        "--for", N_("only the repositories that these packages need"), ("enable", "refresh"),
         "PACKAGE", many=True, attribute="wanted",
     ),
-    Option("--no-deps", N_("enable: only the project, not what it needs"), ("enable",)),
-    Option("--keep-deps", N_("disable, remove: only the project, not what it needs"), ("disable", "remove")),
+    Option("--no-deps", N_("only the project, not what it needs"), ("enable",)),
+    Option("--keep-deps", N_("only the project, not what it needs"), ("disable", "remove")),
     Option(
-        "--json", N_("list, tree, why, check, refresh, debug: for programs"),
+        "--json", N_("output for programs"),
         ("list", "tree", "why", "check", "refresh", "debug"),
     ),
 )
