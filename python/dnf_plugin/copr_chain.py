@@ -22,7 +22,7 @@ if os.path.isdir(os.path.join(_HERE, "copr_repo")):
 else:
     import copr_repo
 
-from copr_repo import arguments, dnf4, enabling, hubs, leaving, looking  # noqa: E402
+from copr_repo import arguments, debugging, dnf4, enabling, hubs, leaving, looking  # noqa: E402
 from copr_repo.system import named  # noqa: E402
 
 
@@ -93,6 +93,9 @@ class CoprCommand(dnf.cli.Command):
         if len(self.opts.arg) != 1:
             raise hubs.UsageError("search needs one word to look for")
         looking.search(system, system.config.hub(self.opts.hub), self.opts.arg[0])
+
+    def _debug(self, system):
+        debugging.debug(system, as_json=self.opts.json)
 
     def _project(self, system, most=1):
         """The project in the arguments, of which there may be ``most``."""
