@@ -25,7 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Optional, Union
 
-from . import replacing
+from . import editing, replacing
 from ._native import Error
 from .hubs import DEFAULT_HOSTNAME
 from .messages import _
@@ -266,6 +266,16 @@ def find(files: Mapping[str, RepoFile], host: str, owner: str, dirname: str) -> 
     if old is not None and not old.guesses_hub and (old.project is None or old.project[0].partition(":")[0] != host):
         old = None
     return files.get(project_id(host, owner, dirname), old)
+
+
+def renewed(files: Mapping[str, RepoFile], texts: Mapping[str, str]) -> dict[str, str]:
+    """Texts of files that are to be enabled, with what the user has written in those that are there already."""
+    by_name = {file.name: file for file in files.values()}
+    own = {file.repo_id for name, text in texts.items() for file in [parse(name, text)] if file}
+    return {
+        name: editing.merged(by_name[name].text, text, elsewhere=own, turn_on=True) if name in by_name else text
+        for name, text in texts.items()
+    }
 
 
 def reachable(files: Mapping[str, RepoFile], roots: Iterable[str]) -> set[str]:

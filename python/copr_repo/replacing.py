@@ -4,7 +4,8 @@ While a change is made, the folder ``.copr-undo`` lies beside the files and has 
 
     .copr-undo/old/NAME     what NAME was, as a hard link
     .copr-undo/none/NAME    NAME was not there
-    .copr-undo/new/NAME     what NAME becomes; gone as soon as it is
+    .copr-undo/new/NAME     what NAME becomes; here until it is
+    .copr-undo/gone/NAME    NAME, removed
 
 It appears whole, by one rename, before the first file is touched, and goes by one rename, which is the moment at which
 the change is done. Who finds it without anybody at work takes back what a killed process left half done.
@@ -74,14 +75,14 @@ def replace(folder: str, write: Mapping[str, bytes], remove: Iterable[str]) -> N
     gone = [name for name in remove if name not in write]
     undo, prepared = os.path.join(folder, _UNDO), tempfile.mkdtemp(prefix=_PREFIX, dir=folder)
     try:
-        _prepare(folder, prepared, write, gone)
+        _prepare(folder, prepared, write)
         os.rename(prepared, undo)
         _sync(folder)
         for name in write:
             os.replace(os.path.join(undo, "new", name), os.path.join(folder, name))
         for name in gone:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(os.path.join(folder, name))
+                os.rename(os.path.join(folder, name), os.path.join(undo, "gone", name))
         _sync(folder)
         os.rename(undo, prepared)
     except BaseException as error:
@@ -96,12 +97,12 @@ def replace(folder: str, write: Mapping[str, bytes], remove: Iterable[str]) -> N
     shutil.rmtree(prepared, ignore_errors=True)
 
 
-def _prepare(folder: str, prepared: str, write: Mapping[str, bytes], gone: Iterable[str]) -> None:
+def _prepare(folder: str, prepared: str, write: Mapping[str, bytes]) -> None:
     """All that takes room on the disk."""
-    parts = {part: os.path.join(prepared, part) for part in ("old", "none", "new")}
+    parts = {part: os.path.join(prepared, part) for part in ("old", "none", "new", "gone")}
     for part in parts.values():
         os.mkdir(part)
-    for name in [*write, *gone]:
+    for name in write:
         path = os.path.join(folder, name)
         if not os.path.lexists(path):
             _write(os.path.join(parts["none"], name), b"", None)
@@ -146,16 +147,16 @@ def _write(path: str, data: bytes, like: Optional[str]) -> None:
 def _take_back(folder: str) -> list[str]:
     """Undoes a change that is not done, if there is one; returns the files that cannot be had back."""
     undo, failed = os.path.join(folder, _UNDO), []
-    for part in ("old", "none"):
+    for part in ("gone", "old", "none"):
         for name in _names(os.path.join(undo, part)):
             if os.path.lexists(os.path.join(undo, "new", name)):
                 continue
             try:
-                if part == "old":
-                    os.replace(os.path.join(undo, part, name), os.path.join(folder, name))
-                else:
+                if part == "none":
                     with contextlib.suppress(FileNotFoundError):
                         os.unlink(os.path.join(folder, name))
+                else:
+                    os.replace(os.path.join(undo, part, name), os.path.join(folder, name))
             except OSError:
                 failed.append(name)
     if not failed:
