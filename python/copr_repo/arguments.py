@@ -39,14 +39,14 @@ class Option:
     short: Optional[str] = None
     """``-y``"""
 
-    def add_to(self, parser: argparse._ActionsContainer) -> None:
-        """Adds it to a parser."""
+    def add_to(self, parser: argparse._ActionsContainer, *, told: bool = True) -> None:
+        """Adds it to a parser, ``told`` with the subcommands that heed it."""
         more: dict[str, Any] = {"action": "store_true"} if self.value is None else {"metavar": self.value}
         if self.many:
             more.update(nargs="+", default=[])
         if self.attribute is not None:
             more["dest"] = self.attribute
-        parser.add_argument(*filter(None, (self.short, self.name)), help=self.told(_(self.summary)), **more)
+        parser.add_argument(*filter(None, (self.short, self.name)), help=self.told(_(self.summary)) if told else _(self.summary), **more)
 
     def told(self, summary: str) -> str:
         """The summary with the subcommands before it, where only some heed the option."""
@@ -91,7 +91,7 @@ COMMON = (*LISTED, HUB)
 OPTIONS = (
     *COMMON,
     Option(
-        "--for", N_("only the repositories that these packages need"), ("enable", "refresh"),
+        "--for", N_("only the repositories that these packages need"), ("enable",),
         "PACKAGE", many=True, attribute="wanted",
     ),
     Option("--no-deps", N_("only the project, not what it needs"), ("enable",)),
@@ -113,9 +113,10 @@ def options_of(name: str) -> Sequence[Option]:
     return [option for option in OPTIONS if name in option.subcommands]
 
 
-def add_to(parser: argparse.ArgumentParser) -> None:
-    """Adds all arguments to a parser."""
-    parser.add_argument("subcommand", nargs=1, choices=[known.name for known in SUBCOMMANDS])
+def add_to(parser: argparse.ArgumentParser, *, leave_out: Sequence[str] = (), more: Sequence[str] = ()) -> None:
+    """Adds all arguments to a parser; but for some subcommands, and with some more."""
+    names = [known.name for known in SUBCOMMANDS if known.name not in leave_out]
+    parser.add_argument("subcommand", nargs=1, choices=[*names, *more])
     which = parser.add_mutually_exclusive_group()
     for option in OPTIONS:
         option.add_to(which if option in LISTED else parser)

@@ -11,9 +11,9 @@ import sys
 from collections.abc import Sequence
 from typing import Optional
 
-from . import arguments, enabling, plain
+from . import arguments, plain
+from .commands import Commands
 from .messages import _
-from .system import named
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -22,15 +22,15 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("project", metavar=arguments.PROJECT)
     parser.add_argument("chroot", nargs="?", help=_("another chroot than that of this system, fedora-44-x86_64"))
     for option in arguments.options_of("enable"):
-        option.add_to(parser)
+        option.add_to(parser, told=False)
     plain.add_to(parser)
     options = parser.parse_args(argv)
+    options.subcommand = ["enable"]
+    options.arg = [options.project, *filter(None, [options.chroot])]
 
-    def work() -> None:
+    def work() -> bool:
         system = plain.system(options)
-        project = named(system.config, options.project, options.hub)
-        plain.need_rights(system)
-        enabling.enable(system, project, chroot=options.chroot)
+        return Commands(system, options, show_help=parser.print_help, need_rights=lambda: plain.need_rights(system)).run()
 
     return plain.run(work)
 

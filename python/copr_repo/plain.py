@@ -120,13 +120,16 @@ class Frontend:
                 return False
 
 
-def run(work: Callable[[], None]) -> int:
-    """Does the work of a program and returns its exit code: 0, or 1 with a message on standard error."""
+def run(work: Callable[[], bool]) -> int:
+    """Does the work of a program, which says whether nothing is amiss, and returns its exit code.
+
+    It is 0 or 1, with a message on standard error for an error.
+    """
     for number in (signal.SIGTERM, signal.SIGHUP):
         # Whatever is being written is then taken back, as for Ctrl-C.
         signal.signal(number, signal.default_int_handler)
     try:
-        work()
+        well = work()
         sys.stdout.flush()
     except Error as error:
         print(_("Error: {error}").format(error=error), file=sys.stderr)
@@ -138,4 +141,4 @@ def run(work: Callable[[], None]) -> int:
         # Nobody reads any more; the interpreter would complain when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    return 0
+    return 0 if well else 1
