@@ -53,13 +53,17 @@ def list_installed(
 ) -> None:
     """Lists the projects that have a .repo file here, of a hub or of all, as ``host/owner/dirname``."""
     files = system.folder.read()
+    by_need: dict[str, list[enabled.RepoFile]] = {}
+    for file in files.values():
+        for need in file.needs:
+            by_need.setdefault(need, []).append(file)
     items = []
     for _id, file in sorted(files.items()):
         project = file.project
         if project is None or (only_enabled and not file.enabled) or (only_disabled and file.enabled):
             continue
         if hub is None or project[0].partition(":")[0] == hub.hostname:
-            items.append((file, [other for other in files.values() if file.repo_id in other.needs]))
+            items.append((file, by_need.get(file.repo_id, [])))
     if as_json:
         shown_as = [{**_facts(file), "needed_by": [other.repo_id for other in by]} for file, by in items]
         system.frontend.info(json.dumps(shown_as, indent=2))

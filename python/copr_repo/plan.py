@@ -46,6 +46,15 @@ def resolve(
     return asked.plan(explicit, deps)
 
 
+class Impossible(CommandError):
+    """A project cannot be had from its hub as it is wanted."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(_("It wasn't possible to enable this project.\n{reason}").format(reason=reason))
+        self.reason = reason
+        """Sentences; after an empty line, what the user may do."""
+
+
 class Plan:
     """A project and what it needs, as its hub tells it now."""
 
@@ -198,7 +207,7 @@ class _Asked:
         )
         unreachable = [str(problem) for problem in chain.problems if not problem.not_found]
         if unreachable:
-            raise _impossible("\n".join(unreachable))
+            raise Impossible("\n".join(unreachable))
         warnings = self._warnings + [self._explained(problem) for problem in chain.problems]
         return Plan(self._project, chain, self._facts, self._release, self._arch, explicit, deps, warnings)
 
@@ -259,7 +268,7 @@ class _Asked:
         wanted = f"{self._releases[0]}-{self._arch}" if self._releases else "this system"
         names = ", ".join(f"'{name}'" for name in sorted(found.chroots)) or "none"
         project = f"{self._root.owner}/{self._root.dirname}"
-        raise _impossible(
+        raise Impossible(
             f"Repository '{wanted}' does not exist in project '{project}'.\n"
             f"Available repositories: {names}\n\n"
             f"If you want to enable a non-default repository, use the following command:\n"
@@ -277,12 +286,8 @@ class _Asked:
 
     def _no_root(self, error: Union[NotFound, Unreachable]) -> CommandError:
         if isinstance(error, NotFound):
-            return _impossible(f"Project {self._root.owner}/{self._root.dirname} does not exist.")
-        return _impossible(f"project {self._root}: {error}")
-
-
-def _impossible(reason: str) -> CommandError:
-    return CommandError(_("It wasn't possible to enable this project.\n{reason}").format(reason=reason))
+            return Impossible(f"Project {self._root.owner}/{self._root.dirname} does not exist.")
+        return Impossible(f"project {self._root}: {error}")
 
 
 def _ref(project: Project) -> ProjectRef:

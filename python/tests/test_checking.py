@@ -116,6 +116,25 @@ def test_what_is_needed_and_disabled_by_the_user_is_a_note_and_no_fault(well):
     assert well_now and lines[0] == "- h/alice/libs: h/bob/app needs it, and it is disabled"
 
 
+def test_what_only_a_disabled_project_needs_is_a_note(well):
+    well.disable("bob/app", keep_deps=True)
+    well_now, lines = well.check()
+    assert well_now
+    assert "- h/alice/libs: only disabled projects need it; `dnf copr disable h/alice/libs`" in lines
+
+
+def test_two_files_of_one_repository_are_told(well):
+    well.write("_copr:h:bob:twice.repo", well.files()[APP])
+    assert well.check() == (False, [
+        f"W _copr:h:bob:twice.repo: it has the same repository as {APP}; remove one of them",
+    ])
+
+
+def test_a_dependency_whose_hub_does_not_answer_is_told_once(well):
+    well.answers["alice/base"] = Unreachable("bad gateway")
+    assert well.check() == (False, ["E h/alice/base: bad gateway; try again later"])
+
+
 def test_a_file_that_cannot_be_read_is_told_and_the_others_are_checked(well):
     (well.path / "_copr:h:x:loop.repo").symlink_to("_copr:h:x:loop.repo")
     (well.path / "_copr:h:x:big.repo").write_bytes(b"#" * (2 << 20))
