@@ -9,7 +9,7 @@ from typing import Union
 
 from . import enabled, facts, keys, refreshing
 from ._native import Error, NotFound, ProjectRef, Unreachable
-from .looking import named_by_id, printable, shown
+from .looking import named_by_id, printable, shown, without_password
 from .messages import _
 from .refreshing import Remembering, chroots_of, hub_of, url_of
 from .system import System
@@ -54,7 +54,7 @@ def check(system: System, *, as_json: bool = False) -> bool:
         system.frontend.info(line + (f"; {finding.advice}" if finding.advice else ""))
     if well:
         count = sum(file.enabled and file.project is not None for file in files.values())
-        system.frontend.info(_("{count} projects are enabled; all is well.").format(count=count))
+        system.frontend.info(_("Enabled projects: {count}; all is well.").format(count=count))
     return well
 
 
@@ -204,12 +204,12 @@ def _keys(system: System, files: Mapping[str, enabled.RepoFile]) -> Iterator[Fin
         elif url.startswith("file:///"):
             data = _local(url[len("file://"):])
         else:
-            yield Finding(NOTE, user, _("key {url} cannot be checked from here").format(url=url))
+            yield Finding(NOTE, user, _("key {url} cannot be checked from here").format(url=without_password(url)))
             continue
         if isinstance(data, Error):
             missing = isinstance(data, NotFound)
             what = _("key {url} does not exist") if missing else _("key {url} cannot be had")
-            yield Finding(ERROR, user, what.format(url=url), _refresh() if missing else _("try again later"))
+            yield Finding(ERROR, user, what.format(url=without_password(url)), _refresh() if missing else _("try again later"))
             continue
         try:
             problem = keys.problem(data)
@@ -217,7 +217,7 @@ def _keys(system: System, files: Mapping[str, enabled.RepoFile]) -> Iterator[Fin
             yield Finding(NOTE, user, _("keys are not checked: {why}").format(why=error))
             return
         if problem is not None:
-            what = _("key {url} {problem}").format(url=url, problem=problem)
+            what = _("key {url} {problem}").format(url=without_password(url), problem=problem)
             yield Finding(ERROR, user, what, _("ask the owner of the project for a new key"))
 
 

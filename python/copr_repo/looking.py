@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
@@ -177,7 +178,16 @@ def named_by_id(repo_id: str) -> str:
 
 def printable(text: str) -> str:
     """A text that came from elsewhere, for a line on the screen."""
-    return "".join(c if c.isprintable() else "?" for c in text)[:300]
+    return without_password("".join(c if c.isprintable() else "?" for c in text[:2000]))[:300]
+
+
+def without_password(text: str) -> str:
+    """A text with ``***`` for the user and password of each URL in it.
+
+    >>> without_password("baseurl=https://me:secret@example.org/")
+    'baseurl=https://***@example.org/'
+    """
+    return re.sub(r"//[^/\s@]*@", "//***@", text)
 
 
 def _facts(file: enabled.RepoFile) -> dict[str, Any]:
@@ -189,7 +199,7 @@ def _facts(file: enabled.RepoFile) -> dict[str, Any]:
         "owner": owner,
         "project": dirname,
         "file": file.name,
-        "baseurl": file.parts[0].baseurl,
+        "baseurl": without_password(file.parts[0].baseurl),
         "chroot": file.chroot,
         "enabled": file.enabled,
         "signed": file.parts[0].signed,

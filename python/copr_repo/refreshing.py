@@ -13,7 +13,7 @@ from .chroots import distname, split_chroot
 from .fetching import Download, Fetcher
 from .frontend import CommandError
 from .hubs import Hub, UsageError
-from .looking import named_by_id, printable, shown
+from .looking import named_by_id, printable, shown, without_password
 from .messages import _
 from .plan import Impossible, Plan, resolve
 from .system import Project, System
@@ -280,7 +280,10 @@ def _for_programs(found: Outlook) -> dict[str, object]:
                 "id": change.repo_id,
                 "file": change.file,
                 "kind": change.kind,
-                "options": {key: {"old": old, "new": new} for key, old, new in change.options},
+                "options": {
+                    key: {"old": old and without_password(old), "new": new and without_password(new)}
+                    for key, old, new in change.options
+                },
                 "needs": list(change.needs),
                 "needs_no_more": list(change.needs_no_more),
             }

@@ -43,7 +43,7 @@ def well(chain, good_key):  # noqa: F811
 
 def test_all_is_well(well):
     before = well.files()
-    assert well.check() == (True, ["3 projects are enabled; all is well."])
+    assert well.check() == (True, ["Enabled projects: 3; all is well."])
     assert well.files() == before
 
 
@@ -175,7 +175,7 @@ def test_a_file_of_the_stock_plugin_that_is_true_is_well(world):  # noqa: F811
     world.edit(APP, "[copr:h:bob:app]\n", "# copr-hub: http://h:8080\n[copr:h:bob:app]\n")
     world.has("bob/app", "alice/libs")
     world.has("alice/libs")
-    assert world.check() == (True, ["1 projects are enabled; all is well."])
+    assert world.check() == (True, ["Enabled projects: 1; all is well."])
 
 
 def test_the_report_for_programs(well):
@@ -190,4 +190,4 @@ def test_the_report_for_programs(well):
 
 
 def test_nothing_enabled_is_well(world):  # noqa: F811
-    assert world.check() == (True, ["0 projects are enabled; all is well."])
+    assert world.check() == (True, ["Enabled projects: 0; all is well."])
