@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional, Union
@@ -34,6 +35,12 @@ class Facts:
     pubkey_url: Optional[str] = None
     warnings: tuple[str, ...] = field(default=())
     """Declared dependencies that are left out, as sentences."""
+
+
+def url(hub: str, owner: str, dirname: str, release: str) -> str:
+    """Where the hub at a URL tells of a project; ``release`` (``fedora-44``, or empty) is for its statistics only."""
+    path = "/".join(urllib.parse.quote(part, safe="@:+") for part in (owner, dirname, release or "any"))
+    return f"{hub}/api_3/rpmrepo/{path}"
 
 
 def parse(project: ProjectRef, answer: bytes) -> Facts:

@@ -120,6 +120,13 @@ class Config:
         host, _, port = rest.rstrip("/").partition(":")
         return _hub(scheme, host, port or None)
 
+    def at(self, hostname: str) -> Hub:
+        """The hub with this host name, as a section has it, or else over https."""
+        for name, section in self._sections.items():
+            if name != "main" and section.get("hostname") == hostname:
+                return self.hub(name)
+        return self.hub(hostname)
+
 
 def _hub(scheme: str, host: str, port: Optional[str]) -> Hub:
     if scheme not in ("http", "https"):

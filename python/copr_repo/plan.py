@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import urllib.parse
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Optional, Union
 
@@ -229,9 +228,7 @@ class _Asked:
                 self._failed[project] = error
 
     def _url(self, project: ProjectRef) -> str:
-        parts = (project.owner, project.dirname, self._release or "any")
-        path = "/".join(urllib.parse.quote(part, safe="@:+") for part in parts)
-        return f"{self._project.hub.url}/api_3/rpmrepo/{path}"
+        return facts.url(self._project.hub.url, project.owner, project.dirname, self._release)
 
     def _take(self, project: ProjectRef, found: facts.Facts) -> None:
         is_root = project == self._root

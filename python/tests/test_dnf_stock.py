@@ -46,6 +46,7 @@ def both(dnf, hub, stock, tmp_path):
     def run(*arguments, stdin=""):
         return [other(f"--setopt=reposdir={other.reposdir}", *arguments, stdin=stdin) for other in others]
 
+    run.others = others
     run.files = lambda: [
         {name: sections(text) for name, text in other.files().items()} for other in others
     ]
@@ -81,8 +82,8 @@ ENABLE = ("copr", "enable", "hub/bob/app", CHROOT)
 def test_enabling_succeeds_alike(both, arguments, stdin):
     theirs, ours = both(*arguments, stdin=stdin)
     assert (theirs.returncode, ours.returncode) == (0, 0), (theirs, ours)
-    assert ours.stdout.splitlines()[-1] == theirs.stdout.splitlines()[-1] == "Repository successfully enabled."
     for answer in (theirs, ours):
+        assert answer.stdout.endswith("Repository successfully enabled.\n")
         assert answer.stderr.startswith(
             "Enabling a Copr repository. Please note that this repository is not part\n"
             "of the main distribution, and quality may vary."
@@ -158,18 +159,22 @@ def test_help_is_there_with_both(both):
     assert (theirs.returncode, ours.returncode) == (0, 0)
 
 
+def assert_same_lists(both):
+    """The lines are the same in ours' order, by id, and a group has its @ in ours, as on the command line."""
+    for option in ([], ["--installed"], ["--enabled"], ["--disabled"]):
+        theirs, ours = both("copr", "list", *option)
+        assert (theirs.returncode, ours.returncode) == (0, 0)
+        assert sorted(ours.stdout.splitlines()) == sorted(theirs.stdout.replace("/group_", "/@").splitlines())
+
+
 def test_lists_disabling_and_removing_are_alike(both):
     for arguments in (["-y", *ENABLE], ["-y", "copr", "enable", "hub/@g/tool", CHROOT]):
         both(*arguments)
-    for option in ([], ["--installed"], ["--enabled"], ["--disabled"]):
-        theirs, ours = both("copr", "list", *option)
-        assert (ours.returncode, sorted(ours.stdout.splitlines())) == (0, sorted(theirs.stdout.splitlines()))
+    assert_same_lists(both)
     theirs, ours = both("copr", "disable", "hub/bob/app")
     assert (ours.returncode, ours.stdout) == (theirs.returncode, theirs.stdout) == (0, "Repository successfully disabled.\n")
     assert_same_files(both)
-    for option in ([], ["--enabled"], ["--disabled"]):
-        theirs, ours = both("copr", "list", *option)
-        assert sorted(ours.stdout.splitlines()) == sorted(theirs.stdout.splitlines())
+    assert_same_lists(both)
     theirs, ours = both("copr", "remove", "hub/bob/app")
     assert (ours.returncode, ours.stdout) == (theirs.returncode, theirs.stdout) == (0, "Repository successfully removed.\n")
     assert len(assert_same_files(both)) == 1
@@ -188,3 +193,24 @@ def test_what_a_hub_has_is_shown_alike(both, arguments):
     theirs, ours = both("copr", *arguments)
     assert (ours.returncode, ours.stdout) == (theirs.returncode, theirs.stdout)
     assert theirs.returncode == 0
+
+
+def test_of_a_long_description_ours_shows_the_first_line_only(both, hub):
+    items = [{"name": "app", "full_name": "bob/app", "description": "First line.\n\nSecond line."}]
+    hub.answers["/api_3/project/search?query=ap"] = {"items": items}
+    theirs, ours = both("copr", "search", "--hub", "hub", "ap")
+    assert "Second line." in theirs.stdout
+    assert ours.stdout.splitlines()[1:] == ["bob/app : First line."]
+
+
+def test_files_that_the_stock_one_wrote_are_ours_to_disable_and_remove_and_the_other_way_round(both, hub, dnf):
+    both("-y", *ENABLE)
+    swapped = [both.others[1].reposdir, both.others[0].reposdir]
+    for other, folder in zip(both.others, swapped):
+        other.reposdir = folder
+    theirs, ours = both("copr", "disable", "hub/bob/app")
+    assert (theirs.returncode, ours.returncode) == (0, 0), (theirs, ours)
+    assert_same_files(both)
+    theirs, ours = both("copr", "remove", "hub/bob/app")
+    assert (theirs.returncode, ours.returncode) == (0, 0), (theirs, ours)
+    assert assert_same_files(both) == {}
