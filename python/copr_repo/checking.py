@@ -69,12 +69,17 @@ def _hubs(system: System, files: Mapping[str, enabled.RepoFile]) -> Iterator[Fin
             yield Finding(ERROR, shown(file), _("its file does not tell hub and chroot"), _enable_again(file))
     asked = [(file, url) for file, url in asked if url]
     answers = fetcher.fetch_all([url for _file, url in asked], most=facts.LARGEST_ANSWER)
+    gone = [file for (file, _url), answer in zip(asked, answers) if isinstance(answer, NotFound)]
+    old = [file for file in gone if _has_repo_file(asking, file)]
     alive: list[enabled.RepoFile] = []
     moved: set[str] = set()
     silent: dict[str, list[tuple[enabled.RepoFile, str]]] = {}
     answering: set[str] = set()
     for (file, _url), answer in zip(asked, answers):
         hub = hub_of(system, file).url
+        if file in old:
+            yield Finding(NOTE, shown(file), _("its hub is too old to tell what it needs"))
+            continue
         said = _said(file, answer)
         if isinstance(said, Unreachable):
             silent.setdefault(hub, []).append((file, str(said)))
@@ -97,6 +102,14 @@ def _hubs(system: System, files: Mapping[str, enabled.RepoFile]) -> Iterator[Fin
     unheard = {file.repo_id for failures in silent.values() for file, _why in failures}
     roots = [file for file in alive if file.requested and not enabled.reachable(files, [file.repo_id]) & unheard]
     yield from _chains(asking, files, roots, moved)
+
+
+def _has_repo_file(system: System, file: enabled.RepoFile) -> bool:
+    """Whether a hub that does not know /api_3/rpmrepo has the project nevertheless."""
+    _host, owner, dirname = file.project or ("", "", "")
+    releases, arch, _explicit = chroots_of(system, file)
+    urls = [facts.repo_file_url(hub_of(system, file).url, owner, dirname, release, arch) for release in releases]
+    return any(isinstance(answer, bytes) for answer in system.fetcher.fetch_all(urls, most=facts.LARGEST_ANSWER))
 
 
 def _said(file: enabled.RepoFile, answer: Union[bytes, NotFound, Unreachable]) -> Union[facts.Facts, NotFound, Unreachable]:

@@ -67,7 +67,7 @@ def merged(old: str, new: str, *, elsewhere: Container[str] = (), turn_on: bool 
     Of the new text are the lines ``# copr-...:`` and what a project decides: where its packages are, their key, priority
     and cost. Of the old text stay the user's comments, his own options (``exclude=``) and values (``enabled=0``, unless the
     repository is to be turned on), and sections that the new one lacks, but not those of repositories that have a file of
-    their own (``elsewhere``, ids).
+    their own (``elsewhere``, ids), nor of packages for a second architecture that a project has no more.
     """
     before, parts = {part.name: part for part in _parts(old)}, _parts(new)
     for part in parts:
@@ -80,7 +80,11 @@ def merged(old: str, new: str, *, elsewhere: Container[str] = (), turn_on: bool 
         part.entries = _merged(known, part)
         if turn_on:
             part.set("enabled", "1")
-    parts += [part for part in before.values() if part.name is not None and own_id(part.name) not in elsewhere]
+    gone = {f"{part.name}:ml" for part in parts}
+    parts += [
+        part for part in before.values()
+        if part.name is not None and part.name not in gone and own_id(part.name) not in elsewhere
+    ]
     return _text(parts)
 
 

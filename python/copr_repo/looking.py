@@ -23,17 +23,15 @@ from .system import Project, System
 def available_by_user(system: System, hub: Hub, owner: str) -> None:
     """Lists the projects of a user on a hub."""
     items = _items(system, hub, f"list?ownername={urllib.parse.quote(owner)}")
-    if not items:
-        raise CommandError(f"No projects of {owner} on {hub.hostname}.")
+    system.frontend.info(_heading(_("List of {owner} coprs").format(owner=owner)))
     for item in items:
         system.frontend.info(_described(f"{owner}/{item.get('name')}", item))
 
 
 def search(system: System, hub: Hub, words: str) -> None:
     """Lists the projects of a hub that match words."""
-    items = _items(system, hub, f"search?query={urllib.parse.quote(words)}")
-    if not items:
-        raise CommandError("No matches found.")
+    items = _items(system, hub, f"search?query={urllib.parse.quote(words, safe='')}")
+    system.frontend.info(_heading(_("Matched: {words}").format(words=words)))
     for item in items:
         system.frontend.info(_described(str(item.get("full_name")), item))
 
@@ -44,8 +42,13 @@ def _items(system: System, hub: Hub, query: str) -> list[dict[str, Any]]:
         return [dict(item) for item in answer["items"]]
     except NotFound as error:
         raise CommandError(f"{hub.hostname}: the hub knows no such user or cannot search.") from error
-    except (ValueError, KeyError, TypeError, Unreachable) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, Unreachable) as error:
         raise CommandError(f"Can't parse repositories of {hub.hostname}: {error}") from error
+
+
+def _heading(text: str) -> str:
+    """A line as the stock plugin writes it above what a hub answers."""
+    return f" {text} ".center(80, "=")
 
 
 def list_installed(

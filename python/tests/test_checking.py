@@ -63,6 +63,13 @@ def test_a_project_that_is_gone_is_told(well):
     ])
 
 
+def test_a_hub_from_before_the_interface_is_a_note(well):
+    del well.answers["bob/app"]
+    well.answers["http://h:8080/coprs/bob/app/repo/fedora-44/dnf.repo?arch=x86_64"] = b"[copr:h:bob:app]\n"
+    well_now, lines = well.check()
+    assert well_now and lines[0] == "- h/bob/app: its hub is too old to tell what it needs"
+
+
 def test_a_dependency_that_is_gone_is_told(well):
     del well.answers["alice/base"]
     well_now, lines = well.check()

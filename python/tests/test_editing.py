@@ -73,8 +73,8 @@ def test_a_key_that_the_project_has_no_more_goes():
 
 
 def test_sections_that_have_a_file_of_their_own_go():
-    old = NEW + "[coprdep:h:o:b]\nbaseurl=http://b/\n[copr:h:o:a:ml]\ncost=1100\n"
-    assert editing.merged(old, NEW, elsewhere={"copr:h:o:b"}) == NEW + "[copr:h:o:a:ml]\ncost=1100\n"
+    old = NEW + "[coprdep:h:o:b]\nbaseurl=http://b/\n[mine]\nbaseurl=http://mine/\n[copr:h:o:a:ml]\ncost=1100\n"
+    assert editing.merged(old, NEW, elsewhere={"copr:h:o:b"}) == NEW + "[mine]\nbaseurl=http://mine/\n"
 
 
 def test_differences_are_what_dnf_sees():

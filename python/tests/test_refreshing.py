@@ -152,7 +152,7 @@ def test_the_stock_plugins_file_stays_while_it_is_true_and_becomes_files_of_ours
     assert world.refresh()
     assert list(world.files()) == [BASE, LIBS, APP]
     text = world.files()[APP]
-    assert "[copr:h:bob:app:ml]\n" in text and "coprdep" not in text and "# copr-requested: yes\n" in text
+    assert "[copr:h:bob:app:ml]\n" not in text and "coprdep" not in text and "# copr-requested: yes\n" in text
 
 
 def test_a_literal_chroot_in_the_stock_plugins_file_stays(world):  # noqa: F811

@@ -1,4 +1,8 @@
-"""`dnf copr`: the DNF 4 plugin. Only what dnf needs is here; the work is done by the package `copr_repo`."""
+"""`dnf copr`: the DNF 4 plugin. Only what dnf needs is here; the work is done by the package `copr_repo`.
+
+It may be installed beside dnf's own plugin copr.py and then answers in its place, so this file has a name of its own:
+no two packages can own one path, and of two plugins of one name dnf loads only that in the first folder.
+"""
 
 import os
 import sys
@@ -18,11 +22,14 @@ if os.path.isdir(os.path.join(_HERE, "copr_repo")):
 else:
     import copr_repo
 
+<<<<<<< HEAD:python/dnf_plugin/copr_chain.py
+from copr_repo import arguments, debugging, dnf4, enabling, hubs, leaving, looking  # noqa: E402
+=======
 from copr_repo import arguments, checking, dnf4, enabling, hubs, leaving, looking, refreshing  # noqa: E402
+>>>>>>> h-leave:python/dnf_plugin/copr.py
 from copr_repo.system import named  # noqa: E402
 
 
-@dnf.plugin.register_command
 class CoprCommand(dnf.cli.Command):
     """The command `dnf copr`."""
 
@@ -111,20 +118,44 @@ class CoprCommand(dnf.cli.Command):
             self.cli.demands.success_exit_status = 1
 
     def _search(self, system):
-        if len(self.opts.arg) != 1:
-            raise hubs.UsageError("search needs one word to look for")
+        self._need_arguments(most=1)
         looking.search(system, system.config.hub(self.opts.hub), self.opts.arg[0])
+
+    def _debug(self, system):
+        debugging.debug(system, as_json=self.opts.json)
 
     def _project(self, system, most=1):
         """The project in the arguments, of which there may be ``most``."""
+        self._need_arguments(most)
+        return named(system.config, self.opts.arg[0], self.opts.hub)
+
+    def _need_arguments(self, most):
         if not self.opts.arg:
             self.cli.optparser.print_help(self)
             raise hubs.UsageError("exactly two additional parameters to copr command are required")
         if len(self.opts.arg) > most:
             raise hubs.UsageError("Too many arguments.")
-        return named(system.config, self.opts.arg[0], self.opts.hub)
 
     @staticmethod
     def _need_root():
         if os.geteuid() != 0:
             raise dnf.exceptions.Error("This command has to be run under the root user.")
+
+
+class CoprPlugin(dnf.Plugin):
+    """Makes `dnf copr` known to dnf."""
+
+    name = "copr_chain"  # This file's, as for every plugin: --disableplugin and --enableplugin name it.
+    config_name = "copr"  # `enabled = 0` in copr.conf means this plugin and the stock one.
+
+    def __init__(self, base, cli):
+        super().__init__(base, cli)
+        if cli:
+            # dnf refuses a second command of a name, and makes plugins in no particular order, but only after it has
+            # read the files of all. So what another file calls `copr` loses that name, which it registers with: its turn
+            # may be still to come, or over, and then it is taken out of dnf's table. Nothing of it is written anywhere.
+            for command in dnf.cli.Command.__subclasses__():
+                if command is not CoprCommand and "copr" in command.aliases:
+                    command.aliases = [name for name in command.aliases if name != "copr"]
+            cli.cli_commands.pop("copr", None)
+            cli.register_command(CoprCommand)
