@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
@@ -22,17 +23,15 @@ from .system import Project, System
 def available_by_user(system: System, hub: Hub, owner: str) -> None:
     """Lists the projects of a user on a hub."""
     items = _items(system, hub, f"list?ownername={urllib.parse.quote(owner)}")
-    if not items:
-        raise CommandError(f"No projects of {owner} on {hub.hostname}.")
+    system.frontend.info(_heading(_("List of {owner} coprs").format(owner=owner)))
     for item in items:
         system.frontend.info(_described(f"{owner}/{item.get('name')}", item))
 
 
 def search(system: System, hub: Hub, words: str) -> None:
     """Lists the projects of a hub that match words."""
-    items = _items(system, hub, f"search?query={urllib.parse.quote(words)}")
-    if not items:
-        raise CommandError("No matches found.")
+    items = _items(system, hub, f"search?query={urllib.parse.quote(words, safe='')}")
+    system.frontend.info(_heading(_("Matched: {words}").format(words=words)))
     for item in items:
         system.frontend.info(_described(str(item.get("full_name")), item))
 
@@ -43,8 +42,13 @@ def _items(system: System, hub: Hub, query: str) -> list[dict[str, Any]]:
         return [dict(item) for item in answer["items"]]
     except NotFound as error:
         raise CommandError(f"{hub.hostname}: the hub knows no such user or cannot search.") from error
-    except (ValueError, KeyError, TypeError, Unreachable) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, Unreachable) as error:
         raise CommandError(f"Can't parse repositories of {hub.hostname}: {error}") from error
+
+
+def _heading(text: str) -> str:
+    """A line as the stock plugin writes it above what a hub answers."""
+    return f" {text} ".center(80, "=")
 
 
 def list_installed(
@@ -53,13 +57,17 @@ def list_installed(
 ) -> None:
     """Lists the projects that have a .repo file here, of a hub or of all, as ``host/owner/dirname``."""
     files = system.folder.read()
+    by_need: dict[str, list[enabled.RepoFile]] = {}
+    for file in files.values():
+        for need in file.needs:
+            by_need.setdefault(need, []).append(file)
     items = []
     for _id, file in sorted(files.items()):
         project = file.project
         if project is None or (only_enabled and not file.enabled) or (only_disabled and file.enabled):
             continue
         if hub is None or project[0].partition(":")[0] == hub.hostname:
-            items.append((file, [other for other in files.values() if file.repo_id in other.needs]))
+            items.append((file, by_need.get(file.repo_id, [])))
     if as_json:
         shown_as = [{**_facts(file), "needed_by": [other.repo_id for other in by]} for file, by in items]
         system.frontend.info(json.dumps(shown_as, indent=2))
@@ -173,7 +181,16 @@ def named_by_id(repo_id: str) -> str:
 
 def printable(text: str) -> str:
     """A text that came from elsewhere, for a line on the screen."""
-    return "".join(c if c.isprintable() else "?" for c in text)[:300]
+    return without_password("".join(c if c.isprintable() else "?" for c in text[:2000]))[:300]
+
+
+def without_password(text: str) -> str:
+    """A text with ``***`` for the user and password of each URL in it.
+
+    >>> without_password("baseurl=https://me:secret@example.org/")
+    'baseurl=https://***@example.org/'
+    """
+    return re.sub(r"//[^/\s@]*@", "//***@", text)
 
 
 def _facts(file: enabled.RepoFile) -> dict[str, Any]:
@@ -185,7 +202,7 @@ def _facts(file: enabled.RepoFile) -> dict[str, Any]:
         "owner": owner,
         "project": dirname,
         "file": file.name,
-        "baseurl": file.parts[0].baseurl,
+        "baseurl": without_password(file.parts[0].baseurl),
         "chroot": file.chroot,
         "enabled": file.enabled,
         "signed": file.parts[0].signed,
