@@ -105,6 +105,16 @@ def test_check_says_that_all_is_well_and_what_is_not(dnf, ours):
     enable(dnf, "bob/app")
     well = dnf("copr", "check")
     assert (well.returncode, well.stdout) == (0, "Enabled projects: 2; all is well.\n"), well.stderr
+    ours.serves(f"/results/alice/libs/{CHROOT}", "alice/libs", ["other-1-1.noarch"])
+    assert dnf("clean", "expire-cache").returncode == 0
+    broken = dnf("copr", "check")
+    assert broken.returncode == 1 and broken.stdout == (
+        f"W {HOST}/bob/app: 1 of its packages cannot be installed here: app-1-1.noarch needs libs; "
+        "tell the owner of the project\n"
+    ), broken.stderr
+    (dnf.reposdir / "system.repo").write_text("[system]\nname=x\nbaseurl=http://127.0.0.1:1/\n")
+    assert "without the metadata of system; `dnf makecache`" in dnf("copr", "check").stdout
+    (dnf.reposdir / "system.repo").unlink()
     del ours.hub.answers["alice/libs"]
     gone = dnf("copr", "check")
     assert gone.returncode == 1
