@@ -43,6 +43,12 @@ def url(hub: str, owner: str, dirname: str, release: str) -> str:
     return f"{hub}/api_3/rpmrepo/{path}"
 
 
+def repo_file_url(hub: str, owner: str, dirname: str, release: str, arch: str) -> str:
+    """Where each hub, also one from before ``url`` was there, has the project's .repo file."""
+    path = "/".join(urllib.parse.quote(part, safe="@:+") for part in (owner, dirname))
+    return f"{hub}/coprs/{path}/repo/{release}/dnf.repo?arch={arch}"
+
+
 def parse(project: ProjectRef, answer: bytes) -> Facts:
     """Reads the answer for ``project``; raises ``Unreachable`` when it is not what a Copr hub answers."""
     if len(answer) > LARGEST_ANSWER:

@@ -285,23 +285,16 @@ class _Asked:
 
     def _no_root(self, error: Union[NotFound, Unreachable]) -> CommandError:
         if isinstance(error, NotFound):
-            if self._has_repo_file():
+            url = facts.repo_file_url(
+                self._project.hub.url, self._root.owner, self._root.dirname, self._release, self._arch
+            )
+            if not isinstance(self._fetcher.fetch_all([url], most=facts.LARGEST_ANSWER)[0], Error):
                 return _impossible(
-                    _("{hub} is too old: it has this project, but cannot tell what it needs. Its .repo file is at\n  {url}").format(
-                        hub=self._project.hub.hostname, url=self._repo_file
-                    )
+                    _("{hub} is too old: it has this project, but cannot tell what it needs. Its .repo file is at\n  {url}")
+                    .format(hub=self._project.hub.hostname, url=url)
                 )
             return _impossible(f"Project {self._root.owner}/{self._root.dirname} does not exist.")
         return _impossible(f"project {self._root}: {error}")
-
-    @property
-    def _repo_file(self) -> str:
-        """Where each Copr, also one from before /api_3/rpmrepo, has the project's .repo file."""
-        path = "/".join(urllib.parse.quote(part, safe="@:+") for part in (self._root.owner, self._root.dirname))
-        return f"{self._project.hub.url}/coprs/{path}/repo/{self._release}/dnf.repo?arch={self._arch}"
-
-    def _has_repo_file(self) -> bool:
-        return not isinstance(self._fetcher.fetch_all([self._repo_file], most=facts.LARGEST_ANSWER)[0], Error)
 
 
 def _impossible(reason: str) -> CommandError:

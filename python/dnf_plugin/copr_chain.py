@@ -22,11 +22,7 @@ if os.path.isdir(os.path.join(_HERE, "copr_repo")):
 else:
     import copr_repo
 
-<<<<<<< HEAD:python/dnf_plugin/copr_chain.py
-from copr_repo import arguments, debugging, dnf4, enabling, hubs, leaving, looking  # noqa: E402
-=======
-from copr_repo import arguments, checking, dnf4, enabling, hubs, leaving, looking, refreshing  # noqa: E402
->>>>>>> h-leave:python/dnf_plugin/copr.py
+from copr_repo import arguments, checking, debugging, dnf4, enabling, hubs, leaving, looking, refreshing  # noqa: E402
 from copr_repo.system import named  # noqa: E402
 
 
