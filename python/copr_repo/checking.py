@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Union
 
 from . import enabled, facts, keys, refreshing
 from ._native import Error, NotFound, ProjectRef, Unreachable
-from .looking import named_by_id, printable, shown
+from .looking import named_by_id, printable, shown, without_password
 from .messages import _
 from .refreshing import Remembering, chroots_of, hub_of, url_of
 from .system import System
@@ -38,8 +37,11 @@ def check(system: System, *, as_json: bool = False) -> bool:
     for file in system.folder.scan():
         if isinstance(file, enabled.FileError):
             found.append(Finding(ERROR, system.folder.path, str(file), _("make it readable, or remove it")))
+        elif file.repo_id in files:
+            what = _("it has the same repository as {file}").format(file=files[file.repo_id].name)
+            found.append(Finding(WARNING, file.name, what, _("remove one of them")))
         else:
-            files.setdefault(file.repo_id, file)
+            files[file.repo_id] = file
     found += _hubs(system, files)
     found += _files(files)
     found += _keys(system, files)
@@ -52,7 +54,7 @@ def check(system: System, *, as_json: bool = False) -> bool:
         system.frontend.info(line + (f"; {finding.advice}" if finding.advice else ""))
     if well:
         count = sum(file.enabled and file.project is not None for file in files.values())
-        system.frontend.info(_("{count} projects are enabled; all is well.").format(count=count))
+        system.frontend.info(_("Enabled projects: {count}; all is well.").format(count=count))
     return well
 
 
@@ -60,19 +62,24 @@ def _hubs(system: System, files: Mapping[str, enabled.RepoFile]) -> Iterator[Fin
     """What the hubs say of the projects, and what they say that these need."""
     projects = [file for _id, file in sorted(files.items()) if file.enabled and file.project]
     fetcher = Remembering(system.fetcher)
-    asking = System(**{**vars(system), "fetcher": fetcher})
+    asking = replace(system, fetcher=fetcher)
     asked = [(file, url) for file in projects for url in [url_of(system, file)]]
     for file, url in asked:
         if not url:
-            yield Finding(ERROR, shown(file), _("its hub is neither a host name nor a URL"), _enable_again(file))
+            yield Finding(ERROR, shown(file), _("its file does not tell hub and chroot"), _enable_again(file))
     asked = [(file, url) for file, url in asked if url]
     answers = fetcher.fetch_all([url for _file, url in asked], most=facts.LARGEST_ANSWER)
+    gone = [file for (file, _url), answer in zip(asked, answers) if isinstance(answer, NotFound)]
+    old = [file for file in gone if _has_repo_file(asking, file)]
     alive: list[enabled.RepoFile] = []
     moved: set[str] = set()
     silent: dict[str, list[tuple[enabled.RepoFile, str]]] = {}
     answering: set[str] = set()
     for (file, _url), answer in zip(asked, answers):
         hub = hub_of(system, file).url
+        if file in old:
+            yield Finding(NOTE, shown(file), _("its hub is too old to tell what it needs"))
+            continue
         said = _said(file, answer)
         if isinstance(said, Unreachable):
             silent.setdefault(hub, []).append((file, str(said)))
@@ -92,7 +99,17 @@ def _hubs(system: System, files: Mapping[str, enabled.RepoFile]) -> Iterator[Fin
             names = ", ".join(shown(file) for file, _why in failures[:5]) + (", ..." if len(failures) > 5 else "")
             advice = _("try again later; if it is gone for good, remove its projects: {projects}").format(projects=names)
             yield Finding(ERROR, hub, failures[0][1], advice)
-    yield from _chains(asking, files, [file for file in alive if file.requested], moved)
+    unheard = {file.repo_id for failures in silent.values() for file, _why in failures}
+    roots = [file for file in alive if file.requested and not enabled.reachable(files, [file.repo_id]) & unheard]
+    yield from _chains(asking, files, roots, moved)
+
+
+def _has_repo_file(system: System, file: enabled.RepoFile) -> bool:
+    """Whether a hub that does not know /api_3/rpmrepo has the project nevertheless."""
+    _host, owner, dirname = file.project or ("", "", "")
+    releases, arch, _explicit = chroots_of(system, file)
+    urls = [facts.repo_file_url(hub_of(system, file).url, owner, dirname, release, arch) for release in releases]
+    return any(isinstance(answer, bytes) for answer in system.fetcher.fetch_all(urls, most=facts.LARGEST_ANSWER))
 
 
 def _said(file: enabled.RepoFile, answer: Union[bytes, NotFound, Unreachable]) -> Union[facts.Facts, NotFound, Unreachable]:
@@ -168,7 +185,13 @@ def _files(files: Mapping[str, enabled.RepoFile]) -> Iterator[Finding]:
             elif not here[need].enabled:
                 told.add(need)
                 yield Finding(NOTE, named_by_id(need), _("{project} needs it, and it is disabled").format(project=shown(file)))
-    for file in enabled.orphans(files):
+    lost = enabled.orphans(files)
+    in_use = enabled.reachable(files, (repo_id for repo_id, file in files.items() if file.requested and file.enabled))
+    for repo_id, file in sorted(files.items()):
+        if file.enabled and repo_id not in in_use and file not in lost:
+            advice = _("`dnf copr disable {project}`").format(project=shown(file)) if file.project else ""
+            yield Finding(NOTE, shown(file), _("only disabled projects need it"), advice)
+    for file in lost:
         yield Finding(WARNING, shown(file), _("nothing needs it any more"), _refresh())
 
 
@@ -194,12 +217,12 @@ def _keys(system: System, files: Mapping[str, enabled.RepoFile]) -> Iterator[Fin
         elif url.startswith("file:///"):
             data = _local(url[len("file://"):])
         else:
-            yield Finding(NOTE, user, _("key {url} cannot be checked from here").format(url=url))
+            yield Finding(NOTE, user, _("key {url} cannot be checked from here").format(url=without_password(url)))
             continue
         if isinstance(data, Error):
             missing = isinstance(data, NotFound)
             what = _("key {url} does not exist") if missing else _("key {url} cannot be had")
-            yield Finding(ERROR, user, what.format(url=url), _refresh() if missing else _("try again later"))
+            yield Finding(ERROR, user, what.format(url=without_password(url)), _refresh() if missing else _("try again later"))
             continue
         try:
             problem = keys.problem(data)
@@ -207,13 +230,13 @@ def _keys(system: System, files: Mapping[str, enabled.RepoFile]) -> Iterator[Fin
             yield Finding(NOTE, user, _("keys are not checked: {why}").format(why=error))
             return
         if problem is not None:
-            what = _("key {url} {problem}").format(url=url, problem=problem)
+            what = _("key {url} {problem}").format(url=without_password(url), problem=problem)
             yield Finding(ERROR, user, what, _("ask the owner of the project for a new key"))
 
 
 def _local(path: str) -> Union[bytes, NotFound, Unreachable]:
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        with open(path, "rb") as file:
             return file.read(keys.LARGEST_KEY)
     except FileNotFoundError:
         return NotFound(path)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
 Node = TypeVar("Node", bound=Hashable)
+_DEEPEST = 100
+"""Levels that are drawn; no chain that a hub is asked for has as many."""
 
 
 def tree(root: Node, below: Callable[[Node], Sequence[Node]], label: Callable[[Node], str], again: str) -> list[str]:
@@ -16,6 +18,9 @@ def tree(root: Node, below: Callable[[Node], Sequence[Node]], label: Callable[[N
     while waiting:
         node, levels = waiting.pop()
         indent = "".join("|   " if more else "    " for more in levels[:-1]) + ("|-- " if levels[-1] else "`-- ")
+        if len(levels) > _DEEPEST:
+            lines.append(indent + "...")
+            continue
         branches = below(node)
         lines.append(indent + label(node) + (again if node in seen and branches else ""))
         if node not in seen:

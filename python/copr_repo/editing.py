@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Optional
 
 _HEADER = re.compile(r"\[([^\]\n]*)\]")
-_OPTION = re.compile(r"([^\s=:#;\[][^=:\n]*?)\s*[=:][ \t]*(.*)")
 _OF_THE_HUB = frozenset({"baseurl", "gpgkey", "gpgcheck", "cost", "priority", "module_hotfixes"})
 """Options that a project decides. All others are the user's as soon as they stand in a file."""
 
@@ -46,6 +45,14 @@ class _Part:
         return {entry.key: entry for entry in self.entries if entry.key is not None}
 
 
+def sections(text: str) -> list[tuple[str, dict[str, str]]]:
+    """Name and options of each section, as dnf takes them; what stands before the first one is none."""
+    return [
+        (part.name, {key: entry.value for key, entry in part.options().items()})
+        for part in _parts(text) if part.name is not None
+    ]
+
+
 def disabled(text: str) -> str:
     """The same file with ``enabled=0`` in every section; all else stays."""
     parts = _parts(text)
@@ -60,7 +67,7 @@ def merged(old: str, new: str, *, elsewhere: Container[str] = (), turn_on: bool 
     Of the new text are the lines ``# copr-...:`` and what a project decides: where its packages are, their key, priority
     and cost. Of the old text stay the user's comments, his own options (``exclude=``) and values (``enabled=0``, unless the
     repository is to be turned on), and sections that the new one lacks, but not those of repositories that have a file of
-    their own (``elsewhere``, ids).
+    their own (``elsewhere``, ids), nor of packages for a second architecture that a project has no more.
     """
     before, parts = {part.name: part for part in _parts(old)}, _parts(new)
     for part in parts:
@@ -73,7 +80,11 @@ def merged(old: str, new: str, *, elsewhere: Container[str] = (), turn_on: bool 
         part.entries = _merged(known, part)
         if turn_on:
             part.set("enabled", "1")
-    parts += [part for part in before.values() if part.name is not None and own_id(part.name) not in elsewhere]
+    gone = {f"{part.name}:ml" for part in parts}
+    parts += [
+        part for part in before.values()
+        if part.name is not None and part.name not in gone and own_id(part.name) not in elsewhere
+    ]
     return _text(parts)
 
 
@@ -90,13 +101,12 @@ def own_id(section: str) -> str:
 def differences(old: str, new: str) -> list[tuple[str, str, Optional[str], Optional[str]]]:
     """Section, option, old and new value (``None`` where there is none) of all that differs for dnf."""
     before, after = (
-        {(part.name, key): entry.value for part in _parts(text)[1:] for key, entry in part.options().items()}
-        for text in (old, new)
+        {(name, key): value for name, options in sections(text) for key, value in options.items()} for text in (old, new)
     )
     found = []
     for place in [*before, *(place for place in after if place not in before)]:
         if before.get(place) != after.get(place):
-            found.append((place[0] or "", place[1], before.get(place), after.get(place)))
+            found.append((*place, before.get(place), after.get(place)))
     return found
 
 
@@ -120,18 +130,18 @@ def _is_ours(line: str) -> bool:
 def _parts(text: str) -> list[_Part]:
     """What stands before the first section, and the sections."""
     parts = [_Part(None, "")]
-    for line in re.findall(r"[^\n]*\n|[^\n]+\Z", text):
-        line = line.rstrip("\r\n") + "\n"
+    for line in text.removesuffix("\n").split("\n") if text else ():
+        line = line.rstrip("\r") + "\n"
         header = _HEADER.match(line)
-        option = _OPTION.match(line)
+        end = min((place for place in map(line.find, "=:") if place > 0), default=-1)
         entries = parts[-1].entries
         if header:
             parts.append(_Part(header[1], line))
         elif line[0] in " \t" and line.strip() and entries and entries[-1].key is not None:
             entries[-1].text += line
             entries[-1].value += "\n" + line.strip()
-        elif option:
-            entries.append(_Entry(option[1].strip().lower(), option[2].strip(), line))
+        elif end > 0 and line[0] not in "#; \t":
+            entries.append(_Entry(line[:end].strip().lower(), line[end + 1:].strip(), line))
         else:
             entries.append(_Entry(None, "", line))
     return parts

@@ -17,7 +17,6 @@ Files without these lines (the stock plugin's) count as requested, and need the 
 
 from __future__ import annotations
 
-import configparser
 import os
 import re
 from collections import deque
@@ -31,7 +30,6 @@ from .hubs import DEFAULT_HOSTNAME
 from .messages import _
 
 NOTICE = 'Written by dnf copr. Do not edit the lines that begin with "copr-".'
-_TAG = re.compile(r"#\s*copr-(requested|chroot|needs|hub|for|deps):\s*(.*?)\s*\Z")
 _LARGEST_FILE = 1 << 20
 _YES = ("1", "yes", "true", "on")
 
@@ -139,23 +137,12 @@ def file_name(repo_id: str) -> str:
 
 def parse(name: str, text: str) -> Optional[RepoFile]:
     """Reads a .repo file of Copr; ``None`` when it has no repository."""
-    parser = configparser.RawConfigParser(strict=False, default_section="\0")
-    try:
-        parser.read_string(text)
-    except configparser.Error:
-        return None
-    parts = [_section(section, parser[section]) for section in parser.sections()]
+    parts = [_section(section, options) for section, options in editing.sections(text)]
     # What a file is about stands first, unless the user has put something before it.
     parts.sort(key=lambda part: (not part.id.startswith("copr:") or is_multilib(part.id), not part.id.startswith("coprdep:")))
     if not parts or not (parts[0].id.startswith(("copr:", "coprdep:")) or name.startswith(("_copr_", "_copr:"))):
         return None
-    tags: dict[str, str] = {}
-    for line in text.splitlines():
-        if line.startswith("["):
-            break
-        match = _TAG.match(line)
-        if match:
-            tags[match[1]] = match[2]
+    tags = _tags(text)
     others = [part.id for part in parts[1:] if not is_multilib(part.id)]
     return RepoFile(
         name=name,
@@ -174,6 +161,18 @@ def parse(name: str, text: str) -> Optional[RepoFile]:
 def is_multilib(repo_id: str) -> bool:
     """Whether a section has the packages of a project for a second architecture."""
     return re.match(r"copr:.*:.*:.*:ml\Z", repo_id) is not None
+
+
+def _tags(text: str) -> dict[str, str]:
+    """The lines ``# copr-KEY: VALUE`` before the first section."""
+    tags = {}
+    for line in text.split("\n"):
+        if line.startswith("["):
+            break
+        key, colon, value = line.lstrip("#").strip().partition(":")
+        if line.startswith("#") and colon and key.startswith("copr-"):
+            tags[key[len("copr-"):]] = value.strip()
+    return tags
 
 
 def _section(name: str, options: Mapping[str, str]) -> Section:
@@ -215,8 +214,7 @@ class Folder:
                 continue
             path = os.path.join(self.path, name)
             try:
-                # Not blocked by what is no file.
-                with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as opened:
+                with open(path, "rb", opener=_not_blocked) as opened:
                     data = opened.read(_LARGEST_FILE + 1)
             except OSError as error:
                 yield FileError(f"{path}: {error.strerror}")
@@ -258,6 +256,11 @@ class Folder:
             raise FileError(
                 _("{path}: {why}; nothing was changed").format(path=self.path, why=error.strerror or error)
             ) from error
+
+
+def _not_blocked(path: str, flags: int) -> int:
+    """Opens what may be no file at all."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def find(files: Mapping[str, RepoFile], host: str, owner: str, dirname: str) -> Optional[RepoFile]:

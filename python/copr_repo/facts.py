@@ -44,7 +44,7 @@ def url(hub: str, owner: str, dirname: str, release: str) -> str:
 
 
 def repo_file_url(hub: str, owner: str, dirname: str, release: str, arch: str) -> str:
-    """Where each hub, also one from before ``url`` was there, has the project's .repo file."""
+    """Where each Copr, also one from before /api_3/rpmrepo, has the .repo file of a project."""
     path = "/".join(urllib.parse.quote(part, safe="@:+") for part in (owner, dirname))
     return f"{hub}/coprs/{path}/repo/{release}/dnf.repo?arch={arch}"
 

@@ -28,10 +28,20 @@ def remove(system: System, project: Project, *, keep_deps: bool = False) -> None
     files = system.folder.read()
     file = _installed(files, project, _("Failed to remove copr repo {project}: it is not enabled here."))
     brought = enabled.needed_only_by(files, file.repo_id, among_enabled=False)
+    # What only disabled projects need as well keeps its file, for when these are enabled again.
+    idle = [
+        other for other in enabled.needed_only_by(files, file.repo_id, among_enabled=True)
+        if other.enabled and other not in brought
+    ]
     taken = _taken(
-        system.frontend, files, file, [] if keep_deps else brought, _("Do you want to remove these repositories as well?")
+        system.frontend, files, file, [] if keep_deps else [*brought, *idle],
+        _("Do you want to remove these repositories as well?"), only_disabled=idle,
     )
-    system.folder.change({}, [other.name for other in [file, *taken]], since=files)
+    off = [other for other in taken if other in idle]
+    gone = [file, *(other for other in taken if other not in idle)]
+    system.folder.change(
+        {other.name: editing.disabled(other.text) for other in off}, [other.name for other in gone], since=files
+    )
     system.frontend.info(_("Repository successfully removed."))
 
 
@@ -48,6 +58,7 @@ def _taken(
     file: enabled.RepoFile,
     brought: Sequence[enabled.RepoFile],
     question: str,
+    only_disabled: Sequence[enabled.RepoFile] = (),
 ) -> Sequence[enabled.RepoFile]:
     """What is to go with a project. Nothing is asked where there is nothing, so that scripts for the stock plugin go on."""
     for other in enabled.needing(files, file.repo_id):
@@ -57,7 +68,10 @@ def _taken(
     if not brought:
         return ()
     lines = [_("Nothing else needs these repositories, which came with {project}:").format(project=shown(file))]
-    frontend.notice("\n".join([*lines, *(f"  {shown(other)}" for other in brought)]))
+    for other in brought:
+        note = _(" (is only disabled: a disabled project needs it)") if other in only_disabled else ""
+        lines.append(f"  {shown(other)}{note}")
+    frontend.notice("\n".join(lines))
     if frontend.confirm(question):
         return brought
     frontend.notice(_("They stay as they are. `dnf copr check` names what nothing needs, `dnf copr refresh` removes it."))

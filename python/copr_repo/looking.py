@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
@@ -56,13 +57,17 @@ def list_installed(
 ) -> None:
     """Lists the projects that have a .repo file here, of a hub or of all, as ``host/owner/dirname``."""
     files = system.folder.read()
+    by_need: dict[str, list[enabled.RepoFile]] = {}
+    for file in files.values():
+        for need in file.needs:
+            by_need.setdefault(need, []).append(file)
     items = []
     for _id, file in sorted(files.items()):
         project = file.project
         if project is None or (only_enabled and not file.enabled) or (only_disabled and file.enabled):
             continue
         if hub is None or project[0].partition(":")[0] == hub.hostname:
-            items.append((file, [other for other in files.values() if file.repo_id in other.needs]))
+            items.append((file, by_need.get(file.repo_id, [])))
     if as_json:
         shown_as = [{**_facts(file), "needed_by": [other.repo_id for other in by]} for file, by in items]
         system.frontend.info(json.dumps(shown_as, indent=2))
@@ -176,7 +181,16 @@ def named_by_id(repo_id: str) -> str:
 
 def printable(text: str) -> str:
     """A text that came from elsewhere, for a line on the screen."""
-    return "".join(c if c.isprintable() else "?" for c in text)[:300]
+    return without_password("".join(c if c.isprintable() else "?" for c in text[:2000]))[:300]
+
+
+def without_password(text: str) -> str:
+    """A text with ``***`` for the user and password of each URL in it.
+
+    >>> without_password("baseurl=https://me:secret@example.org/")
+    'baseurl=https://***@example.org/'
+    """
+    return re.sub(r"//[^/\s@]*@", "//***@", text)
 
 
 def _facts(file: enabled.RepoFile) -> dict[str, Any]:
@@ -188,7 +202,7 @@ def _facts(file: enabled.RepoFile) -> dict[str, Any]:
         "owner": owner,
         "project": dirname,
         "file": file.name,
-        "baseurl": file.parts[0].baseurl,
+        "baseurl": without_password(file.parts[0].baseurl),
         "chroot": file.chroot,
         "enabled": file.enabled,
         "signed": file.parts[0].signed,

@@ -46,6 +46,15 @@ def resolve(
     return asked.plan(explicit, deps)
 
 
+class Impossible(CommandError):
+    """A project cannot be had from its hub as it is wanted."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(_("It wasn't possible to enable this project.\n{reason}").format(reason=reason))
+        self.reason = reason
+        """Sentences; after an empty line, what the user may do."""
+
+
 class Plan:
     """A project and what it needs, as its hub tells it now."""
 
@@ -206,7 +215,7 @@ class _Asked:
         )
         unreachable = [str(problem) for problem in chain.problems if not problem.not_found]
         if unreachable:
-            raise _impossible("\n".join(unreachable))
+            raise Impossible("\n".join(unreachable))
         warnings = self._warnings + [self._explained(problem) for problem in chain.problems]
         return Plan(self._project, chain, self._facts, self._release, self._arch, explicit, deps, warnings)
 
@@ -267,7 +276,7 @@ class _Asked:
         wanted = f"{self._releases[0]}-{self._arch}" if self._releases else "this system"
         names = ", ".join(f"'{name}'" for name in sorted(found.chroots)) or "none"
         project = f"{self._root.owner}/{self._root.dirname}"
-        raise _impossible(
+        raise Impossible(
             f"Repository '{wanted}' does not exist in project '{project}'.\n"
             f"Available repositories: {names}\n\n"
             f"If you want to enable a non-default repository, use the following command:\n"
@@ -285,20 +294,21 @@ class _Asked:
 
     def _no_root(self, error: Union[NotFound, Unreachable]) -> CommandError:
         if isinstance(error, NotFound):
-            url = facts.repo_file_url(
-                self._project.hub.url, self._root.owner, self._root.dirname, self._release, self._arch
-            )
-            if not isinstance(self._fetcher.fetch_all([url], most=facts.LARGEST_ANSWER)[0], Error):
-                return _impossible(
-                    _("{hub} is too old: it has this project, but cannot tell what it needs. Its .repo file is at\n  {url}")
-                    .format(hub=self._project.hub.hostname, url=url)
+            if self._has_repo_file():
+                return Impossible(
+                    _("{hub} is too old: it has this project, but cannot tell what it needs. Its .repo file is at\n  {url}").format(
+                        hub=self._project.hub.hostname, url=self._repo_file
+                    )
                 )
-            return _impossible(f"Project {self._root.owner}/{self._root.dirname} does not exist.")
-        return _impossible(f"project {self._root}: {error}")
+            return Impossible(f"Project {self._root.owner}/{self._root.dirname} does not exist.")
+        return Impossible(f"project {self._root}: {error}")
 
+    @property
+    def _repo_file(self) -> str:
+        return facts.repo_file_url(self._project.hub.url, self._root.owner, self._root.dirname, self._release, self._arch)
 
-def _impossible(reason: str) -> CommandError:
-    return CommandError(_("It wasn't possible to enable this project.\n{reason}").format(reason=reason))
+    def _has_repo_file(self) -> bool:
+        return not isinstance(self._fetcher.fetch_all([self._repo_file], most=facts.LARGEST_ANSWER)[0], Error)
 
 
 def _ref(project: Project) -> ProjectRef:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional, Union
 
 from . import editing, enabled, facts
 from ._native import Error, NotFound, Unreachable
-from .chroots import split_chroot
+from .chroots import distname, split_chroot
 from .fetching import Download, Fetcher
 from .frontend import CommandError
 from .hubs import Hub, UsageError
-from .looking import named_by_id, printable, shown
+from .looking import named_by_id, printable, shown, without_password
 from .messages import _
-from .plan import Plan, resolve
+from .plan import Impossible, Plan, resolve
 from .system import Project, System
 
 _LARGEST_REMEMBERED = 64 << 10
@@ -62,7 +62,7 @@ def refresh(system: System, project: Optional[Project] = None, *, as_json: bool 
     else:
         for repo_id, why in found.failed.items():
             system.frontend.notice(
-                _("Warning: {project} stays as it is: {why}").format(project=named_by_id(repo_id), why=why.replace("\n", " "))
+                _("Warning: {project} stays as it is: {why}").format(project=named_by_id(repo_id), why=why)
             )
         for line in _lines(found):
             system.frontend.info(line)
@@ -82,7 +82,7 @@ def outlook(
 ) -> Outlook:
     """Asks the hubs of these projects and compares; with ``all_orphans`` all that nothing needs is to be removed."""
     fetcher = Remembering(system.fetcher)
-    system = System(**{**vars(system), "fetcher": fetcher})
+    system = replace(system, fetcher=fetcher)
     offers: dict[str, list[str]] = {}
     failed: dict[str, str] = {}
     warnings: list[str] = []
@@ -93,7 +93,8 @@ def outlook(
             plan = _plan(system, files, root)
             texts = plan.files(files)
         except Error as error:
-            failed[root.repo_id] = printable(str(error).replace("\n", " "))
+            why = error.reason if isinstance(error, Impossible) else str(error)
+            failed[root.repo_id] = printable(why.partition("\n\n")[0].replace("\n", " "))
             continue
         warnings += [text for text in plan.warnings if text not in warnings]
         if root.ours or not _same_as_stock(root, texts):
@@ -146,27 +147,33 @@ def hub_of(system: System, file: enabled.RepoFile) -> Hub:
 
 
 def url_of(system: System, file: enabled.RepoFile) -> str:
-    """Where the hub tells of a project; empty when the file's hub makes no sense."""
+    """Where the hub tells of a project; empty when the file does not say which."""
     try:
-        hub = hub_of(system, file)
+        hub, (releases, _arch, _explicit) = hub_of(system, file), chroots_of(system, file)
     except UsageError:
         return ""
-    releases = chroots_of(system, file)[0]
     _host, owner, dirname = file.project or ("", "", "")
     return facts.url(hub.url, owner, dirname, releases[0] if releases else "")
 
 
 def chroots_of(system: System, file: enabled.RepoFile) -> tuple[Sequence[str], str, bool]:
-    """Releases, best first, and architecture that a project is enabled for, and whether the user has named them."""
+    """Releases, best first, and architecture that a project is enabled for, and whether the user has named them.
+
+    What was guessed is guessed again, so that it follows an upgrade of the system. Raises ``UsageError``.
+    """
     last = file.parts[0].baseurl.rstrip("/").rpartition("/")[2]
-    explicit = bool(last) and "$" not in last
-    chroot = last if explicit else file.chroot
-    if not explicit and system.releases:
+    if "$" not in last:
+        release, arch = split_chroot(last)
+        return [release], arch, True
+    if file.ours and system.releases:
         return system.releases, system.arch, False
-    if chroot is None:
-        return (), system.arch, explicit
-    release, arch = split_chroot(chroot)
-    return [release], arch, explicit
+    # The stock plugin's files do not tell what was guessed: what stands in them holds.
+    release = last.removesuffix("-$basearch")
+    if "$" not in release:
+        return [release], system.arch, False
+    distribution = release.removesuffix("-$releasever")
+    releases = [release for release in system.releases if distname(release) == distribution]
+    return releases or ([split_chroot(file.chroot)[0]] if file.chroot else []), system.arch, False
 
 
 class Remembering:
@@ -273,7 +280,10 @@ def _for_programs(found: Outlook) -> dict[str, object]:
                 "id": change.repo_id,
                 "file": change.file,
                 "kind": change.kind,
-                "options": {key: {"old": old, "new": new} for key, old, new in change.options},
+                "options": {
+                    key: {"old": old and without_password(old), "new": new and without_password(new)}
+                    for key, old, new in change.options
+                },
                 "needs": list(change.needs),
                 "needs_no_more": list(change.needs_no_more),
             }

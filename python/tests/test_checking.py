@@ -43,7 +43,7 @@ def well(chain, good_key):  # noqa: F811
 
 def test_all_is_well(well):
     before = well.files()
-    assert well.check() == (True, ["3 projects are enabled; all is well."])
+    assert well.check() == (True, ["Enabled projects: 3; all is well."])
     assert well.files() == before
 
 
@@ -61,6 +61,13 @@ def test_a_project_that_is_gone_is_told(well):
     assert well.check() == (False, [
         "E h/bob/app: the hub has no such project (any more); `dnf copr remove h/bob/app`",
     ])
+
+
+def test_a_hub_from_before_the_interface_is_a_note(well):
+    del well.answers["bob/app"]
+    well.answers["http://h:8080/coprs/bob/app/repo/fedora-44/dnf.repo?arch=x86_64"] = b"[copr:h:bob:app]\n"
+    well_now, lines = well.check()
+    assert well_now and lines[0] == "- h/bob/app: its hub is too old to tell what it needs"
 
 
 def test_a_dependency_that_is_gone_is_told(well):
@@ -116,6 +123,25 @@ def test_what_is_needed_and_disabled_by_the_user_is_a_note_and_no_fault(well):
     assert well_now and lines[0] == "- h/alice/libs: h/bob/app needs it, and it is disabled"
 
 
+def test_what_only_a_disabled_project_needs_is_a_note(well):
+    well.disable("bob/app", keep_deps=True)
+    well_now, lines = well.check()
+    assert well_now
+    assert "- h/alice/libs: only disabled projects need it; `dnf copr disable h/alice/libs`" in lines
+
+
+def test_two_files_of_one_repository_are_told(well):
+    well.write("_copr:h:bob:twice.repo", well.files()[APP])
+    assert well.check() == (False, [
+        f"W _copr:h:bob:twice.repo: it has the same repository as {APP}; remove one of them",
+    ])
+
+
+def test_a_dependency_whose_hub_does_not_answer_is_told_once(well):
+    well.answers["alice/base"] = Unreachable("bad gateway")
+    assert well.check() == (False, ["E h/alice/base: bad gateway; try again later"])
+
+
 def test_a_file_that_cannot_be_read_is_told_and_the_others_are_checked(well):
     (well.path / "_copr:h:x:loop.repo").symlink_to("_copr:h:x:loop.repo")
     (well.path / "_copr:h:x:big.repo").write_bytes(b"#" * (2 << 20))
@@ -156,7 +182,7 @@ def test_a_file_of_the_stock_plugin_that_is_true_is_well(world):  # noqa: F811
     world.edit(APP, "[copr:h:bob:app]\n", "# copr-hub: http://h:8080\n[copr:h:bob:app]\n")
     world.has("bob/app", "alice/libs")
     world.has("alice/libs")
-    assert world.check() == (True, ["1 projects are enabled; all is well."])
+    assert world.check() == (True, ["Enabled projects: 1; all is well."])
 
 
 def test_the_report_for_programs(well):
@@ -171,4 +197,4 @@ def test_the_report_for_programs(well):
 
 
 def test_nothing_enabled_is_well(world):  # noqa: F811
-    assert world.check() == (True, ["0 projects are enabled; all is well."])
+    assert world.check() == (True, ["Enabled projects: 0; all is well."])

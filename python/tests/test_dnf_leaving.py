@@ -104,7 +104,7 @@ def test_tree_why_and_list_need_no_hub(dnf, ours):
 def test_check_says_that_all_is_well_and_what_is_not(dnf, ours):
     enable(dnf, "bob/app")
     well = dnf("copr", "check")
-    assert (well.returncode, well.stdout) == (0, "2 projects are enabled; all is well.\n"), well.stderr
+    assert (well.returncode, well.stdout) == (0, "Enabled projects: 2; all is well.\n"), well.stderr
     del ours.hub.answers["alice/libs"]
     gone = dnf("copr", "check")
     assert gone.returncode == 1

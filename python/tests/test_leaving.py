@@ -80,6 +80,14 @@ def test_what_another_enabled_project_needs_never_goes_along(chain):
     assert chain.files() == {}
 
 
+def test_what_only_a_disabled_project_needs_as_well_is_disabled_and_keeps_its_file(chain):
+    chain.enable("bob/tool")
+    chain.disable("bob/tool")
+    chain.remove("bob/app")
+    assert states(chain) == {BASE: False, LIBS: False, TOOL: False}
+    assert "  h/alice/libs (is only disabled: a disabled project needs it)" in chain.frontend.notices[-1]
+
+
 def test_where_nothing_came_along_nothing_is_asked(world):  # noqa: F811
     world.has("bob/app")
     world.enable()

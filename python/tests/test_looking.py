@@ -116,3 +116,20 @@ def test_why_of_what_is_unknown_is_an_error(chain):  # noqa: F811
 def test_texts_that_would_change_the_screen_are_shown_harmless(world):  # noqa: F811
     world.write("_copr:h:o:a.repo", "[copr:h:o:a\x1b[2J]\ngpgcheck=1\n")
     assert world.list() == ["h/o/a?[2J"]
+
+
+def test_a_password_in_a_file_is_never_shown(world):  # noqa: F811
+    url = "https://me:secret@x.example/"
+    world.write("_coprdep:x.repo", f"[coprdep:x]\nbaseurl={url}\ngpgkey={url}key\ngpgcheck=1\n")
+    told = [*world.tree(), *world.list(as_json=True), *world.check()[1], *world.why("coprdep:x")]
+    world.write("_copr:h:o:a.repo", "# copr-needs: coprdep:x\n[copr:h:o:a]\ngpgcheck=1\n")
+    told += [*world.tree(), *world.tree(as_json=True), *world.check()[1]]
+    assert "https://***@x.example/" in "".join(told) and "secret" not in "".join(told)
+
+
+def test_a_chain_of_thousands_is_drawn_as_far_as_anybody_reads(world):  # noqa: F811
+    for number in range(2000):
+        tags = f"# copr-needs: copr:h:o:p{number + 1}\n# copr-requested: no\n"
+        world.write(f"_copr:h:o:p{number}.repo", f"{tags}[copr:h:o:p{number}]\n")
+    lines = world.tree("o/p0")
+    assert len(lines) == 102 and lines[-1].endswith("`-- ...")

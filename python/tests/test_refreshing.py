@@ -4,6 +4,7 @@ import json
 
 import pytest
 from copr_repo import Unreachable, frontend
+from copr_repo.hubs import Config
 from test_leaving import APP, BASE, LIBS, STOCK, TOOL, chain  # noqa: F401
 from worlds import RESULTS, world  # noqa: F401
 
@@ -144,22 +145,37 @@ def test_the_stock_plugins_file_stays_while_it_is_true_and_becomes_files_of_ours
     world.write(APP, stock.replace("[coprdep", "# mine\n[coprdep"))
     world.has("bob/app", "alice/libs")
     world.has("alice/libs")
-    system = world.system
-    world.system = lambda releases=("fedora-44",): _with_hub(system(releases))
+    world.config = Config({"ours": {"hostname": "h", "protocol": "http", "port": "8080"}})
     assert world.refresh() and list(world.files()) == [APP]
     world.has("bob/app", "alice/libs", "alice/base")
     world.has("alice/base")
     assert world.refresh()
     assert list(world.files()) == [BASE, LIBS, APP]
     text = world.files()[APP]
-    assert "[copr:h:bob:app:ml]\n" in text and "coprdep" not in text and "# copr-requested: yes\n" in text
+    assert "[copr:h:bob:app:ml]\n" not in text and "coprdep" not in text and "# copr-requested: yes\n" in text
 
 
-def _with_hub(system):
-    from copr_repo.hubs import Config
-    from copr_repo.system import System
+def test_a_literal_chroot_in_the_stock_plugins_file_stays(world):  # noqa: F811
+    world.config = Config({"ours": {"hostname": "h", "protocol": "http", "port": "8080"}})
+    world.write(APP, f"[copr:h:bob:app]\nbaseurl={RESULTS}/bob/app/epel-9-$basearch/\nenabled=1\n")
+    world.has("bob/app")
+    world.answers["bob/app"]["results_url"] = "https://new.example/r"
+    assert world.refresh()
+    assert "baseurl=https://new.example/r/bob/app/epel-9-$basearch/\n" in world.files()[APP]
 
-    return System(**{**vars(system), "config": Config({"ours": {"hostname": "h", "protocol": "http", "port": "8080"}})})
+
+def test_what_was_guessed_follows_an_upgrade_of_the_system(world):  # noqa: F811
+    world.has("bob/app", chroots=["epel-9-x86_64", "epel-10-x86_64"])
+    world.enable(releases=["rocky-9", "epel-9"])
+    assert world.refresh(releases=["rocky-10", "epel-10"])
+    assert f"baseurl={RESULTS}/bob/app/epel-10-$basearch/\n" in world.files()[APP]
+
+
+def test_a_file_that_does_not_tell_its_chroot_keeps_its_project_as_it_is(world):  # noqa: F811
+    world.write(APP, "[copr:h:bob:app]\nbaseurl=http://h/elsewhere/\n")
+    before = world.files()
+    assert not world.refresh() and world.files() == before
+    assert not world.check()[0]
 
 
 def test_what_nothing_needs_any_more_is_removed_as_well(chain):  # noqa: F811
