@@ -22,8 +22,7 @@ if os.path.isdir(os.path.join(_HERE, "copr_repo")):
 else:
     import copr_repo
 
-from copr_repo import arguments, checking, debugging, dnf4, enabling, hubs, leaving, looking, refreshing  # noqa: E402
-from copr_repo.system import named  # noqa: E402
+from copr_repo import arguments, commands, dnf4, hubs  # noqa: E402
 
 
 class CoprCommand(dnf.cli.Command):
@@ -54,83 +53,18 @@ class CoprCommand(dnf.cli.Command):
         arguments.add_to(parser)
 
     def run(self):
-        subcommand = self.opts.subcommand[0]
-        if subcommand == "help":
-            self.cli.optparser.print_help(self)
-            return
         try:
-            getattr(self, "_" + subcommand)(dnf4.system(self.base))
+            asked = commands.Commands(
+                dnf4.system(self.base), self.opts,
+                show_help=lambda: self.cli.optparser.print_help(self), need_rights=self._need_root,
+            )
+            if not asked.run():
+                # All was told; what is left is the exit code.
+                self.cli.demands.success_exit_status = 1
         except hubs.UsageError as error:
             raise dnf.cli.CliError(str(error)) from error
         except copr_repo.Error as error:
             raise dnf.exceptions.Error(str(error)) from error
-
-    def _enable(self, system):
-        project = self._project(system, most=2)
-        self._need_root()
-        enabling.enable(system, project, chroot=self.opts.arg[1] if len(self.opts.arg) > 1 else None)
-
-    def _disable(self, system):
-        project = self._project(system)
-        self._need_root()
-        leaving.disable(system, project, keep_deps=self.opts.keep_deps)
-
-    def _remove(self, system):
-        project = self._project(system)
-        self._need_root()
-        leaving.remove(system, project, keep_deps=self.opts.keep_deps)
-
-    def _list(self, system):
-        if self.opts.available_by_user:
-            owner = hubs.check_owner(self.opts.available_by_user)
-            looking.available_by_user(system, system.config.hub(self.opts.hub), owner)
-            return
-        looking.list_installed(
-            system, only_enabled=self.opts.enabled, only_disabled=self.opts.disabled,
-            hub=system.config.hub(self.opts.hub) if self.opts.hub else None, as_json=self.opts.json,
-        )
-
-    def _tree(self, system):
-        looking.tree(system, self._project(system) if self.opts.arg else None, as_json=self.opts.json)
-
-    def _why(self, system):
-        if len(self.opts.arg) != 1:
-            raise hubs.UsageError("why needs the id of one repository")
-        looking.why(system, self.opts.arg[0], as_json=self.opts.json)
-
-    def _check(self, system):
-        if self.opts.arg:
-            raise hubs.UsageError("Too many arguments.")
-        self._succeeded(checking.check(system, as_json=self.opts.json))
-
-    def _refresh(self, system):
-        project = self._project(system) if self.opts.arg else None
-        self._need_root()
-        self._succeeded(refreshing.refresh(system, project, as_json=self.opts.json))
-
-    def _succeeded(self, well):
-        """All was told; what is left is the exit code."""
-        if not well:
-            self.cli.demands.success_exit_status = 1
-
-    def _search(self, system):
-        self._need_arguments(most=1)
-        looking.search(system, system.config.hub(self.opts.hub), self.opts.arg[0])
-
-    def _debug(self, system):
-        debugging.debug(system, as_json=self.opts.json)
-
-    def _project(self, system, most=1):
-        """The project in the arguments, of which there may be ``most``."""
-        self._need_arguments(most)
-        return named(system.config, self.opts.arg[0], self.opts.hub)
-
-    def _need_arguments(self, most):
-        if not self.opts.arg:
-            self.cli.optparser.print_help(self)
-            raise hubs.UsageError("exactly two additional parameters to copr command are required")
-        if len(self.opts.arg) > most:
-            raise hubs.UsageError("Too many arguments.")
 
     @staticmethod
     def _need_root():
