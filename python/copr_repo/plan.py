@@ -19,6 +19,7 @@ from ._native import (
     resolve_chain,
 )
 from .frontend import CommandError
+from .looking import without_password
 from .messages import _
 from .system import Project, System
 
@@ -264,7 +265,7 @@ class _Asked:
             try:
                 render_repo_file([_external(link, self._release, self._arch)])
             except Error as error:
-                self._warnings.append(f"a dependency of {project} is left out: {error}")
+                self._warnings.append(f"a dependency of {project} is left out: {without_password(str(error))}")
                 return False
         return True
 
