@@ -18,6 +18,7 @@ LARGEST_ANSWER = 4 << 20
 _MOST_DEPENDENCIES = 1000
 # Names reach the screen: those that are not well formed are no chroots and no directories.
 _CHROOT = re.compile(r"[A-Za-z0-9_.+-]{1,200}\Z")
+_ADDRESS = re.compile(r"https?://[^\s@/]+(/\S*)?\Z")
 _ARCH = re.compile(r"[A-Za-z0-9_]{1,50}\Z")
 
 
@@ -67,9 +68,8 @@ def parse(project: ProjectRef, answer: bytes) -> Facts:
 
 
 def _facts(project: ProjectRef, data: Any) -> Facts:
-    results = data["results_url"]
-    if not isinstance(results, str) or not re.match(r"https?://[^\s@/]+(/\S*)?\Z", results):
-        raise ValueError(f"results_url {str(results)[:200]!r} is no http(s) URL")
+    results = _address("results_url", data["results_url"])
+    pubkey = _address("pubkey_url", data["pubkey_url"]) if data.get("pubkey_url") else None
     offered = {
         f"{release}-{arch}": values
         for release, of_release in data["repos"].items()
@@ -105,7 +105,6 @@ def _facts(project: ProjectRef, data: Any) -> Facts:
             _("{name!r}, needed by {project}, is left out: it does not exist any more")
             .format(name=str(name)[:200], project=project)
         )
-    pubkey = data.get("pubkey_url")
     return Facts(
         results_url=results.rstrip("/"),
         chroots={chroot: dict(values.get("opts") or {}) for chroot, values in offered.items()},
@@ -121,9 +120,16 @@ def _facts(project: ProjectRef, data: Any) -> Facts:
         directories=tuple(name for name in data["directories"] if _is_dirname(name)),
         dependencies=tuple(dependencies),
         signed=data.get("gpgcheck") is not False,
-        pubkey_url=str(pubkey) if pubkey else None,
+        pubkey_url=pubkey,
         warnings=tuple(warnings),
     )
+
+
+def _address(what: str, value: Any) -> str:
+    """A URL that the hub gives out; one that is refused is not shown, as it may have a password."""
+    if not isinstance(value, str) or not _ADDRESS.match(value):
+        raise ValueError(f"{what} is no http(s) URL, or has a user or a password in it")
+    return value
 
 
 def _is_dirname(name: str) -> bool:

@@ -19,6 +19,7 @@ from ._native import (
     resolve_chain,
 )
 from .frontend import CommandError
+from .looking import without_password
 from .messages import _
 from .system import Project, System
 
@@ -268,8 +269,9 @@ class _Asked:
             try:
                 render_repo_file([_external(link, self._release, self._arch)])
             except Error as error:
+                reason = without_password(str(error))
                 self._warnings.append(
-                    _("a dependency of {project} is left out: {reason}").format(project=project, reason=error)
+                    _("a dependency of {project} is left out: {reason}").format(project=project, reason=reason)
                 )
                 return False
         return True
