@@ -67,7 +67,9 @@ class Commands:
 
     def why(self) -> None:
         """See ``looking.why``."""
-        looking.why(self._system, self._one(_("why needs the id of one repository")), as_json=self._options.json)
+        if len(self._options.arg) != 1:
+            raise UsageError(_("why needs the id of one repository"))
+        looking.why(self._system, self._options.arg[0], as_json=self._options.json)
 
     def check(self) -> bool:
         """See ``checking.check``."""
@@ -83,8 +85,8 @@ class Commands:
 
     def search(self) -> None:
         """See ``looking.search``."""
-        word = self._one(_("search needs one word to look for"))
-        looking.search(self._system, self._system.config.hub(self._options.hub), word)
+        self._need_arguments(most=1)
+        looking.search(self._system, self._system.config.hub(self._options.hub), self._options.arg[0])
 
     def debug(self) -> None:
         """See ``debugging.debug``."""
@@ -94,18 +96,14 @@ class Commands:
         """Shows how the command is used."""
         self._show_help()
 
-    def _one(self, message: str) -> str:
-        """The only argument."""
-        if len(self._options.arg) != 1:
-            raise UsageError(message)
-        argument: str = self._options.arg[0]
-        return argument
-
     def _project(self, most: int = 1) -> Project:
         """The project in the arguments, of which there may be ``most``."""
+        self._need_arguments(most)
+        return named(self._system.config, self._options.arg[0], self._options.hub)
+
+    def _need_arguments(self, most: int) -> None:
         if not self._options.arg:
             self._show_help()
             raise UsageError(_("exactly two additional parameters to copr command are required"))
         if len(self._options.arg) > most:
             raise UsageError(_("Too many arguments."))
-        return named(self._system.config, self._options.arg[0], self._options.hub)

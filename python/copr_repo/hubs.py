@@ -117,6 +117,9 @@ class Config:
         scheme, separator, rest = name.partition("://")
         if not separator:
             scheme, rest = "https", name
+        if "@" in rest:
+            # Not shown: it may be one with a password.
+            raise UsageError("a hub's URL may not have a user or a password in it")
         host, _, port = rest.rstrip("/").partition(":")
         return _hub(scheme, host, port or None)
 

@@ -1,5 +1,6 @@
 """A Copr hub that answers from a dict, and where the built plugin is."""
 
+import contextlib
 import http.server
 import json
 import os
@@ -43,8 +44,8 @@ class Hub:
 
     def __init__(self):
         self.answers = {}
-        """`owner/dirname`, or a path with its query, to the answer: a dict, raw bytes, a status, or
-        a status, raw bytes and headers."""
+        """`owner/dirname`, or a path with its query, to the answer: a dict, raw bytes, a status,
+        a status, raw bytes and headers, or what writes the answer itself to a request."""
         self.asked = []
         hub = self
 
@@ -53,6 +54,11 @@ class Hub:
                 hub.asked.append(self.path)
                 parts = self.path.split("?")[0].strip("/").split("/")
                 answer = hub.answers.get("/".join(parts[2:4]) if parts[1:2] == ["rpmrepo"] else self.path, 404)
+                if callable(answer):
+                    with contextlib.suppress(OSError):  # The client has heard enough.
+                        answer(self)
+                    self.close_connection = True
+                    return
                 if isinstance(answer, int):
                     answer = (answer, b'{"error": "no"}')
                 status, answer, *headers = answer if isinstance(answer, tuple) else (200, answer)

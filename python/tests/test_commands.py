@@ -173,4 +173,5 @@ def test_search_and_list_of_a_user_print_one_line_each(world):
     ]}).encode()
     looking.search(world.system(), HUB, "a b")
     looking.available_by_user(world.system(), HUB, "bob")
-    assert world.frontend.infos == ["bob/app : first", "bob/x : No description given."] * 2
+    lines = ["bob/app : first", "bob/x : No description given."]
+    assert world.frontend.infos == [" Matched: a b ".center(80, "="), *lines, " List of bob coprs ".center(80, "="), *lines]

@@ -154,8 +154,8 @@ def test_search_and_the_list_of_a_user_ask_the_hub(dnf, named):
     item = {"name": "app", "full_name": "bob/app", "description": "An app."}
     named.answers["/api_3/project/list?ownername=bob"] = {"items": [item]}
     named.answers["/api_3/project/search?query=ap"] = {"items": [item]}
-    assert dnf("copr", "list", "--hub", "ours", "--available-by-user=bob").stdout == "bob/app : An app.\n"
-    assert dnf("copr", "search", "--hub", "ours", "ap").stdout == "bob/app : An app.\n"
+    assert dnf("copr", "list", "--hub", "ours", "--available-by-user=bob").stdout.splitlines()[1:] == ["bob/app : An app."]
+    assert dnf("copr", "search", "--hub", "ours", "ap").stdout.splitlines()[1:] == ["bob/app : An app."]
     assert dnf("copr", "help").returncode == 0
 
 

@@ -88,7 +88,7 @@ def test_a_project_is_enabled_and_removed_by_ours_while_the_stock_one_is_there(b
     enabled = beside("-y", "copr", "enable", f"{hub.url}/bob/app", "fedora-44-x86_64")
     assert enabled.returncode == 0, enabled
     assert sorted(beside.files()) == ["_copr:127.0.0.1:alice:libs.repo", "_copr:127.0.0.1:bob:app.repo"]
-    assert beside("copr", "remove", f"{hub.url}/bob/app").returncode == 0
+    assert beside("-y", "copr", "remove", f"{hub.url}/bob/app").returncode == 0
     assert beside.files() == {}
 
 
