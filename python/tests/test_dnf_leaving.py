@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 
 import pytest
 from repositories import folder
@@ -169,3 +170,21 @@ def test_what_a_killed_dnf_left_half_done_is_taken_back_by_the_next(dnf, ours):
     os.rename(dnf.reposdir / APP, undo / "old" / APP)
     assert dnf("copr", "list").stdout.splitlines() == [f"{HOST}/alice/libs (needed by {HOST}/bob/app)", f"{HOST}/bob/app"]
     assert dnf.files() == before
+
+
+def test_what_is_installed_counts_for_the_packages_of_a_project(dnf, ours, tmp_path):
+    ours.has("bob/app", packages=["app-1-1.noarch; requires base >= 2, /opt/base"])
+    enable(dnf, "bob/app")
+    assert "app-1-1.noarch needs /opt/base, base >= 2" in dnf("copr", "check").stdout
+    spec = tmp_path / "base.spec"
+    spec.write_text(
+        "Name: base\nVersion: 2\nRelease: 1\nSummary: x\nLicense: x\nBuildArch: noarch\n%description\n"
+        "%install\nmkdir -p %{buildroot}/opt\ntouch %{buildroot}/opt/base\n%files\n/opt/base\n"
+    )
+    subprocess.run(["rpmbuild", "-bb", "--define", f"_topdir {tmp_path}", spec], check=True, capture_output=True)
+    (package,) = (tmp_path / "RPMS").rglob("base-*.rpm")
+    subprocess.run(
+        ["rpm", "--root", dnf.root, "--install", "--justdb", "--nodeps", "--ignorearch", package], check=True, capture_output=True
+    )
+    well = dnf("copr", "check")
+    assert (well.returncode, well.stdout) == (0, "Enabled projects: 1; all is well.\n"), well.stderr
