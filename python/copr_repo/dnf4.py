@@ -6,12 +6,14 @@ import contextlib
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Optional, Union
 
 import dnf.callback
 import dnf.conf
 import dnf.exceptions
+import libdnf.repo
 
 from . import chroots, enabled, hubs, metadata
 from ._native import Error, NotFound, Repository, Unreachable
@@ -90,28 +92,85 @@ def _interruptible() -> Iterator[None]:
 
 
 class Fetcher:
-    """dnf's own downloader, with its proxy and TLS settings."""
+    """dnf's own downloader, with its proxy and TLS settings, time limits and retries."""
 
     def __init__(self, base: Any) -> None:
         self._base = base
 
     def fetch_all(self, urls: Sequence[str], *, most: int) -> list[Union[bytes, NotFound, Unreachable]]:
         """See ``fetching.Fetcher``."""
-        return [self._fetch(url, most) for url in urls]
+        with tempfile.TemporaryDirectory(prefix="dnf-copr-") as folder:
+            wanted = [_Wanted(url, os.path.join(folder, str(number)), most) for number, url in enumerate(urls)]
+            self._transfer(wanted)
+            return [self._body(one) for one in wanted]
 
     def download(self, wanted: Sequence[Download]) -> list[Optional[Error]]:
         """See ``fetching.Fetcher``."""
-        raise NotImplementedError
+        return self._transfer([_Wanted(one.url, one.path, one.size, one.checksum) for one in wanted])
 
-    def _fetch(self, url: str, most: int) -> Union[bytes, NotFound, Unreachable]:
+    @staticmethod
+    def _body(one: _Wanted) -> Union[bytes, NotFound, Unreachable]:
+        if one.error is not None:
+            return one.error
         try:
-            with self._base.urlopen(url) as answer:
-                body: bytes = answer.read(most + 1)
+            with open(one.path, "rb") as file:
+                return file.read()
         except OSError as error:
-            if "Status code: 404" in str(error):
-                return NotFound(url)
-            return Unreachable(f"{url}: {error}")
-        return body if len(body) <= most else Unreachable(f"{url}: the answer is larger than {most} bytes")
+            return Unreachable(f"{one.url}: {error.strerror}")
+
+    def _transfer(self, wanted: Sequence[_Wanted]) -> list[Optional[Error]]:
+        targets = [one.target(self._base.conf) for one in wanted]
+        try:
+            libdnf.repo.PackageTarget.downloadPackages(libdnf.repo.VectorPPackageTarget(targets), False)
+        except RuntimeError as error:
+            for one in wanted:
+                one.error = one.error or Unreachable(f"{one.url}: {error}")
+        for one, target in zip(wanted, targets):
+            one.settle(target.getErr())
+        return [one.error for one in wanted]
+
+
+class _Wanted(libdnf.repo.PackageTargetCB):  # type: ignore[misc]  # libdnf has no types.
+    """One file, while libdnf gets it; its callbacks say with 1 that this file is to be given up, and only this one."""
+
+    def __init__(self, url: str, path: str, most: Optional[int], checksum: str = "") -> None:
+        super().__init__()
+        self.url = url
+        self.path = path
+        self.error: Union[NotFound, Unreachable, None] = None
+        self._most = most
+        self._checksum = checksum
+
+    def target(self, conf: Any) -> Any:
+        """What libdnf is to get."""
+        kind, _colon, digest = self._checksum.partition(":")
+        number = libdnf.repo.PackageTarget.checksumType(kind) if kind else libdnf.repo.PackageTarget.ChecksumType_UNKNOWN
+        # A whole URL in place of a path is taken as it is, also its "?".
+        return libdnf.repo.PackageTarget(conf._config, self.url, self.path, number, digest or None, 0, "", False, 0, 0, self)
+
+    def settle(self, error: Optional[str]) -> None:
+        """Keeps why there is no file, if the callbacks have not said so already."""
+        if error and self.error is None:
+            self.error = Unreachable(f"{self.url}: {error}")
+
+    def end(self, _status: int, _message: Optional[str]) -> int:
+        """Nothing: ``settle`` is told."""
+        return 0
+
+    def progress(self, _total: float, done: float) -> int:
+        """Ends a file that is larger than it may be."""
+        if self._most is None or done <= self._most:
+            return 0
+        self.error = Unreachable(f"{self.url}: the answer is larger than {self._most} bytes")
+        return 1
+
+    def mirrorFailure(self, message: str, _url: str) -> int:
+        """Does not ask again for what does not exist."""
+        if "Status code: 404" not in message:
+            return 0
+        self.error = NotFound(self.url)
+        return 1
+
 
 
 class Metadata:
