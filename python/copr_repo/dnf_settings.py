@@ -16,7 +16,7 @@ from .messages import _
 CONFIG = "/etc/dnf/dnf.conf"
 _DROP_INS = ("/usr/share/dnf5/libdnf.conf.d", "/etc/dnf/libdnf5.conf.d")
 _VARIABLES = ("/etc/yum/vars", "/etc/dnf/vars", "/usr/share/dnf5/vars.d")
-_TRUE, _FALSE = ("1", "yes", "true", "on", "enabled"), ("0", "no", "false", "off", "disabled")
+TRUE, FALSE = ("1", "yes", "true", "on", "enabled"), ("0", "no", "false", "off", "disabled")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _NAME = re.compile(r"\$(?:\{([A-Za-z0-9_]+)\}|([A-Za-z0-9_]+))")
 
@@ -86,11 +86,11 @@ class Settings:
         value = self._values.get(name, "").lower()
         if not value:
             return default
-        if value not in _TRUE + _FALSE:
+        if value not in TRUE + FALSE:
             raise UsageError(
                 _("dnf's configuration: {name} = {value!r} is neither yes nor no").format(name=name, value=value[:100])
             )
-        return value in _TRUE
+        return value in TRUE
 
     def seconds(self, name: str, default: float) -> float:
         """A time, ``30`` or ``2m``; raises ``UsageError``."""
