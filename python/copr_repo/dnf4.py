@@ -8,15 +8,18 @@ import signal
 import sys
 import tempfile
 import urllib.parse
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Optional, Union
 
+import dnf.callback
 import dnf.conf
+import dnf.exceptions
 import libdnf.repo
 
-from . import chroots, enabled, hubs
-from ._native import Error, NotFound, Unreachable
+from . import chroots, enabled, hubs, metadata
+from ._native import Error, NotFound, Repository, Unreachable
 from .fetching import Download
+from .messages import _
 from .system import System
 
 
@@ -28,7 +31,7 @@ def system(base: Any) -> System:
         releases = [f"{config.distribution}-{config.releasever}"]
     else:
         releases = chroots.candidates(chroots.read_os_release(conf.installroot) or chroots.read_os_release())
-    return System(config, folder(conf), Fetcher(base), Frontend(base), conf.substitutions["basearch"], releases)
+    return System(config, folder(conf), Fetcher(base), Frontend(base), conf.substitutions["basearch"], releases, Metadata(base))
 
 
 def folder(conf: Any) -> enabled.Folder:
@@ -193,3 +196,34 @@ def _content(path: str) -> Union[bytes, Unreachable]:
             return file.read()
     except OSError as error:
         return Unreachable(f"{path}: {error.strerror}")
+
+
+class Metadata:
+    """dnf's repositories, its cache, and the installed packages."""
+
+    def __init__(self, base: Any) -> None:
+        self._base = base
+
+    def repositories(self, fresh: Collection[str], folder: str) -> tuple[list[Repository], dict[str, str]]:
+        """See ``metadata.Metadata``."""
+        found, failed = [], {}
+        for repo in self._base.repos.iter_enabled():
+            # dnf draws its progress on standard output, where the report is.
+            repo.set_progress_bar(dnf.callback.NullDownloadProgress())
+            try:
+                if repo.id in fresh:
+                    repo.load()
+                elif not repo._repo.loadCache(throwExcept=False, ignoreMissing=True):
+                    failed[repo.id] = _("it is not in dnf's cache")
+                    continue
+                path = os.path.dirname(os.path.dirname(repo.get_metadata_path("primary")))
+            except (dnf.exceptions.RepoError, RuntimeError) as error:
+                failed[repo.id] = str(error)
+                continue
+            found.append(
+                Repository(repo.id, path, priority=repo.priority, cost=repo.cost, module_hotfixes=bool(repo.module_hotfixes))
+            )
+        self._base.fill_sack(load_system_repo=True, load_available_repos=False)
+        path = os.path.join(folder, "primary.xml")
+        metadata.write_installed(path, self._base.sack.query().installed())
+        return [*found, Repository(metadata.INSTALLED, path)], failed

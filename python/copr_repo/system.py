@@ -10,6 +10,7 @@ from .enabled import Folder
 from .fetching import Fetcher
 from .frontend import Frontend
 from .hubs import Config, Hub, Spec, UsageError, parse_spec
+from .metadata import Metadata
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class System:
     """The base architecture, ``x86_64``."""
     releases: Sequence[str]
     """Name and release of the chroots that fit, best first: ``fedora-44``."""
+    metadata: Optional[Metadata] = None
+    """What the repositories have, where that is known."""
 
 
 @dataclass(frozen=True)
