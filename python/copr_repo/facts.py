@@ -11,6 +11,7 @@ from typing import Any, Optional, Union
 
 from ._native import External, ProjectRef, Unreachable
 from .hubs import UsageError, check_dirname, check_owner
+from .messages import _
 
 LARGEST_ANSWER = 4 << 20
 """Most bytes of an answer that are read."""
@@ -53,16 +54,17 @@ def repo_file_url(hub: str, owner: str, dirname: str, release: str, arch: str) -
 def parse(project: ProjectRef, answer: bytes) -> Facts:
     """Reads the answer for ``project``; raises ``Unreachable`` when it is not what a Copr hub answers."""
     if len(answer) > LARGEST_ANSWER:
-        raise Unreachable(f"the hub's answer is larger than {LARGEST_ANSWER >> 20} MiB")
+        raise Unreachable(_("the hub's answer is larger than {most} MiB").format(most=LARGEST_ANSWER >> 20))
     try:
         data = json.loads(answer)
     except (ValueError, RecursionError) as error:
-        what = "empty" if not answer.strip() else "not JSON"
-        raise Unreachable(f"the hub's answer is {what}; is there a Copr server at this address?") from error
+        if not answer.strip():
+            raise Unreachable(_("the hub's answer is empty; is there a Copr server at this address?")) from error
+        raise Unreachable(_("the hub's answer is not JSON; is there a Copr server at this address?")) from error
     try:
         return _facts(project, data)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise Unreachable(f"the hub's answer is not what a Copr hub answers: {error!r}") from error
+        raise Unreachable(_("the hub's answer is not what a Copr hub answers: {reason!r}").format(reason=error)) from error
 
 
 def _facts(project: ProjectRef, data: Any) -> Facts:
@@ -84,19 +86,25 @@ def _facts(project: ProjectRef, data: Any) -> Facts:
             try:
                 owner, name = check_owner(values["owner"]), check_dirname(values["projectname"])
             except UsageError as error:
-                warnings.append(f"a dependency of {project} is left out: {error}")
+                warnings.append(_("a dependency of {project} is left out: {reason}").format(project=project, reason=error))
                 continue
             dependencies.append(ProjectRef(project.hub, owner, name))
         elif kind == "external_baseurl":
             dependencies.append(External(str(values["pattern"])))
         else:
-            warnings.append(f"a dependency of {project} is left out: its type {str(kind)[:50]!r} is not known")
+            warnings.append(
+                _("a dependency of {project} is left out: its type {kind!r} is not known")
+                .format(project=project, kind=str(kind)[:50])
+            )
     # Our hub tells which declared projects are gone; others leave them out.
     missing = data.get("missing") or []
     if not isinstance(missing, list):
         raise TypeError("missing is no list")
     for name in missing[:_MOST_DEPENDENCIES]:
-        warnings.append(f"{str(name)[:200]!r}, needed by {project}, is left out: it does not exist any more")
+        warnings.append(
+            _("{name!r}, needed by {project}, is left out: it does not exist any more")
+            .format(name=str(name)[:200], project=project)
+        )
     return Facts(
         results_url=results.rstrip("/"),
         chroots={chroot: dict(values.get("opts") or {}) for chroot, values in offered.items()},

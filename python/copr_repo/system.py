@@ -10,6 +10,7 @@ from .enabled import Folder
 from .fetching import Fetcher
 from .frontend import Frontend
 from .hubs import Config, Hub, Spec, UsageError, parse_spec
+from .messages import _
 from .metadata import Metadata
 
 
@@ -46,6 +47,6 @@ def named(config: Config, text: str, hub: Optional[str]) -> Project:
     spec: Spec = parse_spec(text)
     if spec.hub is not None and hub:
         raise UsageError(
-            "specify Copr hub either with `--hub` or using `copr_hub/copr_username/copr_projectname` format"
+            _("specify Copr hub either with `--hub` or using `copr_hub/copr_username/copr_projectname` format")
         )
     return Project(config.hub(spec.hub or hub), spec.owner, spec.dirname)
