@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import tempfile
+import urllib.parse
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Optional, Union
 
@@ -91,86 +92,110 @@ def _interruptible() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
+_LARGEST_DOWNLOAD = 1 << 30
+"""Bytes of a file whose size nobody told."""
+
+
 class Fetcher:
-    """dnf's own downloader, with its proxy and TLS settings, time limits and retries."""
+    """dnf's own downloader, with its proxy, TLS, timeouts and retries; several files at the same time."""
 
     def __init__(self, base: Any) -> None:
-        self._base = base
+        self._config = base.conf._config
 
     def fetch_all(self, urls: Sequence[str], *, most: int) -> list[Union[bytes, NotFound, Unreachable]]:
         """See ``fetching.Fetcher``."""
-        with tempfile.TemporaryDirectory(prefix="dnf-copr-") as folder:
-            wanted = [_Wanted(url, os.path.join(folder, str(number)), most) for number, url in enumerate(urls)]
-            self._transfer(wanted)
-            return [self._body(one) for one in wanted]
+        with tempfile.TemporaryDirectory(prefix="copr-") as folder:
+            paths = [os.path.join(folder, str(number)) for number in range(len(urls))]
+            transfers = [_Transfer(url, path, most) for url, path in zip(urls, paths)]
+            self._run(transfers)
+            return [transfer.error or _content(transfer.path) for transfer in transfers]
 
     def download(self, wanted: Sequence[Download]) -> list[Optional[Error]]:
         """See ``fetching.Fetcher``."""
-        return self._transfer([_Wanted(one.url, one.path, one.size, one.checksum) for one in wanted])
-
-    @staticmethod
-    def _body(one: _Wanted) -> Union[bytes, NotFound, Unreachable]:
-        if one.error is not None:
-            return one.error
+        transfers = []
+        for one in wanted:
+            most = _LARGEST_DOWNLOAD if one.size is None else one.size
+            transfers.append(_Transfer(one.url, f"{one.path}.{os.getpid()}.part", most, one.checksum))
         try:
-            with open(one.path, "rb") as file:
-                return file.read()
-        except OSError as error:
-            return Unreachable(f"{one.url}: {error.strerror}")
+            self._run(transfers)
+            for one, transfer in zip(wanted, transfers):
+                if transfer.error is None:
+                    try:
+                        os.replace(transfer.path, one.path)
+                    except OSError as error:
+                        transfer.error = Unreachable(f"{one.path}: {error.strerror}")
+            return [transfer.error for transfer in transfers]
+        finally:
+            for transfer in transfers:
+                with contextlib.suppress(OSError):
+                    os.unlink(transfer.path)
 
-    def _transfer(self, wanted: Sequence[_Wanted]) -> list[Optional[Error]]:
-        targets = [one.target(self._base.conf) for one in wanted]
+    def _run(self, transfers: Sequence[_Transfer]) -> None:
+        targets = []
+        for transfer in transfers:
+            try:
+                targets.append(transfer.target(self._config))
+            except (RuntimeError, ValueError) as error:
+                transfer.error = Unreachable(f"{transfer.url}: {error}")
         try:
             libdnf.repo.PackageTarget.downloadPackages(libdnf.repo.VectorPPackageTarget(targets), False)
         except RuntimeError as error:
-            for one in wanted:
-                one.error = one.error or Unreachable(f"{one.url}: {error}")
-        for one, target in zip(wanted, targets):
-            one.settle(target.getErr())
-        return [one.error for one in wanted]
+            for transfer in transfers:
+                if not transfer.ended and transfer.error is None:
+                    transfer.error = Unreachable(f"{transfer.url}: {error}")
 
 
-class _Wanted(libdnf.repo.PackageTargetCB):  # type: ignore[misc]  # libdnf has no types.
-    """One file, while libdnf gets it; its callbacks say with 1 that this file is to be given up, and only this one."""
+class _Transfer(libdnf.repo.PackageTargetCB):  # type: ignore[misc]
+    """One file on its way, as libdnf calls back about it."""
 
-    def __init__(self, url: str, path: str, most: Optional[int], checksum: str = "") -> None:
+    def __init__(self, url: str, path: str, most: int, checksum: Optional[str] = None) -> None:
         super().__init__()
-        self.url = url
-        self.path = path
+        self.url, self.path = url, path
         self.error: Union[NotFound, Unreachable, None] = None
-        self._most = most
-        self._checksum = checksum
+        self.ended = False
+        self._most, self._checksum = most, checksum
 
-    def target(self, conf: Any) -> Any:
-        """What libdnf is to get."""
-        kind, _colon, digest = self._checksum.partition(":")
-        number = libdnf.repo.PackageTarget.checksumType(kind) if kind else libdnf.repo.PackageTarget.ChecksumType_UNKNOWN
-        # A whole URL in place of a path is taken as it is, also its "?".
-        return libdnf.repo.PackageTarget(conf._config, self.url, self.path, number, digest or None, 0, "", False, 0, 0, self)
+    def target(self, config: Any) -> Any:
+        """What libdnf is to fetch."""
+        kind, _, value = (self._checksum or "").partition(":")
+        kind_code = libdnf.repo.PackageTarget.checksumType(kind) if kind else 0
+        if kind and kind_code == libdnf.repo.PackageTarget.ChecksumType_UNKNOWN:
+            raise ValueError(f"checksums of kind {kind!r} are not known")
+        # libdnf wants a folder and a name, which it quotes itself; the query belongs to the folder.
+        parts = urllib.parse.urlsplit(self.url)
+        folder, _, name = parts.path.rpartition("/")
+        base = urllib.parse.urlunsplit((parts.scheme, parts.netloc, folder, parts.query, ""))
+        return libdnf.repo.PackageTarget(
+            config, urllib.parse.unquote(name), self.path, kind_code, value or None, 0, base, False, 0, 0, self
+        )
 
-    def settle(self, error: Optional[str]) -> None:
-        """Keeps why there is no file, if the callbacks have not said so already."""
-        if error and self.error is None:
-            self.error = Unreachable(f"{self.url}: {error}")
-
-    def end(self, _status: int, _message: Optional[str]) -> int:
-        """Nothing: ``settle`` is told."""
+    def end(self, status: int, message: Optional[str]) -> int:
+        """It has ended; anything but success has a message."""
+        self.ended = True
+        if status == self.TransferStatus_ERROR and self.error is None:
+            if "Status code: 404" in (message or ""):
+                self.error = NotFound(self.url)
+            else:
+                self.error = Unreachable(f"{self.url}: {message}")
         return 0
 
-    def progress(self, _total: float, done: float) -> int:
-        """Ends a file that is larger than it may be."""
-        if self._most is None or done <= self._most:
-            return 0
-        self.error = Unreachable(f"{self.url}: the answer is larger than {self._most} bytes")
-        return 1
+    def progress(self, total: float, done: float) -> int:
+        """What is larger than it may be is given up, before it fills the disk. Called again after a failure."""
+        if max(total, done) > self._most and self.error is None:
+            self.error = Unreachable(f"{self.url}: the answer is larger than {self._most} bytes")
+        return 1 if self.error else 0
 
-    def mirrorFailure(self, message: str, _url: str) -> int:
-        """Does not ask again for what does not exist."""
-        if "Status code: 404" not in message:
-            return 0
-        self.error = NotFound(self.url)
-        return 1
+    def mirrorFailure(self, message: str, url: str) -> int:
+        """What does not exist will not exist in the next try either."""
+        return 1 if "Status code: 404" in message or self.error else 0
 
+
+def _content(path: str) -> Union[bytes, Unreachable]:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        return Unreachable(f"{path}: {error.strerror}")
 
 
 class Metadata:

@@ -1,10 +1,12 @@
 """Real dnf with hubs that are hostile or down, and with systems that cannot be written: a message, nothing half-written."""
 
 import os
+import pathlib
 import pty
 import re
 import subprocess
 import threading
+import time
 
 import pytest
 from fakehub import project
@@ -202,6 +204,12 @@ IN_A_TERMINAL = 'trap : INT; "$@"; echo "ended with $?"; read _'
 """dnf, and after it a shell that keeps the terminal: what was shown is lost when the last program in it ends."""
 
 
+def sleeps(shell):
+    """Whether the program that a shell runs waits for something."""
+    (child,) = pathlib.Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
+    return pathlib.Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+
+
 def interrupted(dnf, question, *arguments):
     """Runs dnf in a terminal, presses Ctrl-C when it asks, and returns the exit code and all that was shown."""
     ours, theirs = pty.openpty()
@@ -219,6 +227,9 @@ def interrupted(dnf, question, *arguments):
             shown += os.read(ours, 4096)
             if not pressed and question in shown:
                 pressed = True
+                # Python loses a signal that comes between the question and its wait for the answer.
+                while not sleeps(process.pid):
+                    time.sleep(0.01)
                 os.write(ours, b"\x03")
     finally:
         alarm.cancel()
