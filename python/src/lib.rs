@@ -2,7 +2,9 @@
 
 mod chain;
 mod errors;
+mod installed;
 mod load;
+mod overlap;
 mod package;
 mod pool;
 mod repo_file;
@@ -18,6 +20,8 @@ mod _native {
     use super::errors::{
         ChainError, Error, InvalidRepoError, LoadError, NotFound, ParseError, Unreachable, Unsolvable,
     };
+    #[pymodule_export]
+    use super::overlap::{Needed, Overlaps};
     #[pymodule_export]
     use super::package::Package;
     #[pymodule_export]

@@ -62,6 +62,9 @@ fn owners(
 
 /// The packages of a repository, and what its repomd.xml says if it is a folder.
 fn packages(repository: &Repository, kept: &Kept) -> Result<(Packages, Option<Repomd>), Error> {
+    if let Some(records) = &repository.known {
+        return Ok((Packages::from_records(records.iter())?, None));
+    }
     if !repository.path.is_dir() {
         let path = &repository.path;
         let packages = load::primary(read::open(path)?).map_err(|error| of_file(path, error))?;
