@@ -5,9 +5,11 @@ The parts, each usable by itself:
 - ``hubs``: Copr servers as the plugin's configuration files name them, and ``hub/owner/project``;
 - ``chroots``: which of Copr's chroots fits this system;
 - ``facts``: what a hub says of one project, checked;
-- ``enabled``: the .repo files of a folder, changed all together or not at all;
+- ``enabled``: the .repo files of a folder and what they need; ``editing``: their text, changed so that the user's stays;
+  ``replacing``: several files changed all together or not at all;
 - ``system``, ``frontend``, ``fetching``: what the commands are given to work on;
-- ``enabling``, ``leaving``, ``looking``: the commands;
+- ``enabling``, ``leaving``, ``looking``, ``refreshing``, ``checking``: the commands; ``plan``: what is to be enabled;
+  ``drawing``: trees; ``keys``: whether a key is still good;
 - ``dnf4``: dnf 4 as these see it.
 
 From Rust come the chain of repositories, the text of .repo files, the order of versions, and the packages of any set of

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Optional, Union
 
 import dnf.conf
@@ -58,10 +60,30 @@ class Frontend:
             return True
         if conf.assumeno:
             return False
-        answer: bool = self._base.output.userconfirm(
-            msg=f"\n{question} [y/N]: ", defaultyes_msg=f"\n{question} [Y/n]: "
-        )
+        with _interruptible():
+            answer: bool = self._base.output.userconfirm(
+                msg=f"\n{question} [y/N]: ", defaultyes_msg=f"\n{question} [Y/n]: "
+            )
         return answer
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C at a question of dnf's ends the command; dnf takes it for a "no", with which a command may go on."""
+    interrupted = False
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        nonlocal interrupted
+        interrupted = True
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before or signal.default_int_handler)
+    if interrupted:
+        raise KeyboardInterrupt
 
 
 class Fetcher:

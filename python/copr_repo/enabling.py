@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Optional
 
-from . import chroots
+from . import chroots, enabled
 from .frontend import CommandError
 from .messages import _
 from .plan import Plan, resolve
@@ -54,5 +54,9 @@ def enable(
     system.frontend.notice(text)
     if not system.frontend.confirm(_("Do you really want to enable {project}?").format(project=project)):
         raise CommandError(_("Safe and good answer. Exiting."))
-    system.folder.change(plan.files(system.folder.read()))
+    files = system.folder.read()
+    texts = enabled.renewed(files, plan.files(files))
+    # A file of an old version of the stock plugin is replaced, as that does it.
+    old = enabled.find(files, project.hub.hostname, project.owner, project.dirname)
+    system.folder.change(texts, [old.name] if old and old.name not in texts else [], since=files)
     system.frontend.info(_("Repository successfully enabled."))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional, Union
@@ -16,6 +17,7 @@ LARGEST_ANSWER = 4 << 20
 _MOST_DEPENDENCIES = 1000
 # Names reach the screen: those that are not well formed are no chroots and no directories.
 _CHROOT = re.compile(r"[A-Za-z0-9_.+-]{1,200}\Z")
+_ARCH = re.compile(r"[A-Za-z0-9_]{1,50}\Z")
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,24 @@ class Facts:
     """``name-release-arch`` to the options of its repository."""
     directories: tuple[str, ...]
     dependencies: tuple[Union[ProjectRef, External], ...]
+    multilib: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    """Chroots that offer another architecture's packages as well: ``fedora-44-x86_64`` to ``i386`` to its options."""
     signed: bool = True
     pubkey_url: Optional[str] = None
     warnings: tuple[str, ...] = field(default=())
     """Declared dependencies that are left out, as sentences."""
+
+
+def url(hub: str, owner: str, dirname: str, release: str) -> str:
+    """Where the hub at a URL tells of a project; ``release`` (``fedora-44``, or empty) is for its statistics only."""
+    path = "/".join(urllib.parse.quote(part, safe="@:+") for part in (owner, dirname, release or "any"))
+    return f"{hub}/api_3/rpmrepo/{path}"
+
+
+def repo_file_url(hub: str, owner: str, dirname: str, release: str, arch: str) -> str:
+    """Where each Copr, also one from before /api_3/rpmrepo, has the .repo file of a project."""
+    path = "/".join(urllib.parse.quote(part, safe="@:+") for part in (owner, dirname))
+    return f"{hub}/coprs/{path}/repo/{release}/dnf.repo?arch={arch}"
 
 
 def parse(project: ProjectRef, answer: bytes) -> Facts:
@@ -52,8 +68,8 @@ def _facts(project: ProjectRef, data: Any) -> Facts:
     results = data["results_url"]
     if not isinstance(results, str) or not re.match(r"https?://[^\s@/]+(/\S*)?\Z", results):
         raise ValueError(f"results_url {str(results)[:200]!r} is no http(s) URL")
-    chroots = {
-        f"{release}-{arch}": dict(values.get("opts") or {})
+    offered = {
+        f"{release}-{arch}": values
         for release, of_release in data["repos"].items()
         for arch, values in of_release["arch"].items()
         if _CHROOT.match(f"{release}-{arch}")
@@ -84,7 +100,16 @@ def _facts(project: ProjectRef, data: Any) -> Facts:
     pubkey = data.get("pubkey_url")
     return Facts(
         results_url=results.rstrip("/"),
-        chroots=chroots,
+        chroots={chroot: dict(values.get("opts") or {}) for chroot, values in offered.items()},
+        multilib={
+            chroot: {
+                arch: dict(other.get("opts") or {})
+                for arch, other in values["multilib"].items()
+                if _ARCH.match(arch)
+            }
+            for chroot, values in offered.items()
+            if values.get("multilib")
+        },
         directories=tuple(name for name in data["directories"] if _is_dirname(name)),
         dependencies=tuple(dependencies),
         signed=data.get("gpgcheck") is not False,

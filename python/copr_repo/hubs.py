@@ -77,8 +77,10 @@ def parse_spec(text: str) -> Spec:
 class Config:
     """The merged configuration files: hubs, and ``[main] distribution`` and ``releasever``."""
 
-    def __init__(self, sections: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, sections: Mapping[str, Mapping[str, str]], files: Iterable[str] = ()) -> None:
         self._sections = sections
+        self.files = tuple(files)
+        """The configuration files that were read, in their order."""
         main = sections.get("main", {})
         self.distribution: Optional[str] = main.get("distribution") or None
         self.releasever: Optional[str] = main.get("releasever") or None
@@ -91,26 +93,42 @@ class Config:
             files += [os.path.join(folder, name) for name in ("copr.vendor.conf", "copr.conf")]
             files += sorted(glob.glob(os.path.join(glob.escape(folder), "copr.d", "*.conf")))
         parser = configparser.ConfigParser(interpolation=None, strict=False)
+        files = [file for file in files if os.path.isfile(file)]
         for file in files:
-            if os.path.isfile(file):
-                try:
-                    parser.read(file, encoding="utf-8")
-                except (configparser.Error, UnicodeDecodeError) as error:
-                    raise UsageError(f"configuration file {file}: {error}") from error
-        return cls({name: dict(parser[name]) for name in parser.sections()})
+            try:
+                with open(file, encoding="utf-8") as lines:
+                    parser.read_file(lines)
+            except (OSError, configparser.Error, UnicodeDecodeError) as error:
+                raise UsageError(f"configuration file {file}: {error}") from error
+        return cls({name: dict(parser[name]) for name in parser.sections()}, files)
+
+    @property
+    def default_hub(self) -> str:
+        """How the hub is called that is meant when the user names none."""
+        return DEFAULT_HUB if DEFAULT_HUB in self._sections else DEFAULT_HOSTNAME
 
     def hub(self, name: Optional[str]) -> Hub:
         """The hub of a section's name, a host name (with a port), or a URL; the default hub for ``None``."""
         if name is None:
-            name = DEFAULT_HUB if DEFAULT_HUB in self._sections else DEFAULT_HOSTNAME
+            name = self.default_hub
         section = self._sections.get(name, {}) if name != "main" else {}
         if section.get("hostname"):
             return _hub(section.get("protocol", "https"), section["hostname"], section.get("port"))
         scheme, separator, rest = name.partition("://")
         if not separator:
             scheme, rest = "https", name
+        if "@" in rest:
+            # Not shown: it may be one with a password.
+            raise UsageError("a hub's URL may not have a user or a password in it")
         host, _, port = rest.rstrip("/").partition(":")
         return _hub(scheme, host, port or None)
+
+    def at(self, hostname: str) -> Hub:
+        """The hub with this host name, as a section has it, or else over https."""
+        for name, section in self._sections.items():
+            if name != "main" and section.get("hostname") == hostname:
+                return self.hub(name)
+        return self.hub(hostname)
 
 
 def _hub(scheme: str, host: str, port: Optional[str]) -> Hub:

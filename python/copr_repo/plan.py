@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import urllib.parse
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Optional, Union
 
@@ -45,6 +44,15 @@ def resolve(
     asked = _Asked(system, project, releases, arch)
     asked.gather(deps)
     return asked.plan(explicit, deps)
+
+
+class Impossible(CommandError):
+    """A project cannot be had from its hub as it is wanted."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(_("It wasn't possible to enable this project.\n{reason}").format(reason=reason))
+        self.reason = reason
+        """Sentences; after an empty line, what the user may do."""
 
 
 class Plan:
@@ -95,18 +103,26 @@ class Plan:
             return enabled.external_id(_external_url(link, self.release, self.arch))
         return enabled.project_id(link.hub, link.owner, link.dirname)
 
-    def section(self, link: Link) -> RepoSection:
-        """A repository as it stands in its .repo file."""
+    def sections(self, link: Link) -> list[RepoSection]:
+        """A repository as it stands in its .repo file: its own section first, then that of its multilib packages."""
         if isinstance(link, External):
-            return _external(link, self.release, self.arch)
+            return [_external(link, self.release, self.arch)]
         found = self.facts[link]
-        options = found.chroots[self.chroot]
+        own = self._section(link, self.arch, found.chroots[self.chroot])
+        # A chroot that the user named is written as it is, and alone, as DNF 5 does.
+        others = {} if self._explicit else found.multilib.get(self.chroot, {})
+        return [own] + [self._section(link, arch, options) for arch, options in list(others.items())[:1]]
+
+    def _section(self, link: ProjectRef, arch: str, options: Mapping[str, Any]) -> RepoSection:
+        found = self.facts[link]
         base = f"{found.results_url}/{link.owner}"
         key = found.pubkey_url or f"{base}/{link.dirname.partition(':')[0]}/pubkey.gpg"
+        own = arch == self.arch
+        chroot = chroots.in_baseurl(self.release, arch, self._explicit)
         return RepoSection(
-            self.id(link),
-            f"Copr repo for {link.dirname} owned by {link.owner}",
-            f"{base}/{link.dirname}/{chroots.in_baseurl(self.release, self.arch, self._explicit)}/",
+            self.id(link) + ("" if own else ":ml"),
+            f"Copr repo for {link.dirname} owned by {link.owner}" + ("" if own else f" ({arch})"),
+            f"{base}/{link.dirname}/{chroot if own else chroot.replace('$basearch', arch)}/",
             gpgkey=key if found.signed else None,
             cost=_number(options.get("cost")),
             priority=_number(options.get("priority")),
@@ -135,7 +151,7 @@ class Plan:
             needs = " ".join(map(self.id, self._needs(link)))
             comments += [f"copr-needs: {needs}"] if needs else []
             try:
-                text = render_repo_file([self.section(link)], comments=comments)
+                text = render_repo_file(self.sections(link), comments=comments)
             except Error as error:
                 raise CommandError(
                     _("It wasn't possible to enable this project.\n{reason}").format(reason=f"{link}: {error}")
@@ -199,7 +215,7 @@ class _Asked:
         )
         unreachable = [str(problem) for problem in chain.problems if not problem.not_found]
         if unreachable:
-            raise _impossible("\n".join(unreachable))
+            raise Impossible("\n".join(unreachable))
         warnings = self._warnings + [self._explained(problem) for problem in chain.problems]
         return Plan(self._project, chain, self._facts, self._release, self._arch, explicit, deps, warnings)
 
@@ -221,9 +237,7 @@ class _Asked:
                 self._failed[project] = error
 
     def _url(self, project: ProjectRef) -> str:
-        parts = (project.owner, project.dirname, self._release or "any")
-        path = "/".join(urllib.parse.quote(part, safe="@:+") for part in parts)
-        return f"{self._project.hub.url}/api_3/rpmrepo/{path}"
+        return facts.url(self._project.hub.url, project.owner, project.dirname, self._release)
 
     def _take(self, project: ProjectRef, found: facts.Facts) -> None:
         is_root = project == self._root
@@ -262,7 +276,7 @@ class _Asked:
         wanted = f"{self._releases[0]}-{self._arch}" if self._releases else "this system"
         names = ", ".join(f"'{name}'" for name in sorted(found.chroots)) or "none"
         project = f"{self._root.owner}/{self._root.dirname}"
-        raise _impossible(
+        raise Impossible(
             f"Repository '{wanted}' does not exist in project '{project}'.\n"
             f"Available repositories: {names}\n\n"
             f"If you want to enable a non-default repository, use the following command:\n"
@@ -280,12 +294,21 @@ class _Asked:
 
     def _no_root(self, error: Union[NotFound, Unreachable]) -> CommandError:
         if isinstance(error, NotFound):
-            return _impossible(f"Project {self._root.owner}/{self._root.dirname} does not exist.")
-        return _impossible(f"project {self._root}: {error}")
+            if self._has_repo_file():
+                return Impossible(
+                    _("{hub} is too old: it has this project, but cannot tell what it needs. Its .repo file is at\n  {url}").format(
+                        hub=self._project.hub.hostname, url=self._repo_file
+                    )
+                )
+            return Impossible(f"Project {self._root.owner}/{self._root.dirname} does not exist.")
+        return Impossible(f"project {self._root}: {error}")
 
+    @property
+    def _repo_file(self) -> str:
+        return facts.repo_file_url(self._project.hub.url, self._root.owner, self._root.dirname, self._release, self._arch)
 
-def _impossible(reason: str) -> CommandError:
-    return CommandError(_("It wasn't possible to enable this project.\n{reason}").format(reason=reason))
+    def _has_repo_file(self) -> bool:
+        return not isinstance(self._fetcher.fetch_all([self._repo_file], most=facts.LARGEST_ANSWER)[0], Error)
 
 
 def _ref(project: Project) -> ProjectRef:
@@ -302,8 +325,9 @@ def _external(link: External, release: str, arch: str) -> RepoSection:
 
 
 def _number(value: Any) -> Optional[int]:
-    """An option that is a number or a text of one; anything else is left out."""
+    """An option that is a number or a text of one; anything else, and what dnf has no room for, is left out."""
     try:
-        return int(value)
-    except (TypeError, ValueError):
+        number = int(str(value)[:20])
+    except ValueError:
         return None
+    return number if 0 <= number < 1 << 31 else None
