@@ -14,22 +14,24 @@ from .frontend import CommandError
 from .messages import _
 
 PAGE = "dnf-copr.8"
+_ONLY_DNF = ("install",)
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the program with the arguments of the command line; returns its exit code."""
-    options = _parser().parse_args(argv)
+    # As dnf does it: arguments of a subcommand may stand behind options.
+    options = _parser().parse_intermixed_args(argv)
     return plain.run(lambda: _run(options))
 
 
 def _parser() -> argparse.ArgumentParser:
-    usage = "".join(f"\n  {known.name} {known.arguments}".rstrip() for known in arguments.SUBCOMMANDS if known.name != "install")
     parser = argparse.ArgumentParser(
         prog="python -m copr_repo",
-        usage=f"python -m copr_repo [-h] [options] subcommand ...{usage}\n  man [folder]\n  completions {'|'.join(completions.SHELLS)}",
+        usage=f"python -m copr_repo [options] subcommand ...{arguments.usage(_ONLY_DNF)}\n  man [folder]\n"
+        f"  completions {'|'.join(completions.SHELLS)}",
         description=_("The commands of `dnf copr` without dnf, its manual page, and what shells complete it with."),
     )
-    arguments.add_to(parser, leave_out=("install",), more=("man", "completions"))
+    arguments.add_to(parser, leave_out=_ONLY_DNF, more=("man", "completions"))
     plain.add_to(parser)
     parser.set_defaults(show_help=parser.print_help)
     return parser

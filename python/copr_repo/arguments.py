@@ -113,6 +113,13 @@ def options_of(name: str) -> Sequence[Option]:
     return [option for option in OPTIONS if name in option.subcommands]
 
 
+def usage(leave_out: Sequence[str] = ()) -> str:
+    """One line for each subcommand."""
+    return "".join(
+        f"\n  {known.name} {known.arguments}".rstrip() for known in SUBCOMMANDS if known.name not in leave_out
+    )
+
+
 def add_to(parser: argparse.ArgumentParser, *, leave_out: Sequence[str] = (), more: Sequence[str] = ()) -> None:
     """Adds all arguments to a parser; but for some subcommands, and with some more."""
     names = [known.name for known in SUBCOMMANDS if known.name not in leave_out]

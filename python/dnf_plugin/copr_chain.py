@@ -30,13 +30,7 @@ class CoprCommand(dnf.cli.Command):
 
     aliases = ("copr",)
     summary = "Interact with Copr repositories."
-    usage = """
-  enable [hub/]name/project [chroot]
-  disable [hub/]name/project
-  remove [hub/]name/project
-  list --installed/enabled/disabled
-  list --available-by-user=NAME
-  search project
+    usage = arguments.usage() + """
 
   Examples:
   copr enable rhscl/perl516 epel-6-x86_64

@@ -169,3 +169,48 @@ def test_proxy_and_other_settings_of_dnf_hold(plain, named):
     done = plain("ours/bob/app", "fedora-44-x86_64")
     assert done.returncode == 0, done
     assert len(os.listdir(plain.root / "etc" / "other.d")) == 4
+
+
+def test_all_commands_but_install_work_without_dnf(plain, named):
+    def run(*arguments, **more):
+        done = plain(*arguments, module="copr_repo", **more)
+        assert "Traceback" not in done.stderr
+        return done
+
+    assert run("-y", "enable", "--hub", "ours", "bob/app", "fedora-44-x86_64").returncode == 0
+    named.answers["/api_3/project/search?query=ap"] = {"items": [{"full_name": "bob/app", "description": "An app."}]}
+    assert run("search", "--hub=ours", "ap").stdout.endswith("bob/app : An app.\n")
+    assert f"{HOST}/bob/app\n" in run("list").stdout
+    assert f"{HOST}/@g/base:pr:1" in run("tree", "ours/bob/app").stdout
+    assert f"{HOST}/bob/app" in run("why", f"copr:{HOST}:alice:libs").stdout
+    assert run("debug", "--json").stdout.startswith("{")
+    named.has("alice/libs")
+    assert run("check").returncode == 1
+    assert run("-y", "refresh").returncode == 0
+    assert f"_copr:{HOST}:group_g:base:pr:1.repo" not in plain.files()
+    assert run("disable", "ours/bob/app", stdin="n\n").returncode == 0
+    assert run("-y", "remove", "ours/bob/app").returncode == 0
+    assert plain.files() == {}
+    assert run("remove", "ours/bob/app").returncode == 1
+    assert "enable [hub/]owner/project [chroot]" in run("help").stdout
+    assert run("install", "ours/bob/app", "app").returncode == 2
+
+
+def test_the_manual_page_and_the_completions_are_printed(plain, tmp_path):
+    page = plain("man", module="copr_repo").stdout
+    assert ".TH DNF" in page
+    assert plain("man", str(tmp_path / "man8"), module="copr_repo").returncode == 0
+    assert (tmp_path / "man8" / "dnf-copr.8").read_text() == page
+    assert "#compdef dnf" in plain("completions", "zsh", module="copr_repo").stdout
+    for wrong in ([], ["tcsh"], ["bash", "zsh"]):
+        done = plain("completions", *wrong, module="copr_repo")
+        assert (done.returncode, done.stdout) == (1, "") and "bash, zsh, fish" in done.stderr
+
+
+def test_output_that_nobody_reads_is_no_traceback(plain):
+    process = subprocess.Popen(
+        plain.command("man", module="copr_repo"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=plain.environment
+    )
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(60) == 1
