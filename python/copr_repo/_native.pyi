@@ -1,36 +1,75 @@
-"""What comes from Rust."""
+"""What comes from Rust; the part about repodata is described in ``repodata.pyi``."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Optional, Union, final
+
+from .repodata import (
+    Created as Created,
+    Header as Header,
+    Merged as Merged,
+    Output as Output,
+    Published as Published,
+    Publisher as Publisher,
+    Record as Record,
+    Records as Records,
+    Repomd as Repomd,
+    RepomdRecord as RepomdRecord,
+    Subset as Subset,
+    Writer as Writer,
+    create as create,
+    merge as merge,
+    modify as modify,
+    subset as subset,
+)
 
 __all__ = [
     "Chain",
     "ChainError",
     "ChainItem",
     "ChainProblem",
+    "ChecksumError",
     "Chosen",
+    "Created",
     "Error",
     "External",
+    "Header",
     "InvalidRepoError",
     "LoadError",
+    "LockedError",
+    "Merged",
+    "MetadataError",
     "Needed",
     "NotFound",
+    "Output",
     "Overlaps",
     "Package",
+    "PackageError",
     "ParseError",
     "Pool",
     "ProjectRef",
+    "Published",
+    "Publisher",
+    "Record",
+    "Records",
     "RepoSection",
+    "Repomd",
+    "RepomdRecord",
     "Repository",
     "Solution",
+    "Subset",
     "Unreachable",
     "Unsatisfied",
     "Unsolvable",
+    "Writer",
     "compare_evr",
     "compare_versions",
+    "create",
+    "merge",
+    "modify",
     "render_repo_file",
     "resolve_chain",
+    "subset",
 ]
 
 class Error(Exception):
@@ -51,8 +90,29 @@ class Unreachable(Error):
 class InvalidRepoError(Error):
     """A value may not stand in a .repo file."""
 
-class LoadError(Error):
-    """A repository's metadata cannot be read."""
+class PackageError(Error):
+    """A file is no RPM package, or a damaged one."""
+
+    path: str
+    """The file."""
+
+class MetadataError(Error):
+    """Metadata of a repository are not what they should be."""
+
+    path: str
+    """The file, or else what is wrong: ``primary`` of bytes, a path in it, a value."""
+
+class ChecksumError(MetadataError):
+    """A file does not have the checksum or size that repomd.xml says."""
+
+class LockedError(Error):
+    """Another process is writing the repository."""
+
+    path: str
+    """The lock."""
+
+class LoadError(MetadataError):
+    """A repository's metadata cannot be read into a ``Pool``."""
 
 class Unsolvable(Error):
     """There is no way to install what is asked for."""
