@@ -212,6 +212,12 @@ class RepoSection:
     @property
     def gpgkey(self) -> Optional[str]: ...
     @property
+    def cost(self) -> Optional[int]: ...
+    @property
+    def priority(self) -> Optional[int]: ...
+    @property
+    def module_hotfixes(self) -> bool: ...
+    @property
     def enabled(self) -> bool: ...
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -242,7 +248,7 @@ class Repository:
     def path(self) -> str: ...
     @staticmethod
     def of_packages(
-        id: str, packages: Sequence[tuple[str, str, str, str, Mapping[str, Sequence[str]]]]
+        id: str, packages: Sequence[tuple[str, str, str, str, Mapping[str, Sequence[str]]]], *, priority: int = 99
     ) -> Repository:
         """A repository of packages that no metadata tell of: name, ``[epoch:]version-release``, architecture, vendor, and
         dependencies by kind (``{"provides": ["a = 1-1"]}``). Raises ``ParseError``."""
@@ -388,6 +394,9 @@ class Overlaps:
     @property
     def names(self) -> list[str]:
         """The first names of packages that would be replaced, sorted."""
+    @property
+    def more(self) -> int:
+        """How many names more there are."""
     @property
     def text(self) -> str: ...
 

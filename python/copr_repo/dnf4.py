@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any, Optional, Union
 
 import dnf.conf
+import libdnf.repo
 
-from . import chroots, enabled, hubs
-from ._native import Error, NotFound, Unreachable
+from . import chroots, enabled, hubs, packages
+from ._native import Error, NotFound, Repository, Unreachable
 from .fetching import Download
 from .system import System
+
+_LARGEST_DOWNLOAD = 1 << 30
 
 
 def system(base: Any) -> System:
@@ -25,7 +30,18 @@ def system(base: Any) -> System:
         releases = [f"{config.distribution}-{config.releasever}"]
     else:
         releases = chroots.candidates(chroots.read_os_release(conf.installroot) or chroots.read_os_release())
-    return System(config, folder(conf), Fetcher(base), Frontend(base), conf.substitutions["basearch"], releases)
+    return System(
+        config,
+        folder(conf),
+        Fetcher(base),
+        Frontend(base),
+        conf.substitutions["basearch"],
+        releases,
+        packages=Packages(base),
+        cache=os.path.join(conf.cachedir, "copr"),
+        variables=dict(conf.substitutions),
+        width=shutil.get_terminal_size().columns,
+    )
 
 
 def folder(conf: Any) -> enabled.Folder:
@@ -87,25 +103,105 @@ def _interruptible() -> Iterator[None]:
 
 
 class Fetcher:
-    """dnf's own downloader, with its proxy and TLS settings."""
+    """dnf's own downloader, several files at once, with its proxy, TLS settings, timeouts and retries."""
 
     def __init__(self, base: Any) -> None:
         self._base = base
 
     def fetch_all(self, urls: Sequence[str], *, most: int) -> list[Union[bytes, NotFound, Unreachable]]:
         """See ``fetching.Fetcher``."""
-        return [self._fetch(url, most) for url in urls]
+        with tempfile.TemporaryDirectory(prefix="copr-") as folder:
+            paths = [os.path.join(folder, str(number)) for number in range(len(urls))]
+            plain = [(url, path) for url, path in zip(urls, paths) if "?" not in url]
+            # One byte more than allowed tells what is too large, and no more than that reaches the disk.
+            targets = {path: self._target(url, path, end=most) for url, path in plain}
+            errors = dict(zip(targets, self._get(list(targets.values()))))
+            errors.update({path: self._query(url, path) for url, path in zip(urls, paths) if "?" in url})
+            return [self._body(url, path, errors[path], most) for url, path in zip(urls, paths)]
 
     def download(self, wanted: Sequence[Download]) -> list[Optional[Error]]:
         """See ``fetching.Fetcher``."""
-        raise NotImplementedError
+        targets = []
+        for file in wanted:
+            kind, _, value = file.checksum.partition(":")
+            code = libdnf.repo.PackageTarget.checksumType(kind)
+            if code == libdnf.repo.PackageTarget.ChecksumType_UNKNOWN:
+                raise ValueError(f"{kind} is no checksum that dnf knows")
+            end = 0 if file.size else _LARGEST_DOWNLOAD
+            targets.append(self._target(file.url, file.path + ".part", code, value, file.size or 0, end))
+        errors = self._get(targets)
+        for file, error in zip(wanted, errors):
+            if error is None:
+                os.replace(file.path + ".part", file.path)
+            else:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(file.path + ".part")
+        return [None if error is None else _error(file.url, error) for file, error in zip(wanted, errors)]
 
-    def _fetch(self, url: str, most: int) -> Union[bytes, NotFound, Unreachable]:
+    def _target(self, url: str, path: str, code: int = 0, checksum: Optional[str] = None, size: int = 0, end: int = 0) -> Any:
+        base, _, name = url.rpartition("/")
+        callbacks = libdnf.repo.PackageTargetCB()
+        target = libdnf.repo.PackageTarget(
+            self._base.conf._config, name, path, code, checksum, size, base, False, 0, end, callbacks
+        )
+        target.kept = callbacks  # The target does not keep it alive itself.
+        return target
+
+    def _get(self, targets: list[Any]) -> list[Optional[str]]:
+        """Gets all targets; for each ``None`` or dnf's error."""
+        failed = ""
+        if targets:
+            try:
+                libdnf.repo.PackageTarget.downloadPackages(libdnf.repo.VectorPPackageTarget(targets), False)
+            except RuntimeError as error:
+                failed = str(error)
+        errors = [target.getErr() for target in targets]
+        return [None if error == "Already downloaded" else error or failed or None for error in errors]
+
+    def _query(self, url: str, path: str) -> Optional[str]:
+        """Gets a URL with a question mark, which a target would escape."""
+        with open(path, "wb") as file:
+            try:
+                libdnf.repo.Downloader.downloadURL(self._base.conf._config, url, file.fileno())
+            except RuntimeError as error:
+                return str(error)
+        return None
+
+    @staticmethod
+    def _body(url: str, path: str, error: Optional[str], most: int) -> Union[bytes, NotFound, Unreachable]:
+        if error is not None:
+            return _error(url, error)
         try:
-            with self._base.urlopen(url) as answer:
-                body: bytes = answer.read(most + 1)
-        except OSError as error:
-            if "Status code: 404" in str(error):
-                return NotFound(url)
-            return Unreachable(f"{url}: {error}")
+            with open(path, "rb") as file:
+                body = file.read(most + 1)
+        except FileNotFoundError:
+            body = b""  # dnf makes no file for an empty answer.
         return body if len(body) <= most else Unreachable(f"{url}: the answer is larger than {most} bytes")
+
+
+def _error(url: str, error: str) -> Union[NotFound, Unreachable]:
+    return NotFound(url) if "Status code: 404" in error else Unreachable(f"{url}: {error}")
+
+
+class Packages:
+    """What dnf knows of the system without asking anybody: its cache, and the rpm database."""
+
+    def __init__(self, base: Any) -> None:
+        self._base = base
+
+    def repositories(self) -> list[Repository]:
+        """See ``packages.Packages``."""
+        found = []
+        for repo in self._base.repos.iter_enabled():
+            folder = repo._repo.getCachedir()
+            if os.path.isfile(os.path.join(folder, "repodata", "repomd.xml")):
+                excludes = [*self._base.conf.excludepkgs, *repo.excludepkgs]
+                found.append(Repository(
+                    repo.id, folder, priority=repo.priority, cost=repo.cost, module_hotfixes=repo.module_hotfixes,
+                    exclude=excludes,
+                ))
+        return found
+
+    def installed(self, *, whole: bool) -> Optional[Repository]:
+        """See ``packages.Packages``."""
+        return packages.installed(self._base.conf.installroot, whole=whole)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Optional
 
 from .enabled import Folder
 from .fetching import Fetcher
 from .frontend import Frontend
 from .hubs import Config, Hub, Spec, UsageError, parse_spec
+from .packages import Packages
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,14 @@ class System:
     """The base architecture, ``x86_64``."""
     releases: Sequence[str]
     """Name and release of the chroots that fit, best first: ``fedora-44``."""
+    packages: Optional[Packages] = None
+    """What is on the system; without it nobody asks what a repository would replace."""
+    cache: Optional[str] = None
+    """A folder for metadata of repositories, for the next time."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """dnf's, without the dollar sign: ``releasever``, ``basearch`` and those of its ``vars`` folder."""
+    width: int = 80
+    """Columns of the user's terminal."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ pub(crate) struct Overlaps {
     obsoleted: usize,
     vendor_changes: usize,
     names: Vec<String>,
+    more: usize,
     text: String,
 }
 
@@ -55,8 +56,8 @@ pub(crate) fn overlaps(pool: &Pool, repository: usize, others: &[usize], most_na
     let told = |overlaps: &rust::Overlaps| {
         let summary = overlaps.summary(pool, most_names);
         let text = summary.to_string();
-        let rust::Summary { other, replaced, newer, same, older, obsoleted, vendor_changes, names, more: _ } = summary;
-        Overlaps { other, replaced, newer, same, older, obsoleted, vendor_changes, names, text }
+        let rust::Summary { other, replaced, newer, same, older, obsoleted, vendor_changes, names, more } = summary;
+        Overlaps { other, replaced, newer, same, older, obsoleted, vendor_changes, names, more, text }
     };
     rust::overlaps(pool, repository, others).iter().map(told).collect()
 }

@@ -53,9 +53,11 @@ impl Repository {
 
     /// A repository of packages that are at hand, such as the installed ones.
     #[staticmethod]
-    fn of_packages(id: String, packages: Vec<installed::Given>) -> PyResult<Self> {
+    #[pyo3(signature = (id, packages, *, priority=99))]
+    fn of_packages(id: String, packages: Vec<installed::Given>, priority: i32) -> PyResult<Self> {
         let known = packages.into_iter().map(installed::record).collect::<PyResult<Vec<Record>>>()?;
-        let info = RepositoryInfo::new(id, String::new());
+        let mut info = RepositoryInfo::new(id, String::new());
+        info.priority = priority;
         Ok(Self { info, path: PathBuf::new(), known: Some(Arc::new(known)) })
     }
 
