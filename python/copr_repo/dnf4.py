@@ -112,12 +112,9 @@ class Fetcher:
         """See ``fetching.Fetcher``."""
         with tempfile.TemporaryDirectory(prefix="copr-") as folder:
             paths = [os.path.join(folder, str(number)) for number in range(len(urls))]
-            plain = [(url, path) for url, path in zip(urls, paths) if "?" not in url]
             # One byte more than allowed tells what is too large, and no more than that reaches the disk.
-            targets = {path: self._target(url, path, end=most) for url, path in plain}
-            errors = dict(zip(targets, self._get(list(targets.values()))))
-            errors.update({path: self._query(url, path) for url, path in zip(urls, paths) if "?" in url})
-            return [self._body(url, path, errors[path], most) for url, path in zip(urls, paths)]
+            errors = self._get([self._target(url, path, end=most) for url, path in zip(urls, paths)])
+            return [self._body(url, path, error, most) for url, path, error in zip(urls, paths, errors)]
 
     def download(self, wanted: Sequence[Download]) -> list[Optional[Error]]:
         """See ``fetching.Fetcher``."""
@@ -139,10 +136,10 @@ class Fetcher:
         return [None if error is None else _error(file.url, error) for file, error in zip(wanted, errors)]
 
     def _target(self, url: str, path: str, code: int = 0, checksum: Optional[str] = None, size: int = 0, end: int = 0) -> Any:
-        base, _, name = url.rpartition("/")
         callbacks = libdnf.repo.PackageTargetCB()
+        # A whole URL in the place of a relative one is taken as it is, question marks too.
         target = libdnf.repo.PackageTarget(
-            self._base.conf._config, name, path, code, checksum, size, base, False, 0, end, callbacks
+            self._base.conf._config, url, path, code, checksum, size, None, False, 0, end, callbacks
         )
         target.kept = callbacks  # The target does not keep it alive itself.
         return target
@@ -157,15 +154,6 @@ class Fetcher:
                 failed = str(error)
         errors = [target.getErr() for target in targets]
         return [None if error == "Already downloaded" else error or failed or None for error in errors]
-
-    def _query(self, url: str, path: str) -> Optional[str]:
-        """Gets a URL with a question mark, which a target would escape."""
-        with open(path, "wb") as file:
-            try:
-                libdnf.repo.Downloader.downloadURL(self._base.conf._config, url, file.fileno())
-            except RuntimeError as error:
-                return str(error)
-        return None
 
     @staticmethod
     def _body(url: str, path: str, error: Optional[str], most: int) -> Union[bytes, NotFound, Unreachable]:
