@@ -257,11 +257,11 @@ def _packages(system: System, files: Mapping[str, enabled.RepoFile], *, broken: 
     if broken:
         yield Finding(NOTE, subject, _("what they need is not checked as long as there are errors"))
         return
-    if system.metadata is None:
+    if system.everything is None:
         yield Finding(NOTE, subject, _("what they need is not checked: only `dnf copr check` knows the system's repositories"))
         return
     with tempfile.TemporaryDirectory(prefix="copr-check-") as folder:
-        repositories, failed = system.metadata.repositories(ids, folder)
+        repositories, failed = system.everything.repositories(ids, folder)
         for repo_id in sorted(ids & failed.keys()):
             yield Finding(ERROR, named_by_id(repo_id), failed[repo_id], _("try again later"))
         if failed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -16,7 +17,7 @@ import dnf.conf
 import dnf.exceptions
 import libdnf.repo
 
-from . import chroots, enabled, hubs, metadata
+from . import chroots, enabled, everything, hubs, packages
 from ._native import Error, NotFound, Repository, Unreachable
 from .fetching import Download
 from .messages import _
@@ -31,7 +32,19 @@ def system(base: Any) -> System:
         releases = [f"{config.distribution}-{config.releasever}"]
     else:
         releases = chroots.candidates(chroots.read_os_release(conf.installroot) or chroots.read_os_release())
-    return System(config, folder(conf), Fetcher(base), Frontend(base), conf.substitutions["basearch"], releases, Metadata(base))
+    return System(
+        config,
+        folder(conf),
+        Fetcher(base),
+        Frontend(base),
+        conf.substitutions["basearch"],
+        releases,
+        packages=Packages(base),
+        everything=Everything(base),
+        cache=os.path.join(conf.cachedir, "copr"),
+        variables=dict(conf.substitutions),
+        width=shutil.get_terminal_size().columns,
+    )
 
 
 def folder(conf: Any) -> enabled.Folder:
@@ -198,14 +211,14 @@ def _content(path: str) -> Union[bytes, Unreachable]:
         return Unreachable(f"{path}: {error.strerror}")
 
 
-class Metadata:
+class Everything:
     """dnf's repositories, its cache, and the installed packages."""
 
     def __init__(self, base: Any) -> None:
         self._base = base
 
     def repositories(self, fresh: Collection[str], folder: str) -> tuple[list[Repository], dict[str, str]]:
-        """See ``metadata.Metadata``."""
+        """See ``everything.Everything``."""
         found, failed = [], {}
         for repo in self._base.repos.iter_enabled():
             # dnf draws its progress on standard output, where the report is.
@@ -225,5 +238,29 @@ class Metadata:
             )
         self._base.fill_sack(load_system_repo=True, load_available_repos=False)
         path = os.path.join(folder, "primary.xml")
-        metadata.write_installed(path, self._base.sack.query().installed())
-        return [*found, Repository(metadata.INSTALLED, path)], failed
+        everything.write_installed(path, self._base.sack.query().installed())
+        return [*found, Repository(everything.INSTALLED, path)], failed
+
+
+class Packages:
+    """What dnf knows of the system without asking anybody: its cache, and the rpm database."""
+
+    def __init__(self, base: Any) -> None:
+        self._base = base
+
+    def repositories(self) -> list[Repository]:
+        """See ``packages.Packages``."""
+        found = []
+        for repo in self._base.repos.iter_enabled():
+            folder = repo._repo.getCachedir()
+            if os.path.isfile(os.path.join(folder, "repodata", "repomd.xml")):
+                excludes = [*self._base.conf.excludepkgs, *repo.excludepkgs]
+                found.append(Repository(
+                    repo.id, folder, priority=repo.priority, cost=repo.cost, module_hotfixes=repo.module_hotfixes,
+                    exclude=excludes,
+                ))
+        return found
+
+    def installed(self, *, whole: bool) -> Optional[Repository]:
+        """See ``packages.Packages``."""
+        return packages.installed(self._base.conf.installroot, whole=whole)

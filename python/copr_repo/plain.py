@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -17,9 +18,12 @@ from .dnf_settings import Settings
 from .frontend import CommandError
 from .messages import N_, _
 from .plain_fetching import Fetcher, Network
+from .plain_packages import Packages
 from .system import System
 
 PLUGIN_CONFIG = "/etc/dnf/plugins"
+CACHE = "var/cache/copr-repo"
+"""Below the system's root: metadata of repositories, for the next time."""
 _REPOSITORIES = ("/etc/yum.repos.d", "/etc/yum/repos.d", "/etc/distro.repos.d")
 
 OPTIONS = (
@@ -72,6 +76,10 @@ def system(options: argparse.Namespace) -> System:
         ),
         settings.variables["basearch"],
         releases,
+        packages=Packages(root, [options.reposdir] if options.reposdir else _folders(root, settings), settings.variables),
+        cache=os.path.join(root, CACHE),
+        variables=settings.variables,
+        width=shutil.get_terminal_size().columns,
     )
 
 
@@ -79,8 +87,12 @@ def folder(root: str, settings: Settings, given: Optional[str]) -> enabled.Folde
     """Where dnf would read .repo files; for an installroot never the host's folder unless the user names it."""
     if given:
         return enabled.Folder(os.path.abspath(given))
-    folders = [os.path.join(root, path.lstrip("/")) for path in settings.items("reposdir", _REPOSITORIES)]
+    folders = _folders(root, settings)
     return enabled.Folder(next(filter(os.path.isdir, folders), folders[0]))
+
+
+def _folders(root: str, settings: Settings) -> list[str]:
+    return [os.path.join(root, path.lstrip("/")) for path in settings.items("reposdir", _REPOSITORIES)]
 
 
 def need_rights(system: System) -> None:

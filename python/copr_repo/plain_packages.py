@@ -6,14 +6,33 @@ import configparser
 import glob
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Optional
 
+from . import packages
 from ._native import Repository
 from .dnf_settings import TRUE, substituted
 
 CACHES = ("/var/cache/libdnf5", "/var/cache/dnf")
 """Where DNF 5 and DNF 4 keep metadata: a folder for each repository, named by its id and a checksum of its address."""
 _LARGEST_FILE = 1 << 20
+
+
+class Packages:
+    """What dnf has fetched before, and the rpm database where Python can read it."""
+
+    def __init__(self, root: str, folders: Sequence[str], variables: Mapping[str, str]) -> None:
+        self._root = root
+        self._folders = folders
+        self._variables = variables
+
+    def repositories(self) -> list[Repository]:
+        """See ``packages.Packages``."""
+        return at_hand(self._folders, [os.path.join(self._root, cache.lstrip("/")) for cache in CACHES], self._variables)
+
+    def installed(self, *, whole: bool) -> Optional[Repository]:
+        """See ``packages.Packages``."""
+        return packages.installed(self._root, whole=whole)
 
 
 def at_hand(folders: Iterable[str], caches: Iterable[str], variables: Mapping[str, str]) -> list[Repository]:

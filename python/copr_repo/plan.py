@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.parse
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Optional, Union
 
@@ -104,6 +105,16 @@ class Plan:
             return enabled.external_id(_external_url(link, self.release, self.arch))
         return enabled.project_id(link.hub, link.owner, link.dirname)
 
+    @property
+    def hosts(self) -> set[Optional[str]]:
+        """Where the hub and its results are."""
+        urls = [self.project.hub.url, *(found.results_url for found in self.facts.values())]
+        return {urllib.parse.urlsplit(url).hostname for url in urls}
+
+    def section(self, link: Link) -> RepoSection:
+        """The section of a repository's own packages."""
+        return self.sections(link)[0]
+
     def sections(self, link: Link) -> list[RepoSection]:
         """A repository as it stands in its .repo file: its own section first, then that of its multilib packages."""
         if isinstance(link, External):
@@ -149,7 +160,7 @@ class Plan:
                 comments.append("copr-for: " + " ".join(self.wanted))
             if link == self.root and not self._deps:
                 comments.append("copr-deps: none")
-            needs = " ".join(map(self.id, self._needs(link)))
+            needs = " ".join(map(self.id, self.needs(link)))
             comments += [f"copr-needs: {needs}"] if needs else []
             try:
                 text = render_repo_file(self.sections(link), comments=comments)
@@ -159,7 +170,7 @@ class Plan:
                 ) from error
             yield link, before.name if before else enabled.file_name(repo_id), text
 
-    def _needs(self, link: Link) -> list[Link]:
+    def needs(self, link: Link) -> list[Link]:
         """What a repository needs of what is to be enabled; what it reaches through one that is left out is its own need."""
         declared = {item.link: item.dependencies for item in self.chain.repositories}
         chosen = set(self.links)

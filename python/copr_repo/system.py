@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Optional
 
 from .enabled import Folder
+from .everything import Everything
 from .fetching import Fetcher
 from .frontend import Frontend
 from .hubs import Config, Hub, Spec, UsageError, parse_spec
 from .messages import _
-from .metadata import Metadata
+from .packages import Packages
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,16 @@ class System:
     """The base architecture, ``x86_64``."""
     releases: Sequence[str]
     """Name and release of the chroots that fit, best first: ``fedora-44``."""
-    metadata: Optional[Metadata] = None
-    """What the repositories have, where that is known."""
+    packages: Optional[Packages] = None
+    """What is on the system; without it nobody asks what a repository would replace."""
+    cache: Optional[str] = None
+    """A folder for metadata of repositories, for the next time."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """dnf's, without the dollar sign: ``releasever``, ``basearch`` and those of its ``vars`` folder."""
+    width: int = 80
+    """Columns of the user's terminal."""
+    everything: Optional[Everything] = None
+    """All that the enabled repositories have, fetched where it is not at hand; for ``check``."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ It may be installed beside dnf's own plugin copr.py and then answers in its plac
 no two packages can own one path, and of two plugins of one name dnf loads only that in the first folder.
 """
 
+import contextlib
 import os
 import sys
 
@@ -23,6 +24,17 @@ else:
     import copr_repo
 
 from copr_repo import arguments, commands, dnf4, hubs  # noqa: E402
+
+
+@contextlib.contextmanager
+def _errors():
+    """Errors of the package as dnf tells its own."""
+    try:
+        yield
+    except hubs.UsageError as error:
+        raise dnf.cli.CliError(str(error)) from error
+    except copr_repo.Error as error:
+        raise dnf.exceptions.Error(str(error)) from error
 
 
 class CoprCommand(dnf.cli.Command):
@@ -46,19 +58,45 @@ class CoprCommand(dnf.cli.Command):
     def set_argparser(parser):
         arguments.add_to(parser)
 
+    def configure(self):
+        self._installation = None
+        if self.opts.subcommand == ["install"]:
+            demands = self.cli.demands
+            demands.root_user = demands.available_repos = demands.resolving = True
+
     def run(self):
-        try:
-            asked = commands.Commands(
-                dnf4.system(self.base), self.opts,
-                show_help=lambda: self.cli.optparser.print_help(self), need_rights=self._need_root,
-            )
-            if not asked.run():
+        with _errors():
+            if self.opts.subcommand == ["install"]:
+                self._install()
+            elif not self._commands().run():
                 # All was told; what is left is the exit code.
                 self.cli.demands.success_exit_status = 1
-        except hubs.UsageError as error:
-            raise dnf.cli.CliError(str(error)) from error
-        except copr_repo.Error as error:
-            raise dnf.exceptions.Error(str(error)) from error
+
+    def run_resolved(self):
+        with _errors():
+            if self._installation:
+                self._installation.prepared()
+
+    def commit(self):
+        """dnf is about to install what it was told to."""
+        with _errors():
+            if self._installation:
+                self._installation.commit()
+
+    def _install(self):
+        # Only dnf installs, so only here is the module of it needed.
+        from copr_repo import dnf4_install
+
+        asked = self._commands()
+        project, packages = asked.project_and_packages()
+        self._installation = dnf4_install.Installation(self.base, asked.system, project, packages)
+        self._installation.mark()
+
+    def _commands(self):
+        return commands.Commands(
+            dnf4.system(self.base), self.opts,
+            show_help=lambda: self.cli.optparser.print_help(self), need_rights=self._need_root,
+        )
 
     @staticmethod
     def _need_root():
@@ -83,3 +121,7 @@ class CoprPlugin(dnf.Plugin):
                     command.aliases = [name for name in command.aliases if name != "copr"]
             cli.cli_commands.pop("copr", None)
             cli.register_command(CoprCommand)
+
+    def pre_transaction(self):
+        if self.cli and isinstance(self.cli.command, CoprCommand):
+            self.cli.command.commit()

@@ -33,7 +33,8 @@ def test_the_whole_chain_is_shown_as_a_tree_and_enabled(world):
         "h/bob/app\n"
         "|-- h/alice/libs  (packages are not signed)\n"
         "|   `-- h/alice/base\n"
-        "`-- https://x.example/$distname/$chroot/  (not a Copr project, packages are not signed)"
+        "`-- https://x.example/$distname/$chroot/  (not a Copr project, at another host, packages are not signed)\n\n"
+        "With --for PACKAGE only those are enabled that a package needs, with --no-deps none of them."
     )
     files = world.files()
     assert list(files) == [

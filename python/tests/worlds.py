@@ -49,7 +49,7 @@ class World:
     def __init__(self, path):
         self.path, self.answers, self.asked = path, {}, []
         self.frontend, self.config = Frontend(), hubs.Config({})
-        self.metadata = Metadata()
+        self.everything = Metadata()
 
     def has(self, name, *dependencies, **more):
         dirname = name.partition("/")[2]
@@ -66,7 +66,7 @@ class World:
         return answer if isinstance(answer, (bytes, Exception)) else json.dumps(answer).encode()
 
     def system(self, releases=("fedora-44",)):
-        return System(self.config, enabled.Folder(str(self.path)), self, self.frontend, "x86_64", releases, self.metadata)
+        return System(self.config, enabled.Folder(str(self.path)), self, self.frontend, "x86_64", releases, everything=self.everything)
 
     def enable(self, name="bob/app", releases=("fedora-44",), **more):
         enabling.enable(self.system(releases), project_of(name), **more)
