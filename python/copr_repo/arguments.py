@@ -46,7 +46,8 @@ class Option:
             more.update(nargs="+", default=[])
         if self.attribute is not None:
             more["dest"] = self.attribute
-        parser.add_argument(*filter(None, (self.short, self.name)), help=self.told(_(self.summary)) if told else _(self.summary), **more)
+        summary = _(self.summary)
+        parser.add_argument(*filter(None, (self.short, self.name)), help=self.told(summary) if told else summary, **more)
 
     def told(self, summary: str) -> str:
         """The summary with the subcommands before it, where only some heed the option."""

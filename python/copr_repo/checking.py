@@ -8,13 +8,15 @@ from dataclasses import asdict, dataclass, replace
 from typing import Union
 
 from . import enabled, facts, keys, refreshing
-from ._native import Error, NotFound, ProjectRef, Unreachable
+from ._native import Error, NotFound, Pool, ProjectRef, Unreachable, Unsatisfied
 from .looking import named_by_id, printable, shown, without_password
 from .messages import _
 from .refreshing import Remembering, chroots_of, hub_of, url_of
 from .system import System
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
+_MOST_NAMED = 5
+"""Names in one line."""
 _SIGNS = {ERROR: "E", WARNING: "W", NOTE: "-"}
 
 
@@ -45,6 +47,7 @@ def check(system: System, *, as_json: bool = False) -> bool:
     found += _hubs(system, files)
     found += _files(files)
     found += _keys(system, files)
+    found += _packages(system, files, broken=any(finding.severity == ERROR for finding in found))
     well = all(finding.severity == NOTE for finding in found)
     if as_json:
         system.frontend.info(json.dumps({"ok": well, "findings": [asdict(finding) for finding in found]}, indent=2))
@@ -96,7 +99,7 @@ def _hubs(system: System, files: Mapping[str, enabled.RepoFile]) -> Iterator[Fin
             for file, why in failures:
                 yield Finding(ERROR, shown(file), why, _("try again later"))
         else:
-            names = ", ".join(shown(file) for file, _why in failures[:5]) + (", ..." if len(failures) > 5 else "")
+            names = ", ".join(shown(file) for file, _why in failures[:_MOST_NAMED]) + (", ..." if len(failures) > _MOST_NAMED else "")
             advice = _("try again later; if it is gone for good, remove its projects: {projects}").format(projects=names)
             yield Finding(ERROR, hub, failures[0][1], advice)
     unheard = {file.repo_id for failures in silent.values() for file, _why in failures}
@@ -242,6 +245,45 @@ def _local(path: str) -> Union[bytes, NotFound, Unreachable]:
         return NotFound(path)
     except OSError as error:
         return Unreachable(f"{path}: {error.strerror}")
+
+
+def _packages(system: System, files: Mapping[str, enabled.RepoFile], *, broken: bool) -> Iterator[Finding]:
+    """Whether the packages of the enabled repositories could be installed here."""
+    ids = {section.id for file in files.values() for section in file.parts if section.enabled}
+    if not ids:
+        return
+    subject = _("packages")
+    if broken:
+        yield Finding(NOTE, subject, _("what they need is not checked as long as there are errors"))
+        return
+    if system.packages is None:
+        yield Finding(NOTE, subject, _("what they need is not checked: only `dnf copr check` knows the system's repositories"))
+        return
+    repositories, failed = system.packages.repositories(ids)
+    for repo_id in sorted(ids & failed.keys()):
+        yield Finding(ERROR, named_by_id(repo_id), failed[repo_id], _("try again later"))
+    if failed:
+        missing = ", ".join(named_by_id(repo_id) for repo_id in sorted(failed)[:_MOST_NAMED])
+        what = _("what they need is not checked without the metadata of {repositories}").format(repositories=missing)
+        yield Finding(NOTE, subject, what, _("`dnf makecache`"))
+        return
+    here = sorted(ids & {repository.id for repository in repositories})
+    installed = system.packages.installed(whole=True)
+    try:
+        unsatisfied = Pool(system.arch, [*repositories, *([installed] if installed else [])]).closure(here, newest=True)
+    except Error as error:
+        yield Finding(ERROR, subject, _("what they need cannot be checked: {why}").format(why=error))
+        return
+    by_repository: dict[str, list[Unsatisfied]] = {}
+    for one in unsatisfied:
+        by_repository.setdefault(one.package.repository, []).append(one)
+    for repo_id, ones in sorted(by_repository.items()):
+        names = "; ".join(
+            _("{package} needs {requirements}").format(package=one.package, requirements=", ".join(one.requirements))
+            for one in ones[:_MOST_NAMED]
+        ) + ("; ..." if len(ones) > _MOST_NAMED else "")
+        what = _("{count} of its packages cannot be installed here: {packages}").format(count=len(ones), packages=names)
+        yield Finding(WARNING, named_by_id(repo_id), what, _("tell the owner of the project"))
 
 
 def _enable_again(file: enabled.RepoFile) -> str:

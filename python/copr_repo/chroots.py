@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, Optional
 
 from .hubs import UsageError
+from .messages import _
 
 
 class _Known(NamedTuple):
@@ -56,7 +57,7 @@ def read_os_release(root: str = "/") -> dict[str, str]:
                 lines = [line.strip().partition("=") for line in file if "=" in line and not line.startswith("#")]
         except OSError:
             continue
-        return {key: value.strip().strip("\"'") for key, _, value in lines}
+        return {key: value.strip().strip("\"'") for key, _equals, value in lines}
     return {}
 
 
@@ -96,7 +97,7 @@ def split_chroot(chroot: str) -> tuple[str, str]:
     """``fedora-44`` and ``x86_64`` of ``fedora-44-x86_64``; raises ``UsageError``."""
     parts = chroot.rsplit("-", 2)
     if len(parts) != 3 or not all(parts) or not all(c.isalnum() or c in "_.+-" for c in chroot):
-        raise UsageError("Bad format of optional chroot. The format is distribution-version-architecture.")
+        raise UsageError(_("Bad format of optional chroot. The format is distribution-version-architecture."))
     return f"{parts[0]}-{parts[1]}", parts[2]
 
 
@@ -108,7 +109,7 @@ def in_baseurl(name_release: str, arch: str, explicit: bool) -> str:
     """
     if explicit:
         return f"{name_release}-{arch}"
-    distribution, _, release = name_release.rpartition("-")
+    distribution, _dash, release = name_release.rpartition("-")
     follows = distribution in ("fedora", "centos-stream", "opensuse-leap", "mageia") and release[:1].isdigit()
     return f"{distribution}-$releasever-$basearch" if follows else f"{name_release}-$basearch"
 

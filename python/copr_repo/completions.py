@@ -24,11 +24,12 @@ _dnf_copr_repositories() {%quiet
 }
 
 _dnf_copr_projects() {
-    _dnf_copr_repositories "$1" | sed -n '/:ml$/d; s/^copr:\([^:]*\):\([^:]*\):/\1\/\2\//p' | sed 's/\/group_/\/@/; p; s/^%host\///' | sort -u
+    _dnf_copr_repositories "$1" | sed -n '/:ml$/d; s/^copr:\([^:]*\):\([^:]*\):/\1\/\2\//p' |
+        sed 's/\/group_/\/@/; p; s/^%host\///' | sort -u
 }
 
 _dnf_copr_hubs() {%quiet
-    cat "$1"/etc/dnf/plugins/copr.conf "$1"/etc/dnf/plugins/copr.vendor.conf "$1"/etc/dnf/plugins/copr.d/*.conf /dev/null 2>/dev/null |
+    cat "$1"/etc/dnf/plugins/copr{,.vendor}.conf "$1"/etc/dnf/plugins/copr.d/*.conf /dev/null 2>/dev/null |
         sed -n '/^\[main\]/d; s/^\[\(.*\)\]$/\1\//p' | sort -u
 }
 """
@@ -141,14 +142,16 @@ function __dnf_copr_repositories
 end
 
 function __dnf_copr_projects
-    set -l found (__dnf_copr_repositories | string match -v '*:ml' | string replace -rf '^copr:([^:]*):([^:]*):' '$1/$2/' | string replace /group_ /@)
+    set -l found (__dnf_copr_repositories | string match -v '*:ml' |
+        string replace -rf '^copr:([^:]*):([^:]*):' '$1/$2/' | string replace /group_ /@)
     string join \n -- $found (string replace -f '%host/' '' -- $found)
 end
 
 function __dnf_copr_hubs
     set -l root (__dnf_copr_root)
     set -l files "$root"/etc/dnf/plugins/copr.d/*.conf
-    cat "$root"/etc/dnf/plugins/copr.conf "$root"/etc/dnf/plugins/copr.vendor.conf $files 2>/dev/null | string match -v '[main]' | string replace -rf '^\[(.*)\]$' '$1'
+    cat "$root"/etc/dnf/plugins/copr{,.vendor}.conf $files 2>/dev/null | string match -v '[main]' |
+        string replace -rf '^\[(.*)\]$' '$1'
 end
 
 # Without arguments: whether a subcommand is to follow; with some: whether one of them is there.
@@ -162,7 +165,8 @@ function __dnf_copr_at
     end
 end
 
-complete -c dnf -n 'test (count (string match -v -- "-*" (commandline -opc))) -eq 1' -xa copr -d 'enable and disable projects of Copr'
+complete -c dnf -n 'test (count (string match -v -- "-*" (commandline -opc))) -eq 1' \
+    -xa copr -d 'enable and disable projects of Copr'
 %lines
 """
 

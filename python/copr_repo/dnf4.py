@@ -8,18 +8,20 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import urllib.parse
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Optional, Union
 
+import dnf.callback
 import dnf.conf
+import dnf.exceptions
 import libdnf.repo
 
 from . import chroots, enabled, hubs, packages
 from ._native import Error, NotFound, Repository, Unreachable
 from .fetching import Download
+from .messages import _
 from .system import System
-
-_LARGEST_DOWNLOAD = 1 << 30
 
 
 def system(base: Any) -> System:
@@ -102,93 +104,139 @@ def _interruptible() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
+_LARGEST_DOWNLOAD = 1 << 30
+"""Bytes of a file whose size nobody told."""
+
+
 class Fetcher:
-    """dnf's own downloader, several files at once, with its proxy, TLS settings, timeouts and retries."""
+    """dnf's own downloader, with its proxy, TLS, timeouts and retries; several files at the same time."""
 
     def __init__(self, base: Any) -> None:
-        self._base = base
+        self._config = base.conf._config
 
     def fetch_all(self, urls: Sequence[str], *, most: int) -> list[Union[bytes, NotFound, Unreachable]]:
         """See ``fetching.Fetcher``."""
         with tempfile.TemporaryDirectory(prefix="copr-") as folder:
             paths = [os.path.join(folder, str(number)) for number in range(len(urls))]
-            # One byte more than allowed tells what is too large, and no more than that reaches the disk.
-            errors = self._get([self._target(url, path, end=most) for url, path in zip(urls, paths)])
-            return [self._body(url, path, error, most) for url, path, error in zip(urls, paths, errors)]
+            transfers = [_Transfer(url, path, most) for url, path in zip(urls, paths)]
+            self._run(transfers)
+            return [transfer.error or _content(transfer.path) for transfer in transfers]
 
     def download(self, wanted: Sequence[Download]) -> list[Optional[Error]]:
         """See ``fetching.Fetcher``."""
-        targets = []
-        for file in wanted:
-            kind, _, value = file.checksum.partition(":")
-            code = libdnf.repo.PackageTarget.checksumType(kind)
-            if code == libdnf.repo.PackageTarget.ChecksumType_UNKNOWN:
-                raise ValueError(f"{kind} is no checksum that dnf knows")
-            end = 0 if file.size else _LARGEST_DOWNLOAD
-            targets.append(self._target(file.url, file.path + ".part", code, value, file.size or 0, end))
-        errors = self._get(targets)
-        for file, error in zip(wanted, errors):
-            if error is None:
-                os.replace(file.path + ".part", file.path)
-            else:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(file.path + ".part")
-        return [None if error is None else _error(file.url, error) for file, error in zip(wanted, errors)]
-
-    def _target(self, url: str, path: str, code: int = 0, checksum: Optional[str] = None, size: int = 0, end: int = 0) -> Any:
-        callbacks = libdnf.repo.PackageTargetCB()
-        # A whole URL in the place of a relative one is taken as it is, question marks too.
-        target = libdnf.repo.PackageTarget(
-            self._base.conf._config, url, path, code, checksum, size, None, False, 0, end, callbacks
-        )
-        target.kept = callbacks  # The target does not keep it alive itself.
-        return target
-
-    def _get(self, targets: list[Any]) -> list[Optional[str]]:
-        """Gets all targets; for each ``None`` or dnf's error."""
-        failed = ""
-        if targets:
-            try:
-                libdnf.repo.PackageTarget.downloadPackages(libdnf.repo.VectorPPackageTarget(targets), False)
-            except RuntimeError as error:
-                failed = str(error)
-        errors = [target.getErr() for target in targets]
-        return [None if error == "Already downloaded" else error or failed or None for error in errors]
-
-    @staticmethod
-    def _body(url: str, path: str, error: Optional[str], most: int) -> Union[bytes, NotFound, Unreachable]:
-        if error is not None:
-            return _error(url, error)
+        transfers = []
+        for one in wanted:
+            most = _LARGEST_DOWNLOAD if one.size is None else one.size
+            transfers.append(_Transfer(one.url, f"{one.path}.{os.getpid()}.part", most, one.checksum))
         try:
-            with open(path, "rb") as file:
-                body = file.read(most + 1)
-        except FileNotFoundError:
-            body = b""  # dnf makes no file for an empty answer.
-        return body if len(body) <= most else Unreachable(f"{url}: the answer is larger than {most} bytes")
+            self._run(transfers)
+            for one, transfer in zip(wanted, transfers):
+                if transfer.error is None:
+                    try:
+                        os.replace(transfer.path, one.path)
+                    except OSError as error:
+                        transfer.error = Unreachable(f"{one.path}: {error.strerror}")
+            return [transfer.error for transfer in transfers]
+        finally:
+            for transfer in transfers:
+                with contextlib.suppress(OSError):
+                    os.unlink(transfer.path)
+
+    def _run(self, transfers: Sequence[_Transfer]) -> None:
+        targets = []
+        for transfer in transfers:
+            try:
+                targets.append(transfer.target(self._config))
+            except (RuntimeError, ValueError) as error:
+                transfer.error = Unreachable(f"{transfer.url}: {error}")
+        try:
+            libdnf.repo.PackageTarget.downloadPackages(libdnf.repo.VectorPPackageTarget(targets), False)
+        except RuntimeError as error:
+            for transfer in transfers:
+                if not transfer.ended and transfer.error is None:
+                    transfer.error = Unreachable(f"{transfer.url}: {error}")
 
 
-def _error(url: str, error: str) -> Union[NotFound, Unreachable]:
-    return NotFound(url) if "Status code: 404" in error else Unreachable(f"{url}: {error}")
+class _Transfer(libdnf.repo.PackageTargetCB):  # type: ignore[misc]
+    """One file on its way, as libdnf calls back about it."""
+
+    def __init__(self, url: str, path: str, most: int, checksum: Optional[str] = None) -> None:
+        super().__init__()
+        self.url, self.path = url, path
+        self.error: Union[NotFound, Unreachable, None] = None
+        self.ended = False
+        self._most, self._checksum = most, checksum
+
+    def target(self, config: Any) -> Any:
+        """What libdnf is to fetch."""
+        kind, _, value = (self._checksum or "").partition(":")
+        kind_code = libdnf.repo.PackageTarget.checksumType(kind) if kind else 0
+        if kind and kind_code == libdnf.repo.PackageTarget.ChecksumType_UNKNOWN:
+            raise ValueError(f"checksums of kind {kind!r} are not known")
+        # libdnf wants a folder and a name, which it quotes itself; the query belongs to the folder.
+        parts = urllib.parse.urlsplit(self.url)
+        folder, _, name = parts.path.rpartition("/")
+        base = urllib.parse.urlunsplit((parts.scheme, parts.netloc, folder, parts.query, ""))
+        return libdnf.repo.PackageTarget(
+            config, urllib.parse.unquote(name), self.path, kind_code, value or None, 0, base, False, 0, 0, self
+        )
+
+    def end(self, status: int, message: Optional[str]) -> int:
+        """It has ended; anything but success has a message."""
+        self.ended = True
+        if status == self.TransferStatus_ERROR and self.error is None:
+            if "Status code: 404" in (message or ""):
+                self.error = NotFound(self.url)
+            else:
+                self.error = Unreachable(f"{self.url}: {message}")
+        return 0
+
+    def progress(self, total: float, done: float) -> int:
+        """What is larger than it may be is given up, before it fills the disk. Called again after a failure."""
+        if max(total, done) > self._most and self.error is None:
+            self.error = Unreachable(f"{self.url}: the answer is larger than {self._most} bytes")
+        return 1 if self.error else 0
+
+    def mirrorFailure(self, message: str, url: str) -> int:
+        """What does not exist will not exist in the next try either."""
+        return 1 if "Status code: 404" in message or self.error else 0
+
+
+def _content(path: str) -> Union[bytes, Unreachable]:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        return Unreachable(f"{path}: {error.strerror}")
 
 
 class Packages:
-    """What dnf knows of the system without asking anybody: its cache, and the rpm database."""
+    """What dnf knows of the system: its repositories, its cache, and the rpm database."""
 
     def __init__(self, base: Any) -> None:
         self._base = base
 
-    def repositories(self) -> list[Repository]:
+    def repositories(self, fresh: Collection[str] = ()) -> tuple[list[Repository], dict[str, str]]:
         """See ``packages.Packages``."""
-        found = []
+        found, failed = [], {}
         for repo in self._base.repos.iter_enabled():
-            folder = repo._repo.getCachedir()
-            if os.path.isfile(os.path.join(folder, "repodata", "repomd.xml")):
-                excludes = [*self._base.conf.excludepkgs, *repo.excludepkgs]
-                found.append(Repository(
-                    repo.id, folder, priority=repo.priority, cost=repo.cost, module_hotfixes=repo.module_hotfixes,
-                    exclude=excludes,
-                ))
-        return found
+            # dnf draws its progress on standard output, where the report is.
+            repo.set_progress_bar(dnf.callback.NullDownloadProgress())
+            try:
+                if repo.id in fresh:
+                    repo.load()
+                elif not repo._repo.loadCache(throwExcept=False, ignoreMissing=True):
+                    failed[repo.id] = _("it is not in dnf's cache")
+                    continue
+                path = os.path.dirname(os.path.dirname(repo.get_metadata_path("primary")))
+            except (dnf.exceptions.RepoError, RuntimeError) as error:
+                failed[repo.id] = str(error)
+                continue
+            found.append(Repository(
+                repo.id, path, priority=repo.priority, cost=repo.cost, module_hotfixes=bool(repo.module_hotfixes),
+                exclude=[*self._base.conf.excludepkgs, *repo.excludepkgs],
+            ))
+        return found, failed
 
     def installed(self, *, whole: bool) -> Optional[Repository]:
         """See ``packages.Packages``."""

@@ -11,11 +11,12 @@ from typing import Optional
 
 from .chroots import read_os_release
 from .hubs import UsageError
+from .messages import _
 
 CONFIG = "/etc/dnf/dnf.conf"
 _DROP_INS = ("/usr/share/dnf5/libdnf.conf.d", "/etc/dnf/libdnf5.conf.d")
 _VARIABLES = ("/etc/yum/vars", "/etc/dnf/vars", "/usr/share/dnf5/vars.d")
-_TRUE, _FALSE = ("1", "yes", "true", "on", "enabled"), ("0", "no", "false", "off", "disabled")
+TRUE, FALSE = ("1", "yes", "true", "on", "enabled"), ("0", "no", "false", "off", "disabled")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _NAME = re.compile(r"\$(?:\{([A-Za-z0-9_]+)\}|([A-Za-z0-9_]+))")
 
@@ -85,22 +86,26 @@ class Settings:
         value = self._values.get(name, "").lower()
         if not value:
             return default
-        if value not in _TRUE + _FALSE:
-            raise UsageError(f"dnf's configuration: {name} = {value[:100]!r} is neither yes nor no")
-        return value in _TRUE
+        if value not in TRUE + FALSE:
+            raise UsageError(
+                _("dnf's configuration: {name} = {value!r} is neither yes nor no").format(name=name, value=value[:100])
+            )
+        return value in TRUE
 
     def seconds(self, name: str, default: float) -> float:
         """A time, ``30`` or ``2m``; raises ``UsageError``."""
         match = re.match(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhd]?)\Z", self._values.get(name, "").lower() or str(default))
         if match is None:
-            raise UsageError(f"dnf's configuration: {name} = {self._values[name][:100]!r} is no time")
+            raise UsageError(
+                _("dnf's configuration: {name} = {value!r} is no time").format(name=name, value=self._values[name][:100])
+            )
         return float(match[1]) * _SECONDS[match[2]]
 
     def number(self, name: str, default: int) -> int:
         """A whole number; raises ``UsageError``."""
         value = self._values.get(name) or str(default)
         if not re.match(r"[0-9]{1,9}\Z", value):
-            raise UsageError(f"dnf's configuration: {name} = {value[:100]!r} is no number")
+            raise UsageError(_("dnf's configuration: {name} = {value!r} is no number").format(name=name, value=value[:100]))
         return int(value)
 
     def items(self, name: str, default: Iterable[str]) -> list[str]:
@@ -122,7 +127,7 @@ def base_architecture(arch: str) -> str:
     try:
         return BASE_ARCHITECTURES[arch]
     except KeyError:
-        raise UsageError(f"{arch[:100]!r} is no architecture that dnf knows") from None
+        raise UsageError(_("{arch!r} is no architecture that dnf knows").format(arch=arch[:100])) from None
 
 
 def _machine(root: str) -> str:
@@ -177,5 +182,5 @@ def _main(path: str) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, configparser.Error, UnicodeDecodeError) as error:
-        raise UsageError(f"configuration file {path}: {error}") from error
+        raise UsageError(_("configuration file {path}: {reason}").format(path=path, reason=error)) from error
     return dict(parser["main"]) if parser.has_section("main") else {}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from ._native import Error
+from .messages import _
 
 DEFAULT_HUB = "fedora"
 DEFAULT_HOSTNAME = "copr.fedorainfracloud.org"
@@ -47,14 +48,16 @@ class Spec:
 def check_owner(text: str) -> str:
     """The owner's name, if it is well formed; raises ``UsageError``."""
     if not _OWNER.match(text):
-        raise UsageError(f"{text[:100]!r} is no owner's name: use letters, digits and _.+-, with @ before a group")
+        raise UsageError(
+            _("{text!r} is no owner's name: use letters, digits and _.+-, with @ before a group").format(text=text[:100])
+        )
     return text
 
 
 def check_dirname(text: str) -> str:
     """The name of a project or of its side directory, if it is well formed; raises ``UsageError``."""
     if not _DIRNAME.match(text):
-        raise UsageError(f"{text[:100]!r} is no project's name: use letters, digits and _.+-")
+        raise UsageError(_("{text!r} is no project's name: use letters, digits and _.+-").format(text=text[:100]))
     return text
 
 
@@ -69,7 +72,7 @@ def parse_spec(text: str) -> Spec:
     else:
         parts = text.split("/")
     if len(parts) not in (2, 3) or (len(parts) == 3 and not parts[0]):
-        raise UsageError("use format `copr_username/copr_projectname` to reference copr project")
+        raise UsageError(_("use format `copr_username/copr_projectname` to reference copr project"))
     hub = parts[0] if len(parts) == 3 else None
     return Spec(hub, check_owner(parts[-2]), check_dirname(parts[-1]))
 
@@ -99,7 +102,7 @@ class Config:
                 with open(file, encoding="utf-8") as lines:
                     parser.read_file(lines)
             except (OSError, configparser.Error, UnicodeDecodeError) as error:
-                raise UsageError(f"configuration file {file}: {error}") from error
+                raise UsageError(_("configuration file {file}: {reason}").format(file=file, reason=error)) from error
         return cls({name: dict(parser[name]) for name in parser.sections()}, files)
 
     @property
@@ -119,8 +122,8 @@ class Config:
             scheme, rest = "https", name
         if "@" in rest:
             # Not shown: it may be one with a password.
-            raise UsageError("a hub's URL may not have a user or a password in it")
-        host, _, port = rest.rstrip("/").partition(":")
+            raise UsageError(_("a hub's URL may not have a user or a password in it"))
+        host, _colon, port = rest.rstrip("/").partition(":")
         return _hub(scheme, host, port or None)
 
     def at(self, hostname: str) -> Hub:
@@ -133,13 +136,13 @@ class Config:
 
 def _hub(scheme: str, host: str, port: Optional[str]) -> Hub:
     if scheme not in ("http", "https"):
-        raise UsageError(f"hub {host!r}: protocol {scheme!r} is neither http nor https")
+        raise UsageError(_("hub {host!r}: protocol {scheme!r} is neither http nor https").format(host=host, scheme=scheme))
     if not _HOST.match(host):
-        raise UsageError(f"{host[:100]!r} is neither a configured hub nor a host name")
+        raise UsageError(_("{host!r} is neither a configured hub nor a host name").format(host=host[:100]))
     url = f"{scheme}://{host}"
     if port is not None:
         if not re.match(r"[0-9]{1,5}\Z", port):
-            raise UsageError(f"hub {host}: {port[:20]!r} is no port")
+            raise UsageError(_("hub {host}: {port!r} is no port").format(host=host, port=port[:20]))
         if int(port) != (443 if scheme == "https" else 80):
             url += f":{int(port)}"
     return Hub(host, url)

@@ -41,9 +41,9 @@ def _items(system: System, hub: Hub, query: str) -> list[dict[str, Any]]:
         answer = json.loads(fetch(system.fetcher, f"{hub.url}/api_3/project/{query}", most=LARGEST_ANSWER))
         return [dict(item) for item in answer["items"]]
     except NotFound as error:
-        raise CommandError(f"{hub.hostname}: the hub knows no such user or cannot search.") from error
+        raise CommandError(_("{hub}: the hub knows no such user or cannot search.").format(hub=hub.hostname)) from error
     except (ValueError, KeyError, TypeError, RecursionError, Unreachable) as error:
-        raise CommandError(f"Can't parse repositories of {hub.hostname}: {error}") from error
+        raise CommandError(_("Can't parse repositories of {hub}: {reason}").format(hub=hub.hostname, reason=error)) from error
 
 
 def _heading(text: str) -> str:
@@ -227,5 +227,5 @@ def _label(repo_id: str, section: Optional[enabled.Section]) -> str:
 
 
 def _described(name: str, item: dict[str, Any]) -> str:
-    first_line = (str(item.get("description") or "").strip().splitlines() or ["No description given."])[0]
+    first_line = (str(item.get("description") or "").strip().splitlines() or [_("No description given.")])[0]
     return "".join(c for c in f"{name} : {first_line}" if c.isprintable())

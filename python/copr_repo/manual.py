@@ -11,8 +11,8 @@ DESCRIPTIONS = {
     "enable": """\
 Asks the hub for the project and for all that it needs, shows the repositories as a tree, says of each whether its packages are
 signed, whether it is a Copr project at all, and how many packages of the system it would replace, and asks. Then it writes one
-file for each repository, all of them or none. With a chroot, \\fBfedora-44-x86_64\\fR, the repository is that of this chroot, whatever
-the system is. A project that is enabled already is brought up to date.""",
+file for each repository, all of them or none. With a chroot, \\fBfedora-44-x86_64\\fR, the repository is that of this chroot,
+whatever the system is. A project that is enabled already is brought up to date.""",
     "disable": """\
 Disables the project, and after asking also what came with it and is needed by no other enabled project. The files stay; the hub
 is not asked.""",
@@ -21,8 +21,8 @@ is not asked.""",
 Enables the repositories of the project's chain that the packages need, and installs the packages, in one transaction and with one
 question.""",
     "list": """\
-Lists the projects that have a file here, with those that need them; with \\fB\\-\\-available\\-by\\-user\\fR the projects of a user
-or \\fB@group\\fR on the hub.""",
+Lists the projects that have a file here, with those that need them; with \\fB\\-\\-available\\-by\\-user\\fR the projects of a
+user or \\fB@group\\fR on the hub.""",
     "tree": "Shows the enabled projects, or one of them, with all that they need, from the files alone.",
     "why": "Tells which projects need a repository, and by which way. Ids are those of \\fBdnf repolist\\fR.",
     "check": """\
@@ -55,8 +55,8 @@ Copr servers, hubs, build packages and publish each project as a repository of i
 repositories that are no projects; those may need others again. All of them together are the project's chain.
 \fBdnf copr\fR shows a chain before anything is changed, enables it, and takes it away again.
 .PP
-A project is written \fIowner\fB/\fIproject\fR, where an owner that is a group begins with \fB@\fR. Before that may stand a hub: the name
-of a section of the configuration, a host name, or a URL. Without one it is the section \fBfedora\fR.
+A project is written \fIowner\fB/\fIproject\fR, where an owner that is a group begins with \fB@\fR. Before that may stand a
+hub: the name of a section of the configuration, a host name, or a URL. Without one it is the section \fBfedora\fR.
 .SH SUBCOMMANDS
 """
 

@@ -66,7 +66,10 @@ def system(options: argparse.Namespace) -> System:
         config,
         folder(root, settings, options.reposdir),
         Fetcher(Network.of(settings)),
-        Frontend(yes=options.assumeyes or settings.flag("assumeyes", False), no=options.assumeno or settings.flag("assumeno", False)),
+        Frontend(
+            yes=options.assumeyes or settings.flag("assumeyes", False),
+            no=options.assumeno or settings.flag("assumeno", False),
+        ),
         settings.variables["basearch"],
         releases,
     )

@@ -25,6 +25,7 @@ from ._native import Error, NotFound, Unreachable
 from .dnf_settings import Settings
 from .fetching import Download
 from .hubs import UsageError
+from .messages import _
 
 _AT_ONCE = 8
 _MOST_REDIRECTS = 5
@@ -127,12 +128,14 @@ class Fetcher:
             except _Passing as error:
                 if not left:
                     raise Unreachable(f"{url}: {error}") from error
-        raise Unreachable(f"{url}: not tried")
+        raise AssertionError("one try at least")
 
     def _save(self, opener: urllib.request.OpenerDirector, wanted: Download, folder: str) -> None:
-        kind, _, expected = wanted.checksum.partition(":")
+        kind, _colon, expected = wanted.checksum.partition(":")
         if kind not in _CHECKSUMS:
-            raise Unreachable(f"{wanted.url}: its checksum is of kind {kind[:20]!r}, which is not known")
+            raise Unreachable(
+                _("{url}: its checksum is of kind {kind!r}, which is not known").format(url=wanted.url, kind=kind[:20])
+            )
         checksum = hashlib.new(kind)
         size = 0
         handle, path = tempfile.mkstemp(dir=folder)
@@ -144,7 +147,7 @@ class Fetcher:
             file.flush()
             os.fsync(file.fileno())
         if wanted.size not in (None, size) or checksum.hexdigest() != expected.lower():
-            raise Unreachable(f"{wanted.url}: size or checksum is not what the repository says of it")
+            raise Unreachable(_("{url}: size or checksum is not what the repository says of it").format(url=wanted.url))
         os.replace(path, wanted.path)
 
     def _chunks(self, opener: urllib.request.OpenerDirector, url: str, most: int) -> Iterator[bytes]:
@@ -157,7 +160,7 @@ class Fetcher:
             length, got = answer.length, 0
             while True:
                 if max(length or 0, got) > most:
-                    raise Unreachable(f"{url}: the answer is larger than {most} bytes")
+                    raise Unreachable(_("{url}: the answer is larger than {most} bytes").format(url=url, most=most))
                 with _errors_of(url):
                     chunk: bytes = answer.read1(_CHUNK)
                 if not chunk:
@@ -166,7 +169,7 @@ class Fetcher:
                 yield chunk
             # http.client tells only readers of the whole that an answer ends too early.
             if length is not None and got < length:
-                raise _Passing(f"the answer ends after {got} of {length} bytes")
+                raise _Passing(_("the answer ends after {got} of {length} bytes").format(got=got, length=length))
 
     @functools.cached_property
     def _opener(self) -> urllib.request.OpenerDirector:
@@ -197,15 +200,16 @@ def _check(url: str) -> None:
     """Raises ``Unreachable`` for what is no plain http(s) URL; the text never has a password."""
     try:
         parts = urllib.parse.urlsplit(url)
-        bad = parts.scheme not in ("http", "https") or not parts.hostname
-        # It raises when there is one that is no number.
-        _ = parts.port
+        # The port raises when there is one that is no number.
+        bad = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
     except ValueError:
-        raise Unreachable("an address is no URL") from None
+        raise Unreachable(_("an address is no URL")) from None
     if parts.username is not None or parts.password is not None:
-        raise Unreachable(f"an address on {parts.hostname} has a user or password in it, which is not supported")
+        raise Unreachable(
+            _("an address on {host} has a user or password in it, which is not supported").format(host=parts.hostname)
+        )
     if bad or any(c.isspace() or not c.isprintable() for c in url):
-        raise Unreachable(f"{url[:300]!r} is no http or https URL")
+        raise Unreachable(_("{url!r} is no http or https URL").format(url=url[:300]))
 
 
 @contextlib.contextmanager
@@ -218,23 +222,27 @@ def _errors_of(url: str) -> Iterator[None]:
         if error.code == 404:
             raise NotFound(url) from None
         if 300 <= error.code < 400:
-            raise Unreachable(f"{url}: redirects too often or to an address that is not allowed") from None
+            raise Unreachable(_("{url}: redirects too often or to an address that is not allowed").format(url=url)) from None
         kind = _Passing if error.code in _PASSING else Unreachable
         raise kind(f"{'' if kind is _Passing else url + ': '}status {error.code}") from None
     except _Refused as error:
-        raise Unreachable(f"{url}: redirects to an address that is not allowed: {error}") from None
+        raise Unreachable(
+            _("{url}: redirects to an address that is not allowed: {reason}").format(url=url, reason=error)
+        ) from None
     except (OSError, http.client.HTTPException) as error:
         # urllib wraps errors while connecting, but not those while reading.
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         if isinstance(reason, ssl.SSLCertVerificationError):
-            raise Unreachable(f"{url}: the server's certificate is not trusted: {reason.verify_message}") from None
+            raise Unreachable(
+                _("{url}: the server's certificate is not trusted: {reason}").format(url=url, reason=reason.verify_message)
+            ) from None
         raise _Passing(_told(reason)) from None
 
 
 def _told(reason: Union[BaseException, str]) -> str:
     """A reason in one line; parts of it may come from the server."""
     if isinstance(reason, (TimeoutError, socket.timeout)):
-        return "no answer in time"
+        return _("no answer in time")
     text = (isinstance(reason, OSError) and reason.strerror) or str(reason) or type(reason).__name__
     return "".join(c if c.isprintable() else "?" for c in text)[:300]
 
@@ -252,7 +260,7 @@ def _proxies(network: Network) -> dict[str, str]:
 def _proxy(url: str, network: Network) -> str:
     parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
     if parts.scheme != "http" or not parts.hostname:
-        raise UsageError("the proxy has to be given as http://host:port; others work with dnf only")
+        raise UsageError(_("the proxy has to be given as http://host:port; others work with dnf only"))
     user, password = network.proxy_user, network.proxy_password or ""
     if user is None or network.proxy is None:
         return parts.geturl()
@@ -274,7 +282,9 @@ def _context(network: Network) -> ssl.SSLContext:
             context.load_cert_chain(network.certificate, network.key, password="")
     except OSError as error:
         names = ", ".join(filter(None, (network.authorities, network.certificate, network.key)))
-        raise UsageError(f"certificates of dnf's configuration ({names}): {error.strerror or error}") from error
+        raise UsageError(
+            _("certificates of dnf's configuration ({names}): {reason}").format(names=names, reason=error.strerror or error)
+        ) from error
     return context
 
 
@@ -291,7 +301,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         except Unreachable as error:
             raise _Refused(str(error)) from None
         if req.type == "https" and urllib.parse.urlsplit(newurl).scheme != "https":
-            raise _Refused("from https to http")
+            raise _Refused(_("from https to http"))
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -365,7 +375,7 @@ def _at_once(jobs: Sequence[Callable[[], _Result]]) -> list[_Result]:
                 except BaseException as error:
                     done.put((number, None, error))
 
-    for _ in range(min(_AT_ONCE, len(jobs))):
+    for _thread in range(min(_AT_ONCE, len(jobs))):
         threading.Thread(target=work, daemon=True).start()
     results: dict[int, _Result] = {}
     while len(results) < len(jobs):

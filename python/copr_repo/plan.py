@@ -20,6 +20,7 @@ from ._native import (
     resolve_chain,
 )
 from .frontend import CommandError
+from .looking import without_password
 from .messages import _
 from .system import Project, System
 
@@ -255,15 +256,19 @@ class _Asked:
         if project.dirname not in found.directories:
             if is_root and found.directories:
                 raise CommandError(
-                    f"Directory '{project.owner}/{project.dirname}' not found in '{project.owner}/"
-                    f"{project.dirname.partition(':')[0]}' Copr project.\nAvailable directories: "
-                    + ", ".join(f"'{name}'" for name in found.directories)
+                    _(
+                        "Directory '{owner}/{dirname}' not found in '{owner}/{name}' Copr project.\n"
+                        "Available directories: {names}"
+                    ).format(
+                        owner=project.owner, dirname=project.dirname, name=project.dirname.partition(":")[0],
+                        names=", ".join(f"'{name}'" for name in found.directories),
+                    )
                 )
             raise NotFound(str(project))
         if is_root:
             self._choose_release(found)
         elif f"{self._release}-{self._arch}" not in found.chroots:
-            self._reasons[project] = f"it has no repository for {self._release}-{self._arch}"
+            self._reasons[project] = _("it has no repository for {chroot}").format(chroot=f"{self._release}-{self._arch}")
             raise NotFound(str(project))
         self._facts[project] = found
         self._warnings += found.warnings
@@ -275,7 +280,10 @@ class _Asked:
             try:
                 render_repo_file([_external(link, self._release, self._arch)])
             except Error as error:
-                self._warnings.append(f"a dependency of {project} is left out: {error}")
+                reason = without_password(str(error))
+                self._warnings.append(
+                    _("a dependency of {project} is left out: {reason}").format(project=project, reason=reason)
+                )
                 return False
         return True
 
@@ -284,15 +292,17 @@ class _Asked:
             if f"{release}-{self._arch}" in found.chroots:
                 self._release = release
                 return
-        wanted = f"{self._releases[0]}-{self._arch}" if self._releases else "this system"
-        names = ", ".join(f"'{name}'" for name in sorted(found.chroots)) or "none"
+        wanted = f"{self._releases[0]}-{self._arch}" if self._releases else _("this system")
+        names = ", ".join(f"'{name}'" for name in sorted(found.chroots)) or _("none")
         project = f"{self._root.owner}/{self._root.dirname}"
         raise Impossible(
-            f"Repository '{wanted}' does not exist in project '{project}'.\n"
-            f"Available repositories: {names}\n\n"
-            f"If you want to enable a non-default repository, use the following command:\n"
-            f"  'dnf copr enable {project} <repository>'\n"
-            f"But note that the installed repo file will likely need a manual modification."
+            _(
+                "Repository '{wanted}' does not exist in project '{project}'.\n"
+                "Available repositories: {names}\n\n"
+                "If you want to enable a non-default repository, use the following command:\n"
+                "  'dnf copr enable {project} <repository>'\n"
+                "But note that the installed repo file will likely need a manual modification."
+            ).format(wanted=wanted, project=project, names=names)
         )
 
     def _explained(self, problem: ChainProblem) -> str:
@@ -301,7 +311,7 @@ class _Asked:
         if reason is None:
             return str(problem)
         by = ", ".join(map(str, problem.needed_by))
-        return f"{problem.project}, needed by {by}, is left out: {reason}"
+        return _("{project}, needed by {names}, is left out: {reason}").format(project=problem.project, names=by, reason=reason)
 
     def _no_root(self, error: Union[NotFound, Unreachable]) -> CommandError:
         if isinstance(error, NotFound):
@@ -311,8 +321,10 @@ class _Asked:
                         hub=self._project.hub.hostname, url=self._repo_file
                     )
                 )
-            return Impossible(f"Project {self._root.owner}/{self._root.dirname} does not exist.")
-        return Impossible(f"project {self._root}: {error}")
+            return Impossible(
+                _("Project {project} does not exist.").format(project=f"{self._root.owner}/{self._root.dirname}")
+            )
+        return Impossible(_("project {project}: {reason}").format(project=self._root, reason=error))
 
     @property
     def _repo_file(self) -> str:

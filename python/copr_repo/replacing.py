@@ -26,6 +26,8 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Optional
 
+from .messages import _
+
 _PREFIX = ".copr-"
 _UNDO = ".copr-undo"
 _LOCK = ".copr-lock"
@@ -197,7 +199,7 @@ def _lock(path: str) -> int:
         except BlockingIOError:
             if time.monotonic() > latest:
                 os.close(handle)
-                raise BlockingIOError(errno.EAGAIN, "another dnf copr is changing these files; try again") from None
+                raise BlockingIOError(errno.EAGAIN, _("another dnf copr is changing these files; try again")) from None
             time.sleep(0.02)
         except BaseException:
             os.close(handle)

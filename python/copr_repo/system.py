@@ -10,6 +10,7 @@ from .enabled import Folder
 from .fetching import Fetcher
 from .frontend import Frontend
 from .hubs import Config, Hub, Spec, UsageError, parse_spec
+from .messages import _
 from .packages import Packages
 
 
@@ -26,7 +27,7 @@ class System:
     releases: Sequence[str]
     """Name and release of the chroots that fit, best first: ``fedora-44``."""
     packages: Optional[Packages] = None
-    """What is on the system; without it nobody asks what a repository would replace."""
+    """What is on the system; where that can be told."""
     cache: Optional[str] = None
     """A folder for metadata of repositories, for the next time."""
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -52,6 +53,6 @@ def named(config: Config, text: str, hub: Optional[str]) -> Project:
     spec: Spec = parse_spec(text)
     if spec.hub is not None and hub:
         raise UsageError(
-            "specify Copr hub either with `--hub` or using `copr_hub/copr_username/copr_projectname` format"
+            _("specify Copr hub either with `--hub` or using `copr_hub/copr_username/copr_projectname` format")
         )
     return Project(config.hub(spec.hub or hub), spec.owner, spec.dirname)

@@ -5,7 +5,8 @@ import shutil
 import subprocess
 
 import pytest
-from copr_repo import Unreachable, checking, keys
+from copr_repo import Pool, Repository, Unreachable, checking, keys
+from repositories import folder
 from test_leaving import APP, BASE, LIBS, STOCK, chain  # noqa: F401
 from worlds import RESULTS, world  # noqa: F401
 
@@ -185,15 +186,54 @@ def test_a_file_of_the_stock_plugin_that_is_true_is_well(world):  # noqa: F811
     assert world.check() == (True, ["Enabled projects: 1; all is well."])
 
 
+def test_packages_that_could_not_be_installed_are_told(well, tmp_path_factory):
+    path = tmp_path_factory.mktemp("repositories")
+    app = folder(path / "app", "app-1-1.noarch; requires libs, base", "app-2-1.noarch; requires libs, gone >= 2, base")
+    libs = folder(path / "libs", "libs-1-1.noarch; requires /usr/bin/tool")
+    well.packages.here = [
+        ("base", "1-1", "noarch", "", {"provides": ["base = 1-1", "/usr/bin/tool"]}),
+        ("broken", "1-1", "noarch", "", {"requires": ["nothing"]}),
+    ]
+    well.packages.known = [
+        Repository("copr:h:bob:app", str(app)), Repository("copr:h:alice:libs", str(libs)),
+    ]
+    assert well.check() == (False, [
+        "W h/bob/app: 1 of its packages cannot be installed here: app-2-1.noarch needs gone >= 2; "
+        "tell the owner of the project",
+    ])
+    assert well.packages.fresh == {
+        "copr:h:bob:app", "copr:h:alice:libs", "copr:h:alice:base", "coprdep:https_x_example",
+    }
+
+
+def test_without_the_metadata_of_the_system_packages_are_not_checked_and_that_is_said(well):
+    well.packages.failed = {"fedora": "it is not in dnf's cache"}
+    well_now, lines = well.check()
+    assert well_now
+    assert lines[0] == "- packages: what they need is not checked without the metadata of fedora; `dnf makecache`"
+    well.packages.failed = {"copr:h:alice:libs": "404"}
+    well_now, lines = well.check()
+    assert not well_now and lines[0] == "E h/alice/libs: 404; try again later"
+    well.packages = None
+    well_now, lines = well.check()
+    assert well_now and lines[0].startswith("- packages: what they need is not checked: only `dnf copr check` knows")
+
+
+def test_packages_are_not_checked_as_long_as_there_are_errors(well):
+    del well.answers["bob/app"]
+    well.check()
+    assert "- packages: what they need is not checked as long as there are errors" in well.frontend.infos
+
+
 def test_the_report_for_programs(well):
     del well.answers["bob/app"]
     (text,) = well.told(checking.check, as_json=True)
     report = json.loads(text)
     assert report["ok"] is False
-    assert report["findings"] == [{
+    assert report["findings"][0] == {
         "severity": "error", "subject": "h/bob/app", "what": "the hub has no such project (any more)",
         "advice": "`dnf copr remove h/bob/app`",
-    }]
+    }
 
 
 def test_nothing_enabled_is_well(world):  # noqa: F811

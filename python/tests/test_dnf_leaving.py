@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 
 import pytest
 from repositories import folder
@@ -105,6 +106,16 @@ def test_check_says_that_all_is_well_and_what_is_not(dnf, ours):
     enable(dnf, "bob/app")
     well = dnf("copr", "check")
     assert (well.returncode, well.stdout) == (0, "Enabled projects: 2; all is well.\n"), well.stderr
+    ours.serves(f"/results/alice/libs/{CHROOT}", "alice/libs", ["other-1-1.noarch"])
+    assert dnf("clean", "expire-cache").returncode == 0
+    broken = dnf("copr", "check")
+    assert broken.returncode == 1 and broken.stdout == (
+        f"W {HOST}/bob/app: 1 of its packages cannot be installed here: app-1-1.noarch needs libs; "
+        "tell the owner of the project\n"
+    ), broken.stderr
+    (dnf.reposdir / "system.repo").write_text("[system]\nname=x\nbaseurl=http://127.0.0.1:1/\n")
+    assert "without the metadata of system; `dnf makecache`" in dnf("copr", "check").stdout
+    (dnf.reposdir / "system.repo").unlink()
     del ours.hub.answers["alice/libs"]
     gone = dnf("copr", "check")
     assert gone.returncode == 1
@@ -159,3 +170,21 @@ def test_what_a_killed_dnf_left_half_done_is_taken_back_by_the_next(dnf, ours):
     os.rename(dnf.reposdir / APP, undo / "old" / APP)
     assert dnf("copr", "list").stdout.splitlines() == [f"{HOST}/alice/libs (needed by {HOST}/bob/app)", f"{HOST}/bob/app"]
     assert dnf.files() == before
+
+
+def test_what_is_installed_counts_for_the_packages_of_a_project(dnf, ours, tmp_path):
+    ours.has("bob/app", packages=["app-1-1.noarch; requires base >= 2, /opt/base"])
+    enable(dnf, "bob/app")
+    assert "app-1-1.noarch needs /opt/base, base >= 2" in dnf("copr", "check").stdout
+    spec = tmp_path / "base.spec"
+    spec.write_text(
+        "Name: base\nVersion: 2\nRelease: 1\nSummary: x\nLicense: x\nBuildArch: noarch\n%description\n"
+        "%install\nmkdir -p %{buildroot}/opt\ntouch %{buildroot}/opt/base\n%files\n/opt/base\n"
+    )
+    subprocess.run(["rpmbuild", "-bb", "--define", f"_topdir {tmp_path}", spec], check=True, capture_output=True)
+    (package,) = (tmp_path / "RPMS").rglob("base-*.rpm")
+    subprocess.run(
+        ["rpm", "--root", dnf.root, "--install", "--justdb", "--nodeps", "--ignorearch", package], check=True, capture_output=True
+    )
+    well = dnf("copr", "check")
+    assert (well.returncode, well.stdout) == (0, "Enabled projects: 1; all is well.\n"), well.stderr
