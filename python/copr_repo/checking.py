@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Union
@@ -257,24 +256,24 @@ def _packages(system: System, files: Mapping[str, enabled.RepoFile], *, broken: 
     if broken:
         yield Finding(NOTE, subject, _("what they need is not checked as long as there are errors"))
         return
-    if system.everything is None:
+    if system.packages is None:
         yield Finding(NOTE, subject, _("what they need is not checked: only `dnf copr check` knows the system's repositories"))
         return
-    with tempfile.TemporaryDirectory(prefix="copr-check-") as folder:
-        repositories, failed = system.everything.repositories(ids, folder)
-        for repo_id in sorted(ids & failed.keys()):
-            yield Finding(ERROR, named_by_id(repo_id), failed[repo_id], _("try again later"))
-        if failed:
-            missing = ", ".join(named_by_id(repo_id) for repo_id in sorted(failed)[:_MOST_NAMED])
-            what = _("what they need is not checked without the metadata of {repositories}").format(repositories=missing)
-            yield Finding(NOTE, subject, what, _("`dnf makecache`"))
-            return
-        try:
-            here = sorted(ids & {repository.id for repository in repositories})
-            unsatisfied = Pool(system.arch, repositories).closure(here, newest=True)
-        except Error as error:
-            yield Finding(ERROR, subject, _("what they need cannot be checked: {why}").format(why=error))
-            return
+    repositories, failed = system.packages.repositories(ids)
+    for repo_id in sorted(ids & failed.keys()):
+        yield Finding(ERROR, named_by_id(repo_id), failed[repo_id], _("try again later"))
+    if failed:
+        missing = ", ".join(named_by_id(repo_id) for repo_id in sorted(failed)[:_MOST_NAMED])
+        what = _("what they need is not checked without the metadata of {repositories}").format(repositories=missing)
+        yield Finding(NOTE, subject, what, _("`dnf makecache`"))
+        return
+    here = sorted(ids & {repository.id for repository in repositories})
+    installed = system.packages.installed(whole=True)
+    try:
+        unsatisfied = Pool(system.arch, [*repositories, *([installed] if installed else [])]).closure(here, newest=True)
+    except Error as error:
+        yield Finding(ERROR, subject, _("what they need cannot be checked: {why}").format(why=error))
+        return
     by_repository: dict[str, list[Unsatisfied]] = {}
     for one in unsatisfied:
         by_repository.setdefault(one.package.repository, []).append(one)

@@ -17,7 +17,7 @@ import dnf.conf
 import dnf.exceptions
 import libdnf.repo
 
-from . import chroots, enabled, everything, hubs, packages
+from . import chroots, enabled, hubs, packages
 from ._native import Error, NotFound, Repository, Unreachable
 from .fetching import Download
 from .messages import _
@@ -40,7 +40,6 @@ def system(base: Any) -> System:
         conf.substitutions["basearch"],
         releases,
         packages=Packages(base),
-        everything=Everything(base),
         cache=os.path.join(conf.cachedir, "copr"),
         variables=dict(conf.substitutions),
         width=shutil.get_terminal_size().columns,
@@ -211,14 +210,14 @@ def _content(path: str) -> Union[bytes, Unreachable]:
         return Unreachable(f"{path}: {error.strerror}")
 
 
-class Everything:
-    """dnf's repositories, its cache, and the installed packages."""
+class Packages:
+    """What dnf knows of the system: its repositories, its cache, and the rpm database."""
 
     def __init__(self, base: Any) -> None:
         self._base = base
 
-    def repositories(self, fresh: Collection[str], folder: str) -> tuple[list[Repository], dict[str, str]]:
-        """See ``everything.Everything``."""
+    def repositories(self, fresh: Collection[str] = ()) -> tuple[list[Repository], dict[str, str]]:
+        """See ``packages.Packages``."""
         found, failed = [], {}
         for repo in self._base.repos.iter_enabled():
             # dnf draws its progress on standard output, where the report is.
@@ -233,33 +232,11 @@ class Everything:
             except (dnf.exceptions.RepoError, RuntimeError) as error:
                 failed[repo.id] = str(error)
                 continue
-            found.append(
-                Repository(repo.id, path, priority=repo.priority, cost=repo.cost, module_hotfixes=bool(repo.module_hotfixes))
-            )
-        self._base.fill_sack(load_system_repo=True, load_available_repos=False)
-        path = os.path.join(folder, "primary.xml")
-        everything.write_installed(path, self._base.sack.query().installed())
-        return [*found, Repository(everything.INSTALLED, path)], failed
-
-
-class Packages:
-    """What dnf knows of the system without asking anybody: its cache, and the rpm database."""
-
-    def __init__(self, base: Any) -> None:
-        self._base = base
-
-    def repositories(self) -> list[Repository]:
-        """See ``packages.Packages``."""
-        found = []
-        for repo in self._base.repos.iter_enabled():
-            folder = repo._repo.getCachedir()
-            if os.path.isfile(os.path.join(folder, "repodata", "repomd.xml")):
-                excludes = [*self._base.conf.excludepkgs, *repo.excludepkgs]
-                found.append(Repository(
-                    repo.id, folder, priority=repo.priority, cost=repo.cost, module_hotfixes=repo.module_hotfixes,
-                    exclude=excludes,
-                ))
-        return found
+            found.append(Repository(
+                repo.id, path, priority=repo.priority, cost=repo.cost, module_hotfixes=bool(repo.module_hotfixes),
+                exclude=[*self._base.conf.excludepkgs, *repo.excludepkgs],
+            ))
+        return found, failed
 
     def installed(self, *, whole: bool) -> Optional[Repository]:
         """See ``packages.Packages``."""

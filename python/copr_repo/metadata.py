@@ -69,7 +69,8 @@ def read(system: System, plan: Plan, *, whole: bool = False) -> Metadata:
         _fetch_primaries(system, plan, readings, cache)
         good = [reading for reading in readings if not reading.problem]
         own = {reading.id for reading in readings}
-        others = [repository for repository in system.packages.repositories() if repository.id not in own] if system.packages else []
+        others = system.packages.repositories()[0] if system.packages else []
+        others = [repository for repository in others if repository.id not in own]
         installed = system.packages.installed(whole=whole) if system.packages else None
         pool, bad = _pool(system.arch, [_repository(plan, reading) for reading in good], others, installed, cache)
         _sweep(cache)

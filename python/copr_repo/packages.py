@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Optional, Protocol
 
 from ._native import Repository
@@ -20,10 +20,13 @@ _LOWEST_PRIORITY = 1000
 
 
 class Packages(Protocol):
-    """What is on a system. Nothing is downloaded to tell it."""
+    """What is on a system."""
 
-    def repositories(self) -> list[Repository]:
-        """The enabled repositories whose metadata are at hand."""
+    def repositories(self, fresh: Collection[str] = ()) -> tuple[list[Repository], dict[str, str]]:
+        """The enabled repositories: those with the ids ``fresh`` as they are now, the others as they were last read.
+
+        Nothing is downloaded for the others. Of those that cannot be had the ids, and why.
+        """
 
     def installed(self, *, whole: bool) -> Optional[Repository]:
         """The installed packages, with what they depend on if ``whole``; ``None`` where that cannot be told."""
@@ -46,10 +49,9 @@ def installed(root: str, *, whole: bool) -> Optional[Repository]:
         return None
     finally:
         transaction.closeDB()
-    keys = ("gpg-pubkey",)
-    return Repository.of_packages(
-        _(INSTALLED), [package for package in packages if package[0] not in keys], priority=_LOWEST_PRIORITY
-    )
+    # Keys stand in the database as packages.
+    known = [package for package in packages if package[0] != "gpg-pubkey"]
+    return Repository.of_packages(_(INSTALLED), known, priority=_LOWEST_PRIORITY)
 
 
 def _package(rpm: Any, header: Any, whole: bool) -> tuple[str, str, str, str, dict[str, list[str]]]:

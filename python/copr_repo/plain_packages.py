@@ -6,12 +6,13 @@ import configparser
 import glob
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Optional
 
 from . import packages
 from ._native import Repository
 from .dnf_settings import TRUE, substituted
+from .messages import _
 
 CACHES = ("/var/cache/libdnf5", "/var/cache/dnf")
 """Where DNF 5 and DNF 4 keep metadata: a folder for each repository, named by its id and a checksum of its address."""
@@ -26,9 +27,16 @@ class Packages:
         self._folders = folders
         self._variables = variables
 
-    def repositories(self) -> list[Repository]:
-        """See ``packages.Packages``."""
-        return at_hand(self._folders, [os.path.join(self._root, cache.lstrip("/")) for cache in CACHES], self._variables)
+    def repositories(self, fresh: Collection[str] = ()) -> tuple[list[Repository], dict[str, str]]:
+        """See ``packages.Packages``; here nothing is downloaded, so those with the ids ``fresh`` cannot be had."""
+        caches = [os.path.join(self._root, cache.lstrip("/")) for cache in CACHES]
+        found = at_hand(self._folders, caches, self._variables)
+        failed = {repo_id: _("without dnf its metadata are not fetched") for repo_id in fresh}
+        here = {repository.id for repository in found}
+        for repo_id, _options in _enabled(self._folders, self._variables):
+            if repo_id not in here:
+                failed.setdefault(repo_id, _("it is not in dnf's cache"))
+        return [repository for repository in found if repository.id not in failed], failed
 
     def installed(self, *, whole: bool) -> Optional[Repository]:
         """See ``packages.Packages``."""

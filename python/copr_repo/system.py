@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Optional
 
 from .enabled import Folder
-from .everything import Everything
 from .fetching import Fetcher
 from .frontend import Frontend
 from .hubs import Config, Hub, Spec, UsageError, parse_spec
@@ -28,15 +27,13 @@ class System:
     releases: Sequence[str]
     """Name and release of the chroots that fit, best first: ``fedora-44``."""
     packages: Optional[Packages] = None
-    """What is on the system; without it nobody asks what a repository would replace."""
+    """What is on the system; where that can be told."""
     cache: Optional[str] = None
     """A folder for metadata of repositories, for the next time."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """dnf's, without the dollar sign: ``releasever``, ``basearch`` and those of its ``vars`` folder."""
     width: int = 80
     """Columns of the user's terminal."""
-    everything: Optional[Everything] = None
-    """All that the enabled repositories have, fetched where it is not at hand; for ``check``."""
 
 
 @dataclass(frozen=True)

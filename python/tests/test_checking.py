@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 import pytest
-from copr_repo import Pool, Repository, Unreachable, checking, everything, keys
+from copr_repo import Pool, Repository, Unreachable, checking, keys
 from repositories import folder
 from test_leaving import APP, BASE, LIBS, STOCK, chain  # noqa: F401
 from worlds import RESULTS, world  # noqa: F401
@@ -190,28 +190,31 @@ def test_packages_that_could_not_be_installed_are_told(well, tmp_path_factory):
     path = tmp_path_factory.mktemp("repositories")
     app = folder(path / "app", "app-1-1.noarch; requires libs, base", "app-2-1.noarch; requires libs, gone >= 2, base")
     libs = folder(path / "libs", "libs-1-1.noarch; requires /usr/bin/tool")
-    installed = folder(path / "system", "base-1-1.noarch; files /usr/bin/tool", "broken-1-1.noarch; requires nothing")
-    well.everything.known = [
-        Repository("copr:h:bob:app", str(app)), Repository("copr:h:alice:libs", str(libs)), Repository("@System", str(installed)),
+    well.packages.here = [
+        ("base", "1-1", "noarch", "", {"provides": ["base = 1-1", "/usr/bin/tool"]}),
+        ("broken", "1-1", "noarch", "", {"requires": ["nothing"]}),
+    ]
+    well.packages.known = [
+        Repository("copr:h:bob:app", str(app)), Repository("copr:h:alice:libs", str(libs)),
     ]
     assert well.check() == (False, [
         "W h/bob/app: 1 of its packages cannot be installed here: app-2-1.noarch needs gone >= 2; "
         "tell the owner of the project",
     ])
-    assert well.everything.fresh == {
+    assert well.packages.fresh == {
         "copr:h:bob:app", "copr:h:alice:libs", "copr:h:alice:base", "coprdep:https_x_example",
     }
 
 
 def test_without_the_metadata_of_the_system_packages_are_not_checked_and_that_is_said(well):
-    well.everything.failed = {"fedora": "it is not in dnf's cache"}
+    well.packages.failed = {"fedora": "it is not in dnf's cache"}
     well_now, lines = well.check()
     assert well_now
     assert lines[0] == "- packages: what they need is not checked without the metadata of fedora; `dnf makecache`"
-    well.everything.failed = {"copr:h:alice:libs": "404"}
+    well.packages.failed = {"copr:h:alice:libs": "404"}
     well_now, lines = well.check()
     assert not well_now and lines[0] == "E h/alice/libs: 404; try again later"
-    well.everything = None
+    well.packages = None
     well_now, lines = well.check()
     assert well_now and lines[0].startswith("- packages: what they need is not checked: only `dnf copr check` knows")
 
@@ -220,20 +223,6 @@ def test_packages_are_not_checked_as_long_as_there_are_errors(well):
     del well.answers["bob/app"]
     well.check()
     assert "- packages: what they need is not checked as long as there are errors" in well.frontend.infos
-
-
-def test_what_is_installed_is_written_as_metadata(tmp_path):
-    class Package:
-        name, arch, epoch, version, release = "a<b", "noarch", 2, "1", "1.fc44"
-        provides = ["a<b = 2:1-1.fc44", "cap", "lib(x) = 3", "odd >> 1"]
-        files = ["/usr/bin/a&b", "/bad\x01\udcff"]
-
-    everything.write_installed(str(tmp_path / "primary.xml"), [Package])
-    pool = Pool("x86_64", [Repository("@System", str(tmp_path / "primary.xml"))], paths=["/usr/bin/a&b"])
-    (package,) = pool.packages()
-    assert str(package) == "a<b-2:1-1.fc44.noarch"
-    assert package.provides[:3] == ["a<b = 2:1-1.fc44", "cap", "lib(x) = 3"]
-    assert pool.what_provides("/usr/bin/a&b") == [package]
 
 
 def test_the_report_for_programs(well):

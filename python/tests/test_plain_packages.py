@@ -5,7 +5,7 @@ import os
 import pytest
 import repositories
 from copr_repo import Pool
-from copr_repo.plain_packages import at_hand
+from copr_repo.plain_packages import Packages, at_hand
 
 
 @pytest.fixture
@@ -62,3 +62,16 @@ def test_what_cannot_be_read_is_not_there(system):
     system.cached("base", checksum="not-a-checksum!!", age=-5)
     (repository,) = system.found()
     assert (repository.id, repository.priority) == ("base", 99)
+
+
+def test_a_repository_that_dnf_has_not_fetched_is_told_and_none_is_fetched_anew(tmp_path):
+    repos = tmp_path / "etc"
+    repos.mkdir()
+    (repos / "x.repo").write_text("[base]\n[new]\n")
+    repositories.folder(tmp_path / "var/cache/dnf/base-0123456789abcdef", "a-1-1.noarch")
+    packages = Packages(str(tmp_path), [str(repos)], {})
+    found, failed = packages.repositories()
+    assert [repository.id for repository in found] == ["base"]
+    assert failed == {"new": "it is not in dnf's cache"}
+    found, failed = packages.repositories(fresh=["base"])
+    assert found == [] and failed["base"] == "without dnf its metadata are not fetched"

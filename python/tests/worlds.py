@@ -4,7 +4,7 @@ import json
 import os
 
 import pytest
-from copr_repo import NotFound, enabled, enabling, hubs, leaving, looking, refreshing
+from copr_repo import NotFound, Repository, enabled, enabling, hubs, leaving, looking, refreshing
 from copr_repo.checking import check
 from copr_repo.system import Project, System
 from fakehub import project
@@ -32,15 +32,18 @@ class Frontend:
         return self.answer
 
 
-class Metadata:
-    """What repositories have; of none by itself."""
+class Packages:
+    """What is on the system; nothing by itself."""
 
     def __init__(self):
-        self.known, self.failed = [], {}
+        self.known, self.failed, self.here = [], {}, []
 
-    def repositories(self, fresh, folder):
-        self.fresh = fresh
+    def repositories(self, fresh=()):
+        self.fresh = set(fresh)
         return self.known, self.failed
+
+    def installed(self, *, whole):
+        return Repository.of_packages("the installed system", self.here) if self.here else None
 
 
 class World:
@@ -49,7 +52,7 @@ class World:
     def __init__(self, path):
         self.path, self.answers, self.asked = path, {}, []
         self.frontend, self.config = Frontend(), hubs.Config({})
-        self.everything = Metadata()
+        self.packages = Packages()
 
     def has(self, name, *dependencies, **more):
         dirname = name.partition("/")[2]
@@ -65,8 +68,8 @@ class World:
         answer = self.answers.get(name, NotFound(url))
         return answer if isinstance(answer, (bytes, Exception)) else json.dumps(answer).encode()
 
-    def system(self, releases=("fedora-44",)):
-        return System(self.config, enabled.Folder(str(self.path)), self, self.frontend, "x86_64", releases, everything=self.everything)
+    def system(self, releases=("fedora-44",), **more):
+        return System(self.config, enabled.Folder(str(self.path)), self, self.frontend, "x86_64", releases, **more)
 
     def enable(self, name="bob/app", releases=("fedora-44",), **more):
         enabling.enable(self.system(releases), project_of(name), **more)
@@ -104,7 +107,7 @@ class World:
     def check(self, releases=("fedora-44",)):
         """Whether all is well, and the findings."""
         self.frontend.infos.clear()
-        well = check(self.system(releases))
+        well = check(self.system(releases, packages=self.packages))
         return well, [line for line in self.frontend.infos if "as long as there are errors" not in line]
 
     def told(self, command, *arguments, **more):
