@@ -84,6 +84,14 @@ def test_a_hub_with_a_ca_of_its_own_needs_sslcacert(dnf, tls_hub, certificate):
     assert len(dnf.files()) == 1
 
 
+def test_a_host_with_a_port_is_a_hub_that_speaks_https(dnf, tls_hub, certificate):
+    trusted = f"--setopt=sslcacert={certificate[0]}"
+    host = f"127.0.0.1:{tls_hub.port}"
+    assert dnf("-y", trusted, "copr", "enable", f"{host}/bob/app", CHROOT).returncode == 0
+    assert dnf("-y", trusted, "copr", "enable", "--hub", host, "bob/app", CHROOT).returncode == 0
+    assert list(dnf.files()) == ["_copr:127.0.0.1:bob:app.repo"]
+
+
 def test_who_switches_verification_off_is_let_through(dnf, tls_hub):
     assert enable(dnf, tls_hub.url, "sslverify=0").returncode == 0
 
