@@ -317,9 +317,8 @@ class _Asked:
         if isinstance(error, NotFound):
             if self._has_repo_file():
                 return Impossible(
-                    _("{hub} is too old: it has this project, but cannot tell what it needs. Its .repo file is at\n  {url}").format(
-                        hub=self._project.hub.hostname, url=self._repo_file
-                    )
+                    _("{hub} is too old: it has this project, but cannot tell what it needs. Its .repo file is at\n  {url}")
+                    .format(hub=self._project.hub.hostname, url=self._repo_file)
                 )
             return Impossible(
                 _("Project {project} does not exist.").format(project=f"{self._root.owner}/{self._root.dirname}")

@@ -42,7 +42,8 @@ def project(results_url, dependencies=(), chroots=CHROOTS, directories=("app",),
 class Hub:
     """A server on a free loopback port that answers /api_3/... from `answers`, by path without name-release."""
 
-    def __init__(self):
+    def __init__(self, tls=None):
+        """With ``tls``, a server's SSL context, it speaks https."""
         self.answers = {}
         """`owner/dirname`, or a path with its query, to the answer: a dict, raw bytes, a status,
         a status, raw bytes and headers, or what writes the answer itself to a request."""
@@ -74,7 +75,10 @@ class Hub:
                 pass
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.port = self._server.server_address[1]
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def has(self, name, dependencies=(), **more):

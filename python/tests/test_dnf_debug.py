@@ -2,6 +2,8 @@
 
 import json
 
+from copr_repo import chroots
+
 HOST = "copr.fedorainfracloud.org"
 
 
@@ -59,9 +61,9 @@ def test_a_release_without_a_distribution_is_no_answer(dnf):
     assert facts(dnf)["name_version"] == "fedora-44"
 
 
-def test_the_hosts_os_release_is_taken_when_the_installroot_has_none_and_none_at_all_is_said(dnf):
-    done = dnf("copr", "debug")
-    assert done.returncode == 0 and "name_version: " in done.stdout and "Traceback" not in done.stderr
+def test_an_installroot_without_os_release_is_taken_for_the_hosts_system(dnf):
+    host = chroots.candidates(chroots.read_os_release())
+    assert facts(dnf)["repo_fallback_priority"] == host
 
 
 def test_a_configuration_file_that_cannot_be_read_is_named(dnf):

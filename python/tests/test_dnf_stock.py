@@ -113,7 +113,10 @@ def test_the_prompt_is_alike_but_for_the_port_of_the_hub(both, hub):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["enable", "hub/bob/app", "fedora-44"], "Bad format of optional chroot. The format is distribution-version-architecture."),
+        (
+            ["enable", "hub/bob/app", "fedora-44"],
+            "Bad format of optional chroot. The format is distribution-version-architecture.",
+        ),
         (["enable", "hub/bob/app", CHROOT, "more"], "Too many arguments."),
         (["enable", "app", CHROOT], "use format `copr_username/copr_projectname` to reference copr project"),
         (["enable"], "exactly two additional parameters to copr command are required"),
