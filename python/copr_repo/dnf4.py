@@ -6,12 +6,15 @@ import contextlib
 import os
 import signal
 import sys
+import tempfile
+import urllib.parse
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Optional, Union
 
 import dnf.callback
 import dnf.conf
 import dnf.exceptions
+import libdnf.repo
 
 from . import chroots, enabled, hubs, metadata
 from ._native import Error, NotFound, Repository, Unreachable
@@ -89,29 +92,110 @@ def _interruptible() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
+_LARGEST_DOWNLOAD = 1 << 30
+"""Bytes of a file whose size nobody told."""
+
+
 class Fetcher:
-    """dnf's own downloader, with its proxy and TLS settings."""
+    """dnf's own downloader, with its proxy, TLS, timeouts and retries; several files at the same time."""
 
     def __init__(self, base: Any) -> None:
-        self._base = base
+        self._config = base.conf._config
 
     def fetch_all(self, urls: Sequence[str], *, most: int) -> list[Union[bytes, NotFound, Unreachable]]:
         """See ``fetching.Fetcher``."""
-        return [self._fetch(url, most) for url in urls]
+        with tempfile.TemporaryDirectory(prefix="copr-") as folder:
+            paths = [os.path.join(folder, str(number)) for number in range(len(urls))]
+            transfers = [_Transfer(url, path, most) for url, path in zip(urls, paths)]
+            self._run(transfers)
+            return [transfer.error or _content(transfer.path) for transfer in transfers]
 
     def download(self, wanted: Sequence[Download]) -> list[Optional[Error]]:
         """See ``fetching.Fetcher``."""
-        raise NotImplementedError
-
-    def _fetch(self, url: str, most: int) -> Union[bytes, NotFound, Unreachable]:
+        transfers = []
+        for one in wanted:
+            most = _LARGEST_DOWNLOAD if one.size is None else one.size
+            transfers.append(_Transfer(one.url, f"{one.path}.{os.getpid()}.part", most, one.checksum))
         try:
-            with self._base.urlopen(url) as answer:
-                body: bytes = answer.read(most + 1)
-        except OSError as error:
-            if "Status code: 404" in str(error):
-                return NotFound(url)
-            return Unreachable(f"{url}: {error}")
-        return body if len(body) <= most else Unreachable(f"{url}: the answer is larger than {most} bytes")
+            self._run(transfers)
+            for one, transfer in zip(wanted, transfers):
+                if transfer.error is None:
+                    try:
+                        os.replace(transfer.path, one.path)
+                    except OSError as error:
+                        transfer.error = Unreachable(f"{one.path}: {error.strerror}")
+            return [transfer.error for transfer in transfers]
+        finally:
+            for transfer in transfers:
+                with contextlib.suppress(OSError):
+                    os.unlink(transfer.path)
+
+    def _run(self, transfers: Sequence[_Transfer]) -> None:
+        targets = []
+        for transfer in transfers:
+            try:
+                targets.append(transfer.target(self._config))
+            except (RuntimeError, ValueError) as error:
+                transfer.error = Unreachable(f"{transfer.url}: {error}")
+        try:
+            libdnf.repo.PackageTarget.downloadPackages(libdnf.repo.VectorPPackageTarget(targets), False)
+        except RuntimeError as error:
+            for transfer in transfers:
+                if not transfer.ended and transfer.error is None:
+                    transfer.error = Unreachable(f"{transfer.url}: {error}")
+
+
+class _Transfer(libdnf.repo.PackageTargetCB):  # type: ignore[misc]
+    """One file on its way, as libdnf calls back about it."""
+
+    def __init__(self, url: str, path: str, most: int, checksum: Optional[str] = None) -> None:
+        super().__init__()
+        self.url, self.path = url, path
+        self.error: Union[NotFound, Unreachable, None] = None
+        self.ended = False
+        self._most, self._checksum = most, checksum
+
+    def target(self, config: Any) -> Any:
+        """What libdnf is to fetch."""
+        kind, _, value = (self._checksum or "").partition(":")
+        kind_code = libdnf.repo.PackageTarget.checksumType(kind) if kind else 0
+        if kind and kind_code == libdnf.repo.PackageTarget.ChecksumType_UNKNOWN:
+            raise ValueError(f"checksums of kind {kind!r} are not known")
+        # libdnf wants a folder and a name, which it quotes itself; the query belongs to the folder.
+        parts = urllib.parse.urlsplit(self.url)
+        folder, _, name = parts.path.rpartition("/")
+        base = urllib.parse.urlunsplit((parts.scheme, parts.netloc, folder, parts.query, ""))
+        return libdnf.repo.PackageTarget(
+            config, urllib.parse.unquote(name), self.path, kind_code, value or None, 0, base, False, 0, 0, self
+        )
+
+    def end(self, status: int, message: Optional[str]) -> int:
+        """It has ended; anything but success has a message."""
+        self.ended = True
+        if status == self.TransferStatus_ERROR and self.error is None:
+            if "Status code: 404" in (message or ""):
+                self.error = NotFound(self.url)
+            else:
+                self.error = Unreachable(f"{self.url}: {message}")
+        return 0
+
+    def progress(self, total: float, done: float) -> int:
+        """What is larger than it may be is given up, before it fills the disk. Called again after a failure."""
+        if max(total, done) > self._most and self.error is None:
+            self.error = Unreachable(f"{self.url}: the answer is larger than {self._most} bytes")
+        return 1 if self.error else 0
+
+    def mirrorFailure(self, message: str, url: str) -> int:
+        """What does not exist will not exist in the next try either."""
+        return 1 if "Status code: 404" in message or self.error else 0
+
+
+def _content(path: str) -> Union[bytes, Unreachable]:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        return Unreachable(f"{path}: {error.strerror}")
 
 
 class Metadata:
