@@ -55,9 +55,9 @@ def test_dnf_reads_both_sections_and_they_are_disabled_and_removed_together(dnf,
     listed = dnf("repolist", "--enabled").stdout
     assert f"copr:{HOST}:praiskup:ping:ml" in listed
     assert dnf("copr", "list").stdout.count("praiskup/ping\n") == 1
-    assert dnf("copr", "disable", f"{copr.url}/praiskup/ping").returncode == 0
+    assert dnf("-y", "copr", "disable", f"{copr.url}/praiskup/ping").returncode == 0
     assert "copr:" not in dnf("repolist", "--enabled").stdout
-    assert dnf("copr", "remove", f"{copr.url}/praiskup/ping").returncode == 0
+    assert dnf("-y", "copr", "remove", f"{copr.url}/praiskup/ping").returncode == 0
     assert dnf.files() == {}
 
 
