@@ -13,7 +13,7 @@ BROKEN = {
     "text": b"hello\n",
     "cut": b'<?xml version="1.0"?>\n<metadata packages="1">\n<package type="rpm"><name>x</name>',
     "not closed": b"<metadata><package type='rpm'><name>x</nme></package></metadata>",
-    "entity": b"<metadata>&nonsense;</metadata>",
+    "entity": b"<metadata><package type='rpm'><name>&nonsense;</name><arch>x</arch></package></metadata>",
     "without checksum": b"<metadata><package type='rpm'><name>x</name><arch>y</arch><location href='z'/></package></metadata>",
     "cut gzip": gzip.compress(b"<metadata/>" * 1000)[:40],
     "broken gzip": b"\x1f\x8b\x08\x00garbage that is no gzip at all",
