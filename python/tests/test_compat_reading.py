@@ -382,9 +382,9 @@ def test_iterating_makes_no_objects_for_what_nobody_reads(tmp_path):
     packages = list(ours.RepositoryReader.from_path(repository).iter_packages())
     gc.collect()
     more = len(gc.get_objects()) - before
-    # One of createrepo_c's packages has some twenty tuples.
-    assert len(packages) == 500 and more < 2 * len(packages)
-    assert packages[7].files and len(gc.get_objects()) - before < 2 * len(packages) + 100
+    # The package and its record; the lists of one of these packages have some twenty tuples.
+    assert len(packages) == 500 and more < 3 * len(packages)
+    assert packages[7].files and len(gc.get_objects()) - before < 3 * len(packages)
 
 
 def test_what_is_read_is_a_copy(example):

@@ -56,11 +56,17 @@ def package_files(request):
 
 
 def facts_of(package):
-    """All that can be read of a package; texts that are no UTF-8 cannot, with createrepo_c."""
+    """All that can be read of a package, or nothing: createrepo_c cannot show texts that are no UTF-8."""
     try:
-        return attributes(package)
+        facts = attributes(package)
     except UnicodeDecodeError:
         return None
+    return None if "\ufffd" in str(facts) else facts
+
+
+def is_format_6(path):
+    """These keep the archive's size where createrepo_c's rpm library does not look: it says 0."""
+    return path.read_bytes()[4] == 4
 
 
 def differences(theirs_found, ours_found):
@@ -87,8 +93,7 @@ def settled(path, expected, found):
     # A header that names no kind of digest has MD5, or no files at all.
     if expected["files_checksum_type"] == "unknown":
         expected["files_checksum_type"] = found["files_checksum_type"]
-    # Packages of format 6 keep the archive's size where createrepo_c's rpm library does not look.
-    if path.read_bytes()[4] != 4 and expected["size_archive"] == 0:
+    if is_format_6(path) and expected["size_archive"] == 0:
         expected["size_archive"] = found["size_archive"]
     for kind in DEPENDENCIES:
         expected[kind] = [as_written(kind, entry) for entry in expected[kind]]
@@ -108,7 +113,8 @@ def test_the_xml_of_package_files_is_the_same(package_files):
         expected, found = (
             cr.xml_from_rpm(str(path), location_href="x/y.rpm", location_base="http://cdn/") for cr in (theirs, ours)
         )
-        if path.read_bytes()[4] == 4 and "versions-of-dependencies" not in path.name:
+        # An epoch of 007 is written as the number that it is.
+        if not is_format_6(path) and path.name != "versions-of-dependencies.rpm":
             assert found == expected, path.name
 
 
