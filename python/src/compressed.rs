@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use copr_repodata::{Checksum, ChecksumKind, Compression, compression, read, zchunk};
+use copr_repodata::{Checksum, ChecksumKind, Compression, Error, compression, read, zchunk};
 use fs_err as fs;
 use pyo3::prelude::*;
 
@@ -17,7 +17,7 @@ fn sum((checksum, size): (Checksum, u64)) -> Sum {
 }
 
 fn kind(name: &str) -> PyResult<ChecksumKind> {
-    name.parse().map_err(|error| errors::repodata(&error, None))
+    name.parse::<ChecksumKind>().map_err(|error| errors::repodata(&error, None))
 }
 
 /// The checksum and the size of a file, or of what it holds when decompressed.
@@ -27,7 +27,7 @@ pub(crate) fn checksum_file(py: Python<'_>, path: PathBuf, kind: &str, decompres
     let kind = self::kind(kind)?;
     py.detach(|| match decompressed {
         true => read::open(&path).and_then(|file| Checksum::of(kind, file)),
-        false => fs::File::open(&path).map_err(Into::into).and_then(|file| Checksum::of(kind, file)),
+        false => fs::File::open(&path).map_err(Error::from).and_then(|file| Checksum::of(kind, file)),
     })
     .map(sum)
     .map_err(|error| errors::repodata(&error, Some(&path)))
@@ -36,7 +36,7 @@ pub(crate) fn checksum_file(py: Python<'_>, path: PathBuf, kind: &str, decompres
 /// The checksum and the size of the header of a zchunk file, all of which is checked.
 #[pyfunction]
 pub(crate) fn zchunk_header(py: Python<'_>, path: PathBuf) -> PyResult<Sum> {
-    let header = py.detach(|| {
+    let header = py.detach(|| -> Result<_, Error> {
         let file = io::BufReader::new(fs::File::open(&path)?);
         zchunk::verify(file, &path.display().to_string())
     });
@@ -55,9 +55,9 @@ pub(crate) fn compress_file(
     checksum: &str,
     decompress: bool,
 ) -> PyResult<Sum> {
-    let to: Compression = compression.parse().map_err(|error| errors::repodata(&error, None))?;
+    let to = compression.parse::<Compression>().map_err(|error| errors::repodata(&error, None))?;
     let kind = kind(checksum)?;
-    let text = py.detach(|| {
+    let text = py.detach(|| -> Result<_, Error> {
         let record = match decompress {
             true => compression::compress(read::open(&source)?, &target, to, kind)?,
             false => compression::compress(fs::File::open(&source)?, &target, to, kind)?,
@@ -65,5 +65,5 @@ pub(crate) fn compress_file(
         let plain = (record.checksum, record.size.unwrap_or(0));
         Ok(record.open_checksum.zip(record.open_size).unwrap_or(plain))
     });
-    text.map(sum).map_err(|error: copr_repodata::Error| errors::repodata(&error, None))
+    text.map(sum).map_err(|error| errors::repodata(&error, None))
 }

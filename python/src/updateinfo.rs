@@ -160,7 +160,7 @@ impl<'a> From<&'a UpdatedPackage> for PackageDict<'a> {
 #[pyfunction]
 pub(crate) fn read_updateinfo(py: Python<'_>, path: PathBuf) -> PyResult<(Vec<Bound<'_, PyDict>>, Vec<String>)> {
     let (advisories, warnings) = py
-        .detach(|| {
+        .detach(|| -> Result<_, Error> {
             let mut warnings: Vec<String> = Vec::new();
             let mut warn = |warning: Warning| {
                 if warnings.len() < MAX_WARNINGS {
@@ -170,7 +170,7 @@ pub(crate) fn read_updateinfo(py: Python<'_>, path: PathBuf) -> PyResult<(Vec<Bo
             let advisories = updateinfo::read(read::open(&path)?, &mut warn).collect::<Result<Vec<_>, Error>>()?;
             Ok((advisories, warnings))
         })
-        .map_err(|error: Error| errors::repodata(&errors::of_file(&path, error), Some(&path)))?;
+        .map_err(|error| errors::repodata(&errors::of_file(&path, error), Some(&path)))?;
     let dicts = advisories.iter().map(|advisory| AdvisoryDict::from(advisory).into_pyobject(py));
     Ok((dicts.collect::<PyResult<_>>()?, warnings))
 }

@@ -105,7 +105,7 @@ def as_written(kind, entry):
     name, flags, epoch, version, release, pre = entry
     if not flags:
         return name, None, None, None, None, pre and kind == "requires"
-    return name, flags, str(int(epoch)), version, release, pre and kind == "requires"
+    return name, flags, epoch and str(int(epoch)), version, release, pre and kind == "requires"
 
 
 def test_the_xml_of_package_files_is_the_same(package_files):
