@@ -21,10 +21,6 @@ def translated() -> Iterator[None]:
         raise CreaterepoCError(str(error)) from error
 
 
-@contextmanager
-def interrupting() -> Iterator[None]:
-    """What a callback raises ends the parsing, as a ``CreaterepoCError`` with the callback's message."""
-    try:
-        yield
-    except Exception as error:
-        raise CreaterepoCError(f"Parsing interrupted: {error}") from error
+def interrupted(error: Exception) -> CreaterepoCError:
+    """What a callback raised, as it ends the parsing. Raise it from the callback's."""
+    return CreaterepoCError(f"Parsing interrupted: {error}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Optional, Union
 
-from .._native import Record, Records, pkgid
-from .errors import CreaterepoCError, interrupting, translated
+from .._native import Error, Record, Records, pkgid
+from .errors import CreaterepoCError, interrupted, translated
 from .package import Package, add_changes, add_files, add_primary, of_record
 
 NewPkgCb = Optional[Callable[[Optional[str], Optional[str], Optional[str]], Optional[Package]]]
@@ -81,9 +81,7 @@ def xml_parse_main_metadata_together(
     """
     _check(newpkgcb, pkgcb, warningcb)
     for package in PackageIterator(primary, filelists, other, newpkgcb, warningcb):
-        if pkgcb is not None:
-            with interrupting():
-                pkgcb(package)
+        _done(pkgcb, package)
 
 
 class PackageIterator:
@@ -116,8 +114,11 @@ class PackageIterator:
 
     def __next__(self) -> Package:
         while True:
-            with translated():
+            # Without a context manager, which would take as long as the reading.
+            try:
                 record = next(self._records, None)
+            except Error as error:
+                raise CreaterepoCError(str(error)) from error
             if record is None:
                 self._finished = True
                 raise StopIteration
@@ -160,18 +161,18 @@ def _other(kind: str, source: _Source, newpkgcb: NewPkgCb, pkgcb: PkgCb) -> None
 
 
 def _each(records: Iterator[Record]) -> Iterator[Record]:
-    """Translates the errors of reading, and only those."""
-    while True:
-        with translated():
-            record = next(records, None)
-        if record is None:
-            return
-        yield record
+    """Translates the errors of reading; what is done with a record is not in here."""
+    try:
+        yield from records
+    except Error as error:
+        raise CreaterepoCError(str(error)) from error
 
 
 def _asked(newpkgcb: Any, pkgid: Optional[str], name: Optional[str], arch: Optional[str]) -> Optional[Package]:
-    with interrupting():
+    try:
         package = newpkgcb(pkgid, name, arch)
+    except Exception as error:
+        raise interrupted(error) from error
     if package is None or isinstance(package, Package):
         return package
     raise CreaterepoCError("Parsing interrupted: newpkgcb returns neither a Package nor None")
@@ -179,8 +180,10 @@ def _asked(newpkgcb: Any, pkgid: Optional[str], name: Optional[str], arch: Optio
 
 def _done(pkgcb: PkgCb, package: Package) -> None:
     if pkgcb is not None:
-        with interrupting():
+        try:
             pkgcb(package)
+        except Exception as error:
+            raise interrupted(error) from error
 
 
 def _check(newpkgcb: NewPkgCb, pkgcb: PkgCb, warningcb: WarningCb) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Optional, Union
 
 from .._native import read_updateinfo
 from .constants import UNKNOWN_CHECKSUM, XML_WARNING_UNKNOWNVAL, checksum_name_str, checksum_type
-from .errors import CreaterepoCError, interrupting, translated
+from .errors import CreaterepoCError, interrupted, translated
 from .fields import Fields, Number, Text
 from .markup import HEAD, Markup
 
@@ -253,9 +253,11 @@ def xml_parse_updateinfo(path: str, updateinfoobj: UpdateInfo, warningcb: _Warni
         raise TypeError("Expected a createrepo_c.UpdateInfo object.")
     with translated():
         advisories, warnings = read_updateinfo(path)
-    for warning in warnings if warningcb else ():
-        with interrupting():
+    for warning in warnings if warningcb is not None else ():
+        try:
             warningcb(XML_WARNING_UNKNOWNVAL, warning)  # type: ignore[misc]
+        except Exception as error:
+            raise interrupted(error) from error
     for advisory in advisories:
         updateinfoobj.append(_record(advisory))
 
