@@ -574,7 +574,7 @@ def modify(
     output: Optional[Output] = None,
 ) -> None:
     """Adds files about other things than packages (``("updateinfo", path)``) to a repository, in place of those of the same
-    kind, and removes the files of other kinds; all at once. Raises as ``create``.
+    kind, and removes the files of other kinds, if there are any; all at once. Raises as ``create``.
     """
 
 def subset(

@@ -61,7 +61,7 @@ fn of_system(error: &io::Error, path: Option<&Path>) -> PyErr {
         (Some(errno), Some(path)) => {
             let text = io::Error::from_raw_os_error(errno).to_string();
             let text = text.strip_suffix(&format!(" (os error {errno})")).unwrap_or(&text).to_owned();
-            PyOSError::new_err((errno, text, path.to_owned()))
+            PyOSError::new_err((errno, text, path.as_os_str().to_owned()))
         }
         (Some(errno), None) => PyOSError::new_err((errno, message(error))),
         (None, _) if matches!(error.kind(), InvalidData | InvalidInput | Other | UnexpectedEof) => {

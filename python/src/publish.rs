@@ -93,7 +93,7 @@ impl Publisher {
         remove: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Published> {
         let add: Vec<Added> = each("add", add, Added::extract)?;
-        let remove: Vec<String> = each("remove", remove, |item| Ok(item.extract()?))?;
+        let remove: Vec<String> = each("remove", remove, |item| item.extract())?;
         py.detach(|| {
             let output = Output::now(self.output.as_ref());
             let read = add.into_par_iter().map(|added| added.read(&self.folder, &output));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use copr_repodata::{ChecksumKind, Fragments, RecordOptions, RenderOptions};
-use copr_rpm::Evr;
+use copr_rpm::{Dependency, Evr};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -38,7 +38,9 @@ fn set_all(record: &mut copr_repodata::Record, fields: Option<&Bound<'_, PyDict>
 }
 
 fn set(record: &mut copr_repodata::Record, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
-    let dependencies = || value.extract::<Vec<DependencyTuple>>()?.into_iter().map(tuples::to_dependency).collect();
+    let dependencies = || -> PyResult<Vec<Dependency>> {
+        value.extract::<Vec<DependencyTuple>>()?.into_iter().map(tuples::to_dependency).collect()
+    };
     match name {
         "name" => record.nevra.name = value.extract()?,
         "version" => record.nevra.version = value.extract()?,

@@ -22,13 +22,12 @@ impl Named {
     fn make<'py>(
         &self,
         py: Python<'py>,
-        items: impl IntoPyObject<'py, Target = PyTuple>,
+        items: impl IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>, Error = PyErr>,
     ) -> PyResult<Bound<'py, PyAny>> {
         static NEW: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let class = self.class.import(py, "copr_repo.records", self.name)?;
-        let new = NEW.get_or_try_init(py, || PyTuple::type_object(py).getattr("__new__").map(Bound::unbind))?;
-        let items = items.into_pyobject(py).map_err(Into::into)?;
-        new.bind(py).call1((class, items))
+        let new = NEW.get_or_try_init(py, || py.get_type::<PyTuple>().getattr("__new__").map(Bound::unbind))?;
+        new.bind(py).call1((class, items.into_pyobject(py)?))
     }
 }
 
@@ -65,9 +64,8 @@ pub(crate) fn changelogs<'py>(py: Python<'py>, list: &[Changelog]) -> PyResult<B
 
 pub(crate) fn header_files<'py>(py: Python<'py>, list: &[FileEntry]) -> PyResult<Bound<'py, PyList>> {
     let tuple = |file: &FileEntry| {
-        let (what, owner) = ((&file.path, file.mode, file.flags, &file.digest), (&file.user, &file.group, &file.link));
-        let ((path, mode, flags, digest), (user, group, link)) = (what, owner);
-        HEADER_FILE.make(py, (path, mode, flags, digest, file.size, file.mtime, user, group, link))
+        let FileEntry { path, mode, flags, digest, size, mtime, user, group, link, .. } = file;
+        HEADER_FILE.make(py, (path, *mode, *flags, digest, *size, *mtime, user, group, link))
     };
     PyList::new(py, list.iter().map(tuple).collect::<PyResult<Vec<_>>>()?)
 }

@@ -7,7 +7,7 @@ use copr_repodata::create::{CreateOptions, Progress, Selection, Update};
 use copr_repodata::merge::{Input, MergeOptions, Method};
 use copr_repodata::modify::{Addition, Change};
 use copr_repodata::subset::SubsetOptions;
-use copr_repodata::{Error, Locking, Warning};
+use copr_repodata::{Error, Locking, Warning, warning};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -180,12 +180,10 @@ pub(crate) fn modify(
     };
     let changes = remove.into_iter().map(|kind| Change::Remove { kind }).chain(add.into_iter().map(addition));
     let changes: Vec<Change> = changes.collect();
-    let mut warnings = Vec::new();
     let repodata = folder.join("repodata");
-    py.detach(|| {
-        let mut warn = |warning| warnings.push(warning);
-        copr_repodata::modify::modify(&repodata, &changes, &output, Locking::Refuse, &mut warn).map_err(failed)
-    })
+    let made = py
+        .detach(|| copr_repodata::modify::modify(&repodata, &changes, &output, Locking::Refuse, &mut warning::ignore));
+    made.map_err(failed)
 }
 
 /// Writes the metadata of some packages of a repository.

@@ -55,7 +55,7 @@ def test_a_package_is_read_with_everything_in_it(built):
     assert (alpha.location_href, alpha.location_base, alpha.sourcerpm) == ("a/alpha.rpm", None, "alpha-1.5-3.src.rpm")
     assert Dependency("virtual(alpha)", "EQ", "4", "2", "1") in alpha.provides
     assert Dependency("bash", "GE", "0", "3.2") in alpha.requires
-    assert [d for d in alpha.requires if d.pre][0].name == "coreutils"
+    assert [dependency.name for dependency in alpha.requires if dependency.pre] == ["/bin/sh", "coreutils"]
     assert alpha.recommends == [("nice", None, None, None, None, False)]
     assert [(file.path, file.kind) for file in alpha.files] == [
         ("/etc/alpha", "dir"), ("/etc/alpha/conf", "file"), ("/usr/bin/alpha", "file"), ("/var/log/alpha.log", "ghost"),

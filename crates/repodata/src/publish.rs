@@ -130,6 +130,7 @@ impl Publisher {
     /// # Errors
     /// The new metadata cannot be written; the repository then stays as it was.
     pub fn replace<R: Borrow<Record>>(&self, records: &[R]) -> Result<Published, Error> {
+        let records: Vec<&Record> = records.iter().map(Borrow::borrow).collect();
         let workspace = Workspace::open(&self.dir, Locking::Wait)?;
         // What cannot be read is going to be replaced anyway.
         let old = workspace.repomd().unwrap_or(None);
@@ -137,7 +138,7 @@ impl Publisher {
         let entries = before.as_ref().map(|source| source.entries.as_slice()).unwrap_or_default();
         let old_entries: HashMap<&str, &Entry> = entries.iter().map(|entry| (entry.href.as_str(), entry)).collect();
         let new: HashMap<&str, &Record> =
-            records.iter().map(|r| r.borrow()).map(|record| (record.location_href.as_str(), record)).collect();
+            records.iter().map(|record| (record.location_href.as_str(), *record)).collect();
         let (mut added, mut replaced) = (0, 0);
         for (href, record) in &new {
             match old_entries.get(href) {
@@ -146,7 +147,7 @@ impl Publisher {
             }
         }
         let removed = old_entries.keys().filter(|href| !new.contains_key(*href)).count();
-        let add = in_order(records.iter().map(|record| Package::render(record.borrow(), &self.output)).collect());
+        let add = in_order(records.iter().map(|record| Package::render(record, &self.output)).collect());
         let items = vec![Item::New { packages: 1 }; add.len()];
         let files = self.assemble(&workspace, &[], &items, &add)?;
         let published = self.commit(&workspace, old.as_ref(), files, items.len(), &mut |_| Ok(()))?;

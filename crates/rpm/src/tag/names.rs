@@ -3,7 +3,7 @@
 use crate::Tag;
 
 /// Name in lower case, number, whether it is a list. Sorted by name.
-const NAMES: [(&str, u32, bool); 244] = [
+const NAMES: [(&str, u32, bool); 243] = [
     ("arch", 1022, false),
     ("archivesize", 1046, false),
     ("archsuffix", 5098, false),
@@ -109,7 +109,6 @@ const NAMES: [(&str, u32, bool); 244] = [
     ("nevra", 5016, false),
     ("nopatch", 1052, true),
     ("nosource", 1051, true),
-    ("not_found", -1, false),
     ("nvr", 5014, false),
     ("nvra", 1196, false),
     ("obsoleteflags", 1114, true),
