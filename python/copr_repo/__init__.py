@@ -10,7 +10,8 @@ The parts, each usable by itself:
 - ``system``, ``frontend``, ``fetching``: what the commands are given to work on;
 - ``enabling``, ``leaving``, ``looking``, ``refreshing``, ``checking``: the commands; ``plan``: what is to be enabled;
   ``drawing``: trees; ``keys``: whether a key is still good;
-- ``dnf4``: dnf 4 as these see it.
+- ``dnf4``: dnf 4 as these see it;
+- ``compat``: createrepo_c's Python names for reading and writing repositories.
 
 From Rust come the chain of repositories, the text of .repo files, the order of versions, and the packages of any set of
 repositories with all that can be asked of their dependencies (``Pool``):

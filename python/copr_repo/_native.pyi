@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, Optional, Union, final
+from typing import Any, Literal, Optional, Union, final
+
+from typing_extensions import Self
 
 from .repodata import (
     Created as Created,
@@ -31,6 +33,7 @@ __all__ = [
     "ChecksumError",
     "Chosen",
     "Created",
+    "Database",
     "Error",
     "External",
     "Header",
@@ -62,14 +65,22 @@ __all__ = [
     "Unsatisfied",
     "Unsolvable",
     "Writer",
+    "checksum_file",
     "compare_evr",
     "compare_versions",
+    "compress_file",
     "create",
     "merge",
     "modify",
+    "pkgid",
+    "plain_changelogs",
+    "plain_dependencies",
+    "plain_files",
+    "read_updateinfo",
     "render_repo_file",
     "resolve_chain",
     "subset",
+    "zchunk_header",
 ]
 
 class Error(Exception):
@@ -522,4 +533,48 @@ def resolve_chain(
 
     ``fetch`` raises ``NotFound`` or ``Unreachable``: for ``root`` that is raised again, for others it becomes a
     problem of the chain. Any other exception ends the search. Raises ``ChainError`` beyond the limits.
+    """
+
+@final
+class Database:
+    """A SQLite database that repeats a document for yum, while it is written. What is not finished is none."""
+
+    def __new__(cls, path: _Path, document: str) -> Self:
+        """Starts it in a new file; the document is ``primary``, ``filelists``, ... Raises ``OSError`` and ``MetadataError``."""
+    def add(self, record: Record) -> None:
+        """Adds what this database holds of a package."""
+    def finish(self, checksum: str) -> None:
+        """Completes it. ``checksum`` is that of the XML file it repeats, in hexadecimal."""
+
+def checksum_file(path: _Path, kind: str, *, decompressed: bool = False) -> tuple[str, str, int]:
+    """Kind, checksum in hexadecimal and bytes of a file, or of what it holds when decompressed."""
+
+def zchunk_header(path: _Path) -> tuple[str, str, int]:
+    """Kind, checksum in hexadecimal and bytes of the header of a zchunk file, all of which is checked."""
+
+def compress_file(
+    source: _Path, target: _Path, compression: str, checksum: str, *, decompress: bool = True
+) -> tuple[str, str, int]:
+    """Compresses a file into a new one, which is on the disk then; returns kind, checksum and bytes of the text.
+
+    If ``source`` is compressed, it is decompressed first, unless ``decompress`` is false.
+    """
+
+def read_updateinfo(path: _Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """The advisories of an updateinfo.xml in any compression as dicts, and what is odd in it."""
+
+def pkgid(record: Record, /) -> str:
+    """The checksum of a package, in hexadecimal."""
+
+def plain_dependencies(record: Record, kind: str, /) -> list[tuple[Any, ...]]:
+    """A list of dependencies as createrepo_c has it: name, comparison, epoch, version, release, and whether it is needed first."""
+
+def plain_changelogs(record: Record, /) -> list[tuple[Any, ...]]:
+    """The changes as createrepo_c has them: author, seconds since 1970, text."""
+
+def plain_files(record: Record, /, *, plain: Optional[str] = None, digests: Optional[bool] = None) -> list[tuple[Any, ...]]:
+    """The files as createrepo_c has them: type, folder with its slash, name and, where it is known, digest.
+
+    ``plain`` is the type of what is neither folder nor ghost. With ``digests`` each file has one, if only an empty one; if it is
+    false none has.
     """

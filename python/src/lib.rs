@@ -1,6 +1,8 @@
 //! `copr_repo._native`: what the Python package takes from Rust. Each module wraps one Rust module and has no logic.
 
 mod chain;
+mod compressed;
+mod database;
 mod errors;
 mod header;
 mod installed;
@@ -8,6 +10,7 @@ mod load;
 mod output;
 mod overlap;
 mod package;
+mod plain;
 mod pool;
 mod publish;
 mod record;
@@ -16,6 +19,7 @@ mod repo_file;
 mod repomd;
 mod solution;
 mod tuples;
+mod updateinfo;
 mod version;
 mod whole;
 
@@ -25,6 +29,10 @@ mod whole;
 mod _native {
     #[pymodule_export]
     use super::chain::{Chain, ChainItem, ChainProblem, External, ProjectRef, resolve_chain};
+    #[pymodule_export]
+    use super::compressed::{checksum_file, compress_file, zchunk_header};
+    #[pymodule_export]
+    use super::database::Database;
     #[pymodule_export]
     use super::errors::{
         ChainError, ChecksumError, Error, InvalidRepoError, LoadError, LockedError, MetadataError, NotFound,
@@ -39,6 +47,8 @@ mod _native {
     #[pymodule_export]
     use super::package::Package;
     #[pymodule_export]
+    use super::plain::{pkgid, plain_changelogs, plain_dependencies, plain_files};
+    #[pymodule_export]
     use super::pool::{Pool, Repository};
     #[pymodule_export]
     use super::publish::{Publisher, Writer};
@@ -52,6 +62,8 @@ mod _native {
     use super::repomd::{Repomd, RepomdRecord};
     #[pymodule_export]
     use super::solution::{Chosen, Solution, Unsatisfied};
+    #[pymodule_export]
+    use super::updateinfo::read_updateinfo;
     #[pymodule_export]
     use super::version::{compare_evr, compare_versions};
     #[pymodule_export]
