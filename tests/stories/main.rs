@@ -13,3 +13,4 @@ mod journey;
 mod layering;
 mod restart;
 mod stock_client;
+mod stock_plugin;
