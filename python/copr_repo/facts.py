@@ -14,6 +14,8 @@ from .hubs import UsageError, check_dirname, check_owner
 LARGEST_ANSWER = 4 << 20
 """Most bytes of an answer that are read."""
 _MOST_DEPENDENCIES = 1000
+# Names reach the screen: those that are not well formed are no chroots and no directories.
+_CHROOT = re.compile(r"[A-Za-z0-9_.+-]{1,200}\Z")
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ def _facts(project: ProjectRef, data: Any) -> Facts:
         f"{release}-{arch}": dict(values.get("opts") or {})
         for release, of_release in data["repos"].items()
         for arch, values in of_release["arch"].items()
+        if _CHROOT.match(f"{release}-{arch}")
     }
     dependencies: list[Union[ProjectRef, External]] = []
     warnings = []
@@ -72,13 +75,27 @@ def _facts(project: ProjectRef, data: Any) -> Facts:
             dependencies.append(External(str(values["pattern"])))
         else:
             warnings.append(f"a dependency of {project} is left out: its type {str(kind)[:50]!r} is not known")
+    # Our hub tells which declared projects are gone; others leave them out.
+    missing = data.get("missing") or []
+    if not isinstance(missing, list):
+        raise TypeError("missing is no list")
+    for name in missing[:_MOST_DEPENDENCIES]:
+        warnings.append(f"{str(name)[:200]!r}, needed by {project}, is left out: it does not exist any more")
     pubkey = data.get("pubkey_url")
     return Facts(
         results_url=results.rstrip("/"),
         chroots=chroots,
-        directories=tuple(data["directories"]),
+        directories=tuple(name for name in data["directories"] if _is_dirname(name)),
         dependencies=tuple(dependencies),
         signed=data.get("gpgcheck") is not False,
         pubkey_url=str(pubkey) if pubkey else None,
         warnings=tuple(warnings),
     )
+
+
+def _is_dirname(name: str) -> bool:
+    try:
+        check_dirname(name)
+    except UsageError:
+        return False
+    return True

@@ -22,8 +22,8 @@ impl Dnf {
     /// When the plugin is not prepared (`make plugin`) or the folder cannot be written.
     pub fn new(folder: &Path, minidistro: &Path, hub: &str) -> Result<Self> {
         let plugins = tree().join("target/plugin/plugins");
-        if !plugins.join("copr.py").is_file() {
-            bail!("{} has no copr.py: run `make plugin` first", plugins.display());
+        if !plugins.join("copr_chain.py").is_file() {
+            bail!("{} has no copr_chain.py: run `make plugin` first", plugins.display());
         }
         let (host, port) = hub.trim_start_matches("http://").split_once(':').context("the hub's URL has no port")?;
         let root = folder.join("root");

@@ -1,4 +1,8 @@
-"""`dnf copr`: the DNF 4 plugin. Only what dnf needs is here; the work is done by the package `copr_repo`."""
+"""`dnf copr`: the DNF 4 plugin. Only what dnf needs is here; the work is done by the package `copr_repo`.
+
+It may be installed beside dnf's own plugin copr.py and then answers in its place, so this file has a name of its own:
+no two packages can own one path, and of two plugins of one name dnf loads only that in the first folder.
+"""
 
 import os
 import sys
@@ -22,7 +26,6 @@ from copr_repo import arguments, dnf4, enabling, hubs, leaving, looking  # noqa:
 from copr_repo.system import named  # noqa: E402
 
 
-@dnf.plugin.register_command
 class CoprCommand(dnf.cli.Command):
     """The command `dnf copr`."""
 
@@ -104,3 +107,22 @@ class CoprCommand(dnf.cli.Command):
     def _need_root():
         if os.geteuid() != 0:
             raise dnf.exceptions.Error("This command has to be run under the root user.")
+
+
+class CoprPlugin(dnf.Plugin):
+    """Makes `dnf copr` known to dnf."""
+
+    name = "copr_chain"  # This file's, as for every plugin: --disableplugin and --enableplugin name it.
+    config_name = "copr"  # `enabled = 0` in copr.conf means this plugin and the stock one.
+
+    def __init__(self, base, cli):
+        super().__init__(base, cli)
+        if cli:
+            # dnf refuses a second command of a name, and makes plugins in no particular order, but only after it has
+            # read the files of all. So what another file calls `copr` loses that name, which it registers with: its turn
+            # may be still to come, or over, and then it is taken out of dnf's table. Nothing of it is written anywhere.
+            for command in dnf.cli.Command.__subclasses__():
+                if command is not CoprCommand and "copr" in command.aliases:
+                    command.aliases = [name for name in command.aliases if name != "copr"]
+            cli.cli_commands.pop("copr", None)
+            cli.register_command(CoprCommand)
