@@ -18,6 +18,8 @@ const FEDORA: &str = "NAME=\"Fedora Linux\"\nVERSION=\"44 (Test)\"\nVERSION_ID=4
 /// A machine with the stock plugin: its /etc, its caches, and a root to install into.
 pub struct Stock {
     folder: PathBuf,
+    /// Where dnf looks for plugins.
+    plugins: Vec<PathBuf>,
 }
 
 impl Stock {
@@ -47,7 +49,14 @@ impl Stock {
         }
         // Debian's rpm keeps its database in the home folder unless told otherwise.
         fs_err::write(folder.join("home/.rpmmacros"), "%_dbpath /var/lib/rpm\n")?;
-        Ok(Self { folder: folder.to_owned() })
+        let plugins = vec![Path::new(PLUGIN).with_file_name("")];
+        Ok(Self { folder: folder.to_owned(), plugins })
+    }
+
+    /// The same machine with the plugins of another folder besides.
+    #[must_use]
+    pub fn with_plugins(&self, folder: &Path) -> Self {
+        Self { folder: self.folder.clone(), plugins: [&self.plugins[..], &[folder.to_owned()]].concat() }
     }
 
     /// The root that [`Self::install`] installs into.
@@ -77,6 +86,7 @@ impl Stock {
     /// Runs dnf with this folder's /etc.
     fn dnf(&self, args: &[&str], answers: &str) -> Result<Output> {
         let setopt = |name: &str, folder: &str| format!("--setopt={name}={}", self.folder.join(folder).display());
+        let plugins: Vec<_> = self.plugins.iter().map(|folder| folder.display().to_string()).collect();
         let mut command = privileged("unshare");
         command
             .args(["--mount", "sh", "-c", "mount --bind \"$0\" /etc && exec \"$@\""])
@@ -84,6 +94,7 @@ impl Stock {
             .arg("env")
             .arg(format!("HOME={}", self.folder.join("home").display()))
             .args(["LC_ALL=C.UTF-8", "dnf"])
+            .arg(format!("--setopt=pluginpath={}", plugins.join(",")))
             .args([setopt("cachedir", "cache"), setopt("logdir", "log"), setopt("persistdir", "persist")])
             .args(args);
         run_with_input(&mut command, answers)

@@ -111,7 +111,12 @@ impl Machine {
         assert_eq!(output.code, 1, "dnf -y copr {}: {}", args.join(" "), output.text());
         assert!(!output.text().contains("Traceback"), "{}", output.text());
         for text in said {
-            assert!(output.stderr.contains(text), "dnf -y copr {} did not say {text:?}:\n{}", args.join(" "), output.text());
+            assert!(
+                output.stderr.contains(text),
+                "dnf -y copr {} did not say {text:?}:\n{}",
+                args.join(" "),
+                output.text()
+            );
         }
     }
 
@@ -287,7 +292,10 @@ fn what_needs_what_is_told(machine: &Machine, elsewhere: &str) {
     let ids = |list: &Value| -> Vec<String> {
         list.as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(ids(&machine.json(&["tree", "demo/alice/unstable"])["repositories"]), [STABLE, TESTING, UNSTABLE, elsewhere]);
+    assert_eq!(
+        ids(&machine.json(&["tree", "demo/alice/unstable"])["repositories"]),
+        [STABLE, TESTING, UNSTABLE, elsewhere]
+    );
 
     let why = machine.ok(&["why", STABLE]).stdout;
     let mut lines: Vec<&str> = why.lines().collect();

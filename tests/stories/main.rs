@@ -7,6 +7,7 @@
 mod bad_input;
 mod chain;
 mod dependencies;
+mod dnf_copr;
 mod drop_in;
 mod full_disk;
 mod journey;

@@ -210,7 +210,6 @@ async fn what_dnf5_makes_of_it_is_what_dnf4_is_given() {
     let town = town().await;
     for (project, release, arch, chroot) in [
         ("@sig/tools", "fedora-44", "x86_64", "fedora-$releasever-$basearch"),
-        ("@sig/tools", "fedora-44", "aarch64", "fedora-$releasever-$basearch"),
         ("@sig/tools", "minidistro-12", "x86_64", "minidistro-12-$basearch"),
         ("@sig/tools:custom:x", "fedora-44", "x86_64", "fedora-$releasever-$basearch"),
         ("bob/app", "fedora-44", "x86_64", "fedora-$releasever-$basearch"),
