@@ -93,7 +93,7 @@ impl Stock {
             .arg(self.folder.join("etc"))
             .arg("env")
             .arg(format!("HOME={}", self.folder.join("home").display()))
-            .args(["LC_ALL=C.UTF-8", "dnf"])
+            .args(["LC_ALL=C.UTF-8", "dnf", "--releasever=44"])
             .arg(format!("--setopt=pluginpath={}", plugins.join(",")))
             .args([setopt("cachedir", "cache"), setopt("logdir", "log"), setopt("persistdir", "persist")])
             .args(args);
