@@ -51,7 +51,7 @@ impl World {
     }
 
     fn client(&self, user: &str, args: &[&str]) {
-        copr(&self.config(user), args, &Report::new(false)).unwrap();
+        copr(&self.config(user), args, &Report::new(true)).unwrap();
     }
 
     fn config(&self, user: &str) -> PathBuf {
@@ -163,7 +163,7 @@ fn a_chain_of_real_projects_is_enabled_installed_from_and_left_offline() {
     let world = World::new("journey");
     for (project, fixture) in [("stable", "greet-library"), ("unstable", "greet-app")] {
         let srpm = fixture_srpm(fixture, &world.folder.join("srpms")).unwrap();
-        build(&world.config("alice"), project, &srpm, &world.server, &Report::new(false)).unwrap();
+        build(&world.config("alice"), project, &srpm, &world.server, &Report::new(true)).unwrap();
     }
     let elsewhere = world.elsewhere_id();
 
@@ -235,7 +235,7 @@ fn the_hub_is_searched(world: &World) {
     for known in ["minidistro-12", "x86_64", &world.server.url()] {
         assert!(debug.contains(known), "{known:?} is not in {debug}");
     }
-    assert!(machine.ok(&["help"]).stdout.contains("refresh"));
+    assert!(machine.ok(&["help"]).stdout.contains("--keep-deps"));
 }
 
 /// Projects, directories and chroots that do not exist; nothing is written for any of them.
@@ -358,11 +358,11 @@ fn our_plugin_takes_over_from_the_stock_one_and_gives_back() {
     assert_eq!(enabled.code, 0, "{}", enabled.text());
     let written = stock.repo_files().unwrap();
     let usage = |stock: &Stock| stock.copr(&["help"], "").unwrap().text();
-    assert!(!usage(&stock).contains("refresh"), "the stock plugin has no such command");
+    assert!(!usage(&stock).contains("--keep-deps"), "the stock plugin has no such command");
 
     // Both are installed: ours answers, without a word about the other, and knows what that one wrote.
     let help = usage(&both);
-    assert!(help.contains("refresh") && !help.contains("already defined"), "{help}");
+    assert!(help.contains("--keep-deps") && !help.contains("already defined"), "{help}");
     let listed = both.copr(&["list"], "").unwrap();
     assert_eq!((listed.code, listed.stdout.as_str()), (0, "127.0.0.1/alice/unstable\n"), "{}", listed.text());
     let drawn = both.copr(&["tree"], "").unwrap();

@@ -45,7 +45,7 @@ impl Story {
     }
 
     fn client(&self, user: &str, args: &[&str]) -> Output {
-        copr(&self.folder.join(format!("{user}.conf")), args, &Report::new(false)).unwrap()
+        copr(&self.folder.join(format!("{user}.conf")), args, &Report::new(true)).unwrap()
     }
 
     /// `bob/app` needs `alice/libs` and a repository that is no Copr's.
