@@ -45,6 +45,16 @@ impl World {
         world
     }
 
+    /// The same with a library in `alice/stable`, and in `alice/unstable` a program that needs it.
+    fn with_packages(name: &str) -> Self {
+        let world = Self::new(name);
+        for (project, fixture) in [("stable", "greet-library"), ("unstable", "greet-app")] {
+            let srpm = fixture_srpm(fixture, &world.folder.join("srpms")).unwrap();
+            build(&world.config("alice"), project, &srpm, &world.server, &Report::new(true)).unwrap();
+        }
+        world
+    }
+
     fn create(&self, user: &str, project: &str, needs: &[&str]) {
         let needs = needs.iter().flat_map(|need| ["--runtime-repo-dependency", need]);
         self.client(user, &["create", project, "--chroot", CHROOT].into_iter().chain(needs).collect::<Vec<_>>());
@@ -160,17 +170,12 @@ const OTHER: &str = "copr:127.0.0.1:bob:other";
 
 #[test]
 fn a_chain_of_real_projects_is_enabled_installed_from_and_left_offline() {
-    let world = World::new("journey");
-    for (project, fixture) in [("stable", "greet-library"), ("unstable", "greet-app")] {
-        let srpm = fixture_srpm(fixture, &world.folder.join("srpms")).unwrap();
-        build(&world.config("alice"), project, &srpm, &world.server, &Report::new(true)).unwrap();
-    }
+    let world = World::with_packages("journey");
     let elsewhere = world.elsewhere_id();
 
     the_hub_is_searched(&world);
     what_is_not_there_is_refused(&world);
-    only_what_is_wanted_is_enabled(&world);
-    one_command_enables_and_installs(&world);
+    the_project_alone_and_a_chroot_by_name(&world);
 
     let machine = world.machine("whole");
     let declined = machine.answer(&["enable", "demo/alice/unstable"], "n");
@@ -244,23 +249,13 @@ fn what_is_not_there_is_refused(world: &World) {
     machine.refused(&["enable", "demo/alice/nothing"], &["Project alice/nothing does not exist."]);
     machine.refused(&["enable", "demo/alice/stable:custom:x"], &["alice/stable:custom:x"]);
     machine.refused(&["enable", "demo/alice/stable", "fedora-44-x86_64"], &["fedora-44-x86_64", CHROOT]);
-    machine.refused(&["enable", "demo/alice/unstable", "--for", "no-such-package"], &["no-such-package"]);
-    machine.refused(&["install", "demo/alice/unstable", "no-such-package"], &["no-such-package"]);
     machine.refused(&["why", "copr:127.0.0.1:alice:stable"], &["copr:127.0.0.1:alice:stable"]);
     machine.refused(&["tree", "demo/alice/stable"], &["alice/stable"]);
     assert_eq!(machine.dnf.repo_files().unwrap(), []);
 }
 
-/// `--for`, `--no-deps`, and a chroot by name.
-fn only_what_is_wanted_is_enabled(world: &World) {
-    let needed = world.machine("needed");
-    needed.ok(&["enable", "demo/alice/unstable", "--for", "app"]);
-    assert_eq!(needed.enabled(), [STABLE, UNSTABLE], "alice/testing and the repository elsewhere have nothing for app");
-    let installed = needed.dnf.run(&["install", "app"]).unwrap();
-    assert_eq!(installed.code, 0, "{}", installed.text());
-    needed.ok(&["refresh"]);
-    assert_eq!(needed.enabled(), [STABLE, UNSTABLE], "a refresh keeps to what was wanted");
-
+/// `--no-deps`, and a chroot that is not the machine's own guess.
+fn the_project_alone_and_a_chroot_by_name(world: &World) {
     let alone = world.machine("alone");
     alone.ok(&["enable", "demo/alice/unstable", "--no-deps"]);
     assert_eq!(alone.enabled(), [UNSTABLE]);
@@ -272,8 +267,21 @@ fn only_what_is_wanted_is_enabled(world: &World) {
     assert_eq!(alone.dnf.repo_files().unwrap(), []);
 }
 
-/// `install`: one question, and the program is there.
-fn one_command_enables_and_installs(world: &World) {
+#[test]
+fn only_what_packages_need_is_enabled_and_one_command_installs_them() {
+    let world = World::with_packages("wanted");
+    let needed = world.machine("needed");
+    needed.refused(&["enable", "demo/alice/unstable", "--for", "no-such-package"], &["no-such-package"]);
+    needed.refused(&["install", "demo/alice/unstable", "no-such-package"], &["no-such-package"]);
+    assert_eq!(needed.dnf.repo_files().unwrap(), []);
+    needed.ok(&["enable", "demo/alice/unstable", "--for", "app"]);
+    assert_eq!(needed.enabled(), [STABLE, UNSTABLE], "alice/testing and the repository elsewhere have nothing for app");
+    let installed = needed.dnf.run(&["install", "app"]).unwrap();
+    assert_eq!(installed.code, 0, "{}", installed.text());
+    needed.ok(&["refresh"]);
+    assert_eq!(needed.enabled(), [STABLE, UNSTABLE], "a refresh keeps to what was wanted");
+
+    // One question, and the program is there.
     let machine = world.machine("install");
     let declined = machine.answer(&["install", "demo/alice/unstable", "app"], "n");
     assert_ne!(declined.code, 0, "{}", declined.text());
@@ -282,6 +290,7 @@ fn one_command_enables_and_installs(world: &World) {
     assert_eq!(installed.code, 0, "{}", installed.text());
     assert_eq!(machine.enabled(), [STABLE, UNSTABLE], "what app needs");
     machine.app_greets();
+    assert_eq!(world.server.stop().unwrap(), 0);
 }
 
 /// `tree` and `why`, for people and for programs.
