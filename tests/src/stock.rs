@@ -42,6 +42,8 @@ impl Stock {
             ("os-release", FEDORA.to_owned()),
             ("passwd", "root:x:0:0:root:/root:/bin/sh\n".to_owned()),
             ("group", "root:x:0:\n".to_owned()),
+            // Another plugin of that package, which does not do without a list of its own.
+            ("dnf/plugins/versionlock.conf", "[main]\nenabled = 0\n".to_owned()),
             ("dnf/dnf.conf", "[main]\ngpgcheck=0\ninstall_weak_deps=0\n".to_owned()),
             ("dnf/plugins/copr.d/demo.conf", format!("[demo]\nhostname = {host}\nprotocol = http\nport = {port}\n")),
         ] {
