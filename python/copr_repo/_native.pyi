@@ -1,34 +1,86 @@
-"""What comes from Rust."""
+"""What comes from Rust; the part about repodata is described in ``repodata.pyi``."""
 
 import os
-from collections.abc import Callable, Sequence
-from typing import Literal, Optional, Union, final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Optional, Union, final
+
+from typing_extensions import Self
+
+from .repodata import (
+    Created as Created,
+    Header as Header,
+    Merged as Merged,
+    Output as Output,
+    Published as Published,
+    Publisher as Publisher,
+    Record as Record,
+    Records as Records,
+    Repomd as Repomd,
+    RepomdRecord as RepomdRecord,
+    Subset as Subset,
+    Writer as Writer,
+    create as create,
+    merge as merge,
+    modify as modify,
+    subset as subset,
+)
 
 __all__ = [
     "Chain",
     "ChainError",
     "ChainItem",
     "ChainProblem",
+    "ChecksumError",
     "Chosen",
+    "Created",
+    "Database",
     "Error",
     "External",
+    "Header",
     "InvalidRepoError",
     "LoadError",
+    "LockedError",
+    "Merged",
+    "MetadataError",
+    "Needed",
     "NotFound",
+    "Output",
+    "Overlaps",
     "Package",
+    "PackageError",
     "ParseError",
     "Pool",
     "ProjectRef",
+    "Published",
+    "Publisher",
+    "Record",
+    "Records",
     "RepoSection",
+    "Repomd",
+    "RepomdRecord",
     "Repository",
     "Solution",
+    "Subset",
     "Unreachable",
     "Unsatisfied",
     "Unsolvable",
+    "Writer",
+    "checksum_file",
     "compare_evr",
     "compare_versions",
+    "compress_file",
+    "create",
+    "merge",
+    "modify",
+    "pkgid",
+    "plain_changelogs",
+    "plain_dependencies",
+    "plain_files",
+    "read_updateinfo",
     "render_repo_file",
     "resolve_chain",
+    "subset",
+    "zchunk_header",
 ]
 
 class Error(Exception):
@@ -49,8 +101,29 @@ class Unreachable(Error):
 class InvalidRepoError(Error):
     """A value may not stand in a .repo file."""
 
-class LoadError(Error):
-    """A repository's metadata cannot be read."""
+class PackageError(Error):
+    """A file is no RPM package, or a damaged one."""
+
+    path: str
+    """The file."""
+
+class MetadataError(Error):
+    """Metadata of a repository are not what they should be."""
+
+    path: str
+    """The file, or else what is wrong: ``primary`` of bytes, a path in it, a value."""
+
+class ChecksumError(MetadataError):
+    """A file does not have the checksum or size that repomd.xml says."""
+
+class LockedError(Error):
+    """Another process is writing the repository."""
+
+    path: str
+    """The lock."""
+
+class LoadError(MetadataError):
+    """A repository's metadata cannot be read into a ``Pool``."""
 
 class Unsolvable(Error):
     """There is no way to install what is asked for."""
@@ -150,6 +223,12 @@ class RepoSection:
     @property
     def gpgkey(self) -> Optional[str]: ...
     @property
+    def cost(self) -> Optional[int]: ...
+    @property
+    def priority(self) -> Optional[int]: ...
+    @property
+    def module_hotfixes(self) -> bool: ...
+    @property
     def enabled(self) -> bool: ...
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
@@ -178,6 +257,12 @@ class Repository:
     def id(self) -> str: ...
     @property
     def path(self) -> str: ...
+    @staticmethod
+    def of_packages(
+        id: str, packages: Sequence[tuple[str, str, str, str, Mapping[str, Sequence[str]]]], *, priority: int = 99
+    ) -> Repository:
+        """A repository of packages that no metadata tell of: name, ``[epoch:]version-release``, architecture, vendor, and
+        dependencies by kind (``{"provides": ["a = 1-1"]}``). Raises ``ParseError``."""
     @property
     def baseurl(self) -> str: ...
     @property
@@ -292,6 +377,53 @@ class Unsatisfied:
     def requirements(self) -> list[str]:
         """What it requires and nothing provides."""
 
+@final
+class Overlaps:
+    """What a repository has in common with one other, in numbers; ``str()`` is a sentence."""
+
+    @property
+    def other(self) -> str:
+        """The id of the other repository."""
+    @property
+    def replaced(self) -> int:
+        """Packages of the other that dnf would replace."""
+    @property
+    def newer(self) -> int:
+        """Packages that have a newer version here."""
+    @property
+    def same(self) -> int:
+        """Packages that have the same version here."""
+    @property
+    def older(self) -> int:
+        """Packages that have an older version here."""
+    @property
+    def obsoleted(self) -> int:
+        """Packages that those of another name obsolete."""
+    @property
+    def vendor_changes(self) -> int:
+        """Packages that would be replaced by those of another vendor."""
+    @property
+    def names(self) -> list[str]:
+        """The first names of packages that would be replaced, sorted."""
+    @property
+    def more(self) -> int:
+        """How many names more there are."""
+    @property
+    def text(self) -> str: ...
+
+@final
+class Needed:
+    """Which repositories some packages really pull from."""
+
+    @property
+    def repositories(self) -> list[tuple[str, str]]:
+        """Ids, each with what it is needed for."""
+    @property
+    def unneeded(self) -> list[str]: ...
+    @property
+    def is_smallest(self) -> bool:
+        """Whether certainly no smaller set will do."""
+
 _Kind = Literal[
     "requires", "provides", "conflicts", "obsoletes", "recommends", "suggests", "supplements", "enhances"
 ]
@@ -357,6 +489,24 @@ class Pool:
         had; ``installed`` is the id of the repository that is the installed system; ``not_enabled`` are ids of repositories
         that nothing is taken from, but explanations tell where they would help. Raises ``Unsolvable``.
         """
+    def overlaps(self, repository: str, others: Sequence[str], *, most_names: int = 5) -> list[Overlaps]:
+        """What a repository (an id) has in common with each of ``others``; those without anything are left out.
+
+        ``most_names`` bounds the names that each tells.
+        """
+    def needed(
+        self,
+        install: Sequence[str],
+        candidates: Sequence[str],
+        *,
+        weak: bool = True,
+        installed: Optional[str] = None,
+    ) -> Needed:
+        """The smallest set of ``candidates`` (ids) with which every spec of ``install`` can be installed.
+
+        All other repositories of the pool are used as well; ``installed`` is the id of the installed system. Raises
+        ``Unsolvable`` when all candidates together do not suffice.
+        """
     def closure(self, check: Optional[Sequence[str]] = None, *, newest: bool = False) -> list[Unsatisfied]:
         """Every package with a requirement that nothing provides, of the repositories ``check`` (ids), or of all.
 
@@ -383,4 +533,48 @@ def resolve_chain(
 
     ``fetch`` raises ``NotFound`` or ``Unreachable``: for ``root`` that is raised again, for others it becomes a
     problem of the chain. Any other exception ends the search. Raises ``ChainError`` beyond the limits.
+    """
+
+@final
+class Database:
+    """A SQLite database that repeats a document for yum, while it is written. What is not finished is none."""
+
+    def __new__(cls, path: _Path, document: str) -> Self:
+        """Starts it in a new file; the document is ``primary``, ``filelists``, ... Raises ``OSError`` and ``MetadataError``."""
+    def add(self, record: Record) -> None:
+        """Adds what this database holds of a package."""
+    def finish(self, checksum: str) -> None:
+        """Completes it. ``checksum`` is that of the XML file it repeats, in hexadecimal."""
+
+def checksum_file(path: _Path, kind: str, *, decompressed: bool = False) -> tuple[str, str, int]:
+    """Kind, checksum in hexadecimal and bytes of a file, or of what it holds when decompressed."""
+
+def zchunk_header(path: _Path) -> tuple[str, str, int]:
+    """Kind, checksum in hexadecimal and bytes of the header of a zchunk file, all of which is checked."""
+
+def compress_file(
+    source: _Path, target: _Path, compression: str, checksum: str, *, decompress: bool = True
+) -> tuple[str, str, int]:
+    """Compresses a file into a new one, which is on the disk then; returns kind, checksum and bytes of the text.
+
+    If ``source`` is compressed, it is decompressed first, unless ``decompress`` is false.
+    """
+
+def read_updateinfo(path: _Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """The advisories of an updateinfo.xml in any compression as dicts, and what is odd in it."""
+
+def pkgid(record: Record, /) -> str:
+    """The checksum of a package, in hexadecimal."""
+
+def plain_dependencies(record: Record, kind: str, /) -> list[tuple[Any, ...]]:
+    """A list of dependencies as createrepo_c has it: name, comparison, epoch, version, release, and whether it is needed first."""
+
+def plain_changelogs(record: Record, /) -> list[tuple[Any, ...]]:
+    """The changes as createrepo_c has them: author, seconds since 1970, text."""
+
+def plain_files(record: Record, /, *, plain: Optional[str] = None, digests: Optional[bool] = None) -> list[tuple[Any, ...]]:
+    """The files as createrepo_c has them: type, folder with its slash, name and, where it is known, digest.
+
+    ``plain`` is the type of what is neither folder nor ghost. With ``digests`` each file has one, if only an empty one; if it is
+    false none has.
     """

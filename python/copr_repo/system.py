@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Optional
 
 from .enabled import Folder
 from .fetching import Fetcher
 from .frontend import Frontend
 from .hubs import Config, Hub, Spec, UsageError, parse_spec
+from .messages import _
+from .packages import Packages
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,14 @@ class System:
     """The base architecture, ``x86_64``."""
     releases: Sequence[str]
     """Name and release of the chroots that fit, best first: ``fedora-44``."""
+    packages: Optional[Packages] = None
+    """What is on the system; where that can be told."""
+    cache: Optional[str] = None
+    """A folder for metadata of repositories, for the next time."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """dnf's, without the dollar sign: ``releasever``, ``basearch`` and those of its ``vars`` folder."""
+    width: int = 80
+    """Columns of the user's terminal."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,6 @@ def named(config: Config, text: str, hub: Optional[str]) -> Project:
     spec: Spec = parse_spec(text)
     if spec.hub is not None and hub:
         raise UsageError(
-            "specify Copr hub either with `--hub` or using `copr_hub/copr_username/copr_projectname` format"
+            _("specify Copr hub either with `--hub` or using `copr_hub/copr_username/copr_projectname` format")
         )
     return Project(config.hub(spec.hub or hub), spec.owner, spec.dirname)

@@ -1,15 +1,23 @@
 //! The exception classes, and how errors of the Rust crates become exceptions.
 
+use std::io;
+use std::path::Path;
+
 use pyo3::create_exception;
-use pyo3::exceptions::PyException;
+use pyo3::exceptions::{PyException, PyOSError};
 use pyo3::prelude::*;
+use pyo3::type_object::PyTypeInfo;
 
 create_exception!(copr_repo, Error, PyException, "Base class of all errors of this package.");
 create_exception!(copr_repo, ParseError, Error, "A text is no version, name or dependency.");
 create_exception!(copr_repo, ChainError, Error, "There is no chain: too deep, or too many repositories.");
 create_exception!(copr_repo, NotFound, Error, "The hub has no such project; a fetch callback raises it.");
 create_exception!(copr_repo, Unreachable, Error, "The hub gave no usable answer; a fetch callback raises it.");
-create_exception!(copr_repo, LoadError, Error, "A repository's metadata cannot be read.");
+create_exception!(copr_repo, PackageError, Error, "A file is no RPM package, or a damaged one.");
+create_exception!(copr_repo, MetadataError, Error, "Metadata of a repository are not what they should be.");
+create_exception!(copr_repo, ChecksumError, MetadataError, "A file does not have the checksum that repomd.xml says.");
+create_exception!(copr_repo, LockedError, Error, "Another process is writing the repository.");
+create_exception!(copr_repo, LoadError, MetadataError, "A repository's metadata cannot be read into a Pool.");
 create_exception!(copr_repo, Unsolvable, Error, "There is no way to install what is asked for.");
 create_exception!(copr_repo, InvalidRepoError, Error, "A value may not stand in a .repo file.");
 
@@ -33,7 +41,75 @@ pub(crate) fn parse(error: &copr_rpm::ParseError) -> PyErr {
 
 /// An error about a repository, which the message names.
 pub(crate) fn load(repository: &str, error: &copr_repodata::Error) -> PyErr {
-    LoadError::new_err(format!("the repository {repository}: {}", message(error)))
+    about::<LoadError>(format!("the repository {repository}: {}", message(error)), repository)
+}
+
+/// An exception with the attribute `path`: what it is about.
+fn about<E: PyTypeInfo>(message: String, path: &str) -> PyErr {
+    Python::attach(|py| {
+        let error = PyErr::from_type(py.get_type::<E>(), message);
+        let told = error.value(py).setattr("path", path);
+        told.err().unwrap_or(error)
+    })
+}
+
+/// What the system said becomes an `OSError`, or the subclass of it that fits; what is wrong with a file's content does
+/// not come from the system. `path` is the file, where it is known.
+fn of_system(error: &io::Error, path: Option<&Path>) -> PyErr {
+    use io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
+    match (errno(error), path) {
+        (Some(errno), Some(path)) => {
+            let text = io::Error::from_raw_os_error(errno).to_string();
+            let text = text.strip_suffix(&format!(" (os error {errno})")).unwrap_or(&text).to_owned();
+            PyOSError::new_err((errno, text, path.as_os_str().to_owned()))
+        }
+        (Some(errno), None) => PyOSError::new_err((errno, message(error))),
+        (None, _) if matches!(error.kind(), InvalidData | InvalidInput | Other | UnexpectedEof) => {
+            about::<MetadataError>(message(error), &path.map(|path| path.display().to_string()).unwrap_or_default())
+        }
+        (None, _) => io::Error::new(error.kind(), message(error)).into(),
+    }
+}
+
+/// The system's number of an error, also where others have wrapped it.
+fn errno(error: &io::Error) -> Option<i32> {
+    let inner = || error.get_ref()?.source()?.downcast_ref::<io::Error>();
+    error.raw_os_error().or_else(|| errno(inner()?))
+}
+
+/// An error about the file or folder `path`, or about what the error itself names.
+pub(crate) fn repodata(error: &copr_repodata::Error, path: Option<&Path>) -> PyErr {
+    use copr_repodata::Error as Rust;
+    match error {
+        Rust::Io(error) => of_system(error, path),
+        Rust::Package { path, source } => package(source, path),
+        Rust::Mismatch { what, .. } => about::<ChecksumError>(message(error), what),
+        Rust::Locked { path } => about::<LockedError>(message(error), &path.display().to_string()),
+        Rust::Metadata { what, .. } | Rust::TooLarge { what, .. } | Rust::Missing { what, .. } => {
+            about::<MetadataError>(message(error), what)
+        }
+        Rust::UnsafePath(path) => about::<MetadataError>(message(error), path),
+    }
+}
+
+/// The same error about a file, not about the kind of document.
+pub(crate) fn of_file(path: &Path, error: copr_repodata::Error) -> copr_repodata::Error {
+    use copr_repodata::Error;
+    match error {
+        Error::Metadata { reason, .. } => Error::Metadata { what: path.display().to_string(), reason },
+        other => other,
+    }
+}
+
+/// An error about a package's file.
+pub(crate) fn package(error: &copr_rpm::Error, path: &Path) -> PyErr {
+    match error {
+        copr_rpm::Error::Open { source, .. } | copr_rpm::Error::Read { source, .. } => of_system(source, Some(path)),
+        _ => {
+            let shown = path.display().to_string();
+            about::<PackageError>(format!("{shown}: {}", message(error)), &shown)
+        }
+    }
 }
 
 pub(crate) fn problem(problem: &copr_resolve::solve::Problem) -> PyErr {

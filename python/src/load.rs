@@ -1,14 +1,12 @@
 //! Repositories on disk become a pool.
 
-use std::path::Path;
-
 use copr_repodata::{Error, Repomd, RepomdRecord, read};
 use copr_resolve::kept::Kept;
 use copr_resolve::{Packages, Pool, load};
 use pyo3::PyErr;
 use rayon::prelude::*;
 
-use crate::errors;
+use crate::errors::{self, of_file};
 use crate::pool::Repository;
 
 /// Reads repositories, from what is kept where that is possible. Owners of files are looked up for the paths that
@@ -62,6 +60,9 @@ fn owners(
 
 /// The packages of a repository, and what its repomd.xml says if it is a folder.
 fn packages(repository: &Repository, kept: &Kept) -> Result<(Packages, Option<Repomd>), Error> {
+    if let Some(records) = &repository.known {
+        return Ok((Packages::from_records(records.iter())?, None));
+    }
     if !repository.path.is_dir() {
         let path = &repository.path;
         let packages = load::primary(read::open(path)?).map_err(|error| of_file(path, error))?;
@@ -81,14 +82,6 @@ fn packages(repository: &Repository, kept: &Kept) -> Result<(Packages, Option<Re
 }
 
 /// What repomd.xml names of a kind, as itself or as zchunk.
-fn entry<'a>(repomd: &'a Repomd, kind: &str) -> Option<&'a RepomdRecord> {
+pub(crate) fn entry<'a>(repomd: &'a Repomd, kind: &str) -> Option<&'a RepomdRecord> {
     repomd.record(kind).or_else(|| repomd.record(&format!("{kind}_zck")))
-}
-
-/// The same error about a file, not about the kind of document.
-fn of_file(path: &Path, error: Error) -> Error {
-    match error {
-        Error::Metadata { reason, .. } => Error::Metadata { what: path.display().to_string(), reason },
-        other => other,
-    }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use copr_repodata::Record;
 use copr_resolve::RepositoryInfo;
 use copr_resolve::closure::{self, Check, PackageSet};
 use copr_resolve::kept::Kept;
@@ -13,7 +14,9 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::errors;
+use crate::installed;
 use crate::load;
+use crate::overlap::{self, Needed, Overlaps};
 use crate::package::Package;
 use crate::solution::{Solution, Unsatisfied};
 
@@ -23,6 +26,8 @@ use crate::solution::{Solution, Unsatisfied};
 pub(crate) struct Repository {
     pub(crate) info: RepositoryInfo,
     pub(crate) path: PathBuf,
+    /// Its packages, where no metadata tell of them.
+    pub(crate) known: Option<Arc<Vec<Record>>>,
 }
 
 #[pymethods]
@@ -43,7 +48,17 @@ impl Repository {
         info.cost = cost;
         info.hotfixes = module_hotfixes;
         info.excludes = exclude;
-        Self { info, path }
+        Self { info, path, known: None }
+    }
+
+    /// A repository of packages that are at hand, such as the installed ones.
+    #[staticmethod]
+    #[pyo3(signature = (id, packages, *, priority=99))]
+    fn of_packages(id: String, packages: Vec<installed::Given>, priority: i32) -> PyResult<Self> {
+        let known = packages.into_iter().map(installed::record).collect::<PyResult<Vec<Record>>>()?;
+        let mut info = RepositoryInfo::new(id, String::new());
+        info.priority = priority;
+        Ok(Self { info, path: PathBuf::new(), known: Some(Arc::new(known)) })
     }
 
     #[getter]
@@ -193,6 +208,40 @@ impl Pool {
         Ok(Solution::new(&self.0, &solved))
     }
 
+    /// What a repository would replace of others.
+    #[pyo3(signature = (repository, others, *, most_names=5))]
+    #[expect(clippy::needless_pass_by_value, reason = "made from a Python sequence")]
+    fn overlaps(
+        &self,
+        py: Python<'_>,
+        repository: &str,
+        others: Vec<String>,
+        most_names: usize,
+    ) -> PyResult<Vec<Overlaps>> {
+        let repository = self.called(repository)?;
+        let others = others.iter().map(|id| self.called(id)).collect::<PyResult<Vec<usize>>>()?;
+        Ok(py.detach(|| overlap::overlaps(&self.0.pool, repository, &others, most_names)))
+    }
+
+    /// Which of some repositories are needed to install packages.
+    #[pyo3(signature = (install, candidates, *, weak=true, installed=None))]
+    #[expect(clippy::needless_pass_by_value, reason = "made from Python sequences")]
+    fn needed(
+        &self,
+        py: Python<'_>,
+        install: Vec<String>,
+        candidates: Vec<String>,
+        weak: bool,
+        installed: Option<&str>,
+    ) -> PyResult<Needed> {
+        let candidates = candidates.iter().map(|id| self.called(id)).collect::<PyResult<Vec<usize>>>()?;
+        let installed = installed.map(|id| self.called(id)).transpose()?;
+        py.detach(|| {
+            let install = wishes_of(&self.within(install.iter().map(String::as_str)), &install)?;
+            overlap::needed(&self.0.pool, &Request { install, weak, installed, ..Request::default() }, &candidates)
+        })
+    }
+
     /// Every package with a requirement that nothing provides.
     #[pyo3(signature = (check=None, *, newest=false))]
     fn closure(&self, py: Python<'_>, check: Option<Vec<String>>, newest: bool) -> PyResult<Vec<Unsatisfied>> {
@@ -244,7 +293,7 @@ fn wishes_of(within: &Within<'_>, specs: &[String]) -> PyResult<Vec<Wish>> {
     if problems.is_empty() { Ok(all) } else { Err(errors::unsolvable(problems)) }
 }
 
-fn of_kind(word: &str) -> PyResult<DependencyKind> {
+pub(crate) fn of_kind(word: &str) -> PyResult<DependencyKind> {
     let spelled = |kind: &DependencyKind| format!("{kind:?}").eq_ignore_ascii_case(word);
     let found = DependencyKind::ALL.into_iter().find(spelled);
     found.ok_or_else(|| PyValueError::new_err(format!("no kind of dependency is called {word:?}")))

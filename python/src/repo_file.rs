@@ -49,6 +49,21 @@ impl RepoSection {
     }
 
     #[getter]
+    fn cost(&self) -> Option<i64> {
+        self.0.cost
+    }
+
+    #[getter]
+    fn priority(&self) -> Option<i64> {
+        self.0.priority
+    }
+
+    #[getter]
+    fn module_hotfixes(&self) -> bool {
+        self.0.module_hotfixes
+    }
+
+    #[getter]
     fn enabled(&self) -> bool {
         self.0.enabled
     }

@@ -1,12 +1,16 @@
 """What the tests share: the built package, a hub that answers from a dict, and a real dnf."""
 
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
 
 import pytest
 from fakehub import PLUGIN, Hub
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+"""The one that runs dnf."""
 
 if not (PLUGIN / "plugins" / "copr_repo").is_dir():
     raise pytest.UsageError(f"{PLUGIN} has no plugin: run `make plugin` (python/prepare-plugin) first")
@@ -29,19 +33,35 @@ class Dnf:
         shutil.copytree(PLUGIN / "conf", self.conf)
         self.reposdir = self.root / "etc" / "yum.repos.d"
         self.reposdir.mkdir(parents=True)
+        self.pluginpath = [PLUGIN / "plugins"]
+        self.environment = {**os.environ, "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
         self._program = program
 
-    def __call__(self, *arguments, stdin=""):
-        command = [
+    def command(self, *arguments):
+        """The command line of dnf with the plugin."""
+        return [
             self._program, f"--installroot={self.root}", "--releasever=44", "--forcearch=x86_64",
-            f"--setopt=pluginpath={PLUGIN}/plugins", f"--setopt=pluginconfpath={self.conf}",
+            f"--setopt=pluginpath={','.join(map(str, self.pluginpath))}", f"--setopt=pluginconfpath={self.conf}",
             "--setopt=timeout=5", "--setopt=retries=1", *arguments,
         ]
-        environment = {**os.environ, "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
-        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, env=environment)
+
+    def __call__(self, *arguments, stdin=""):
+        return subprocess.run(
+            self.command(*arguments), input=stdin, capture_output=True, text=True, timeout=60, env=self.environment
+        )
 
     def files(self):
         return {path.name: path.read_text() for path in sorted(self.reposdir.iterdir())}
+
+
+@pytest.fixture(scope="session")
+def stock():
+    """The plugin copr.py that comes with dnf."""
+    program = "import dnf, pathlib; print(pathlib.Path(dnf.__file__).parents[1] / 'dnf-plugins' / 'copr.py')"
+    file = pathlib.Path(subprocess.run([SYSTEM_PYTHON, "-c", program], capture_output=True, text=True).stdout.strip())
+    if not file.is_file():
+        pytest.fail("these tests need dnf's own plugins: install the package dnf-plugins-core")
+    return file
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A Copr hub that answers from a dict, and where the built plugin is."""
 
+import contextlib
 import http.server
 import json
 import os
@@ -41,9 +42,11 @@ def project(results_url, dependencies=(), chroots=CHROOTS, directories=("app",),
 class Hub:
     """A server on a free loopback port that answers /api_3/... from `answers`, by path without name-release."""
 
-    def __init__(self):
+    def __init__(self, tls=None):
+        """With ``tls``, a server's SSL context, it speaks https."""
         self.answers = {}
-        """`owner/dirname` to the answer: a dict, raw bytes, or a status."""
+        """`owner/dirname`, or a path with its query, to the answer: a dict, raw bytes, a status,
+        a status, raw bytes and headers, or what writes the answer itself to a request."""
         self.asked = []
         hub = self
 
@@ -52,12 +55,19 @@ class Hub:
                 hub.asked.append(self.path)
                 parts = self.path.split("?")[0].strip("/").split("/")
                 answer = hub.answers.get("/".join(parts[2:4]) if parts[1:2] == ["rpmrepo"] else self.path, 404)
-                status = answer if isinstance(answer, int) else 200
+                if callable(answer):
+                    with contextlib.suppress(OSError):  # The client has heard enough.
+                        answer(self)
+                    self.close_connection = True
+                    return
                 if isinstance(answer, int):
-                    answer = {"error": "no"}
+                    answer = (answer, b'{"error": "no"}')
+                status, answer, *headers = answer if isinstance(answer, tuple) else (200, answer)
                 body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
+                for name, value in (headers[0] if headers else {}).items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -65,7 +75,10 @@ class Hub:
                 pass
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.port = self._server.server_address[1]
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def has(self, name, dependencies=(), **more):

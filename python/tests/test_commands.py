@@ -1,82 +1,11 @@
-"""The commands with a hub that is a dict and a user that is a list of answers."""
+"""enable and search with a hub that is a dict and a user that is a list of answers."""
 
 import json
-import os
 
 import pytest
-from copr_repo import NotFound, Unreachable, enabled, enabling, frontend, hubs, leaving, looking
-from copr_repo.system import Project, System
+from copr_repo import Unreachable, frontend, looking
 from fakehub import project
-
-RESULTS = "http://h:8080/results"
-HUB = hubs.Hub("h", "http://h:8080")
-
-
-def project_of(name):
-    return Project(HUB, *name.split("/"))
-
-
-class Frontend:
-    def __init__(self, answer=True):
-        self.answer, self.infos, self.notices, self.questions = answer, [], [], []
-
-    def info(self, text):
-        self.infos.append(text)
-
-    def notice(self, text):
-        self.notices.append(text)
-
-    def confirm(self, question):
-        self.questions.append(question)
-        return self.answer
-
-
-class World:
-    """A hub, a folder and a user."""
-
-    def __init__(self, path):
-        self.path, self.answers, self.asked = path, {}, []
-        self.frontend = Frontend()
-
-    def has(self, name, *dependencies, **more):
-        dirname = name.partition("/")[2]
-        directories = {dirname, dirname.partition(":")[0]}
-        self.answers[name] = project(RESULTS, dependencies, directories=directories, **more)
-
-    def fetch_all(self, urls, *, most):
-        return [self.fetch(url) for url in urls]
-
-    def fetch(self, url):
-        self.asked.append(url)
-        name = "/".join(url.split("/rpmrepo/")[-1].split("/")[:2])
-        answer = self.answers.get(name, NotFound(url))
-        return answer if isinstance(answer, (bytes, Exception)) else json.dumps(answer).encode()
-
-    def system(self, releases=("fedora-44",)):
-        return System(hubs.Config({}), enabled.Folder(str(self.path)), self, self.frontend, "x86_64", releases)
-
-    def enable(self, name="bob/app", releases=("fedora-44",), **more):
-        enabling.enable(self.system(releases), project_of(name), **more)
-
-    def disable(self, name):
-        leaving.disable(self.system(), project_of(name))
-
-    def remove(self, name):
-        leaving.remove(self.system(), project_of(name))
-
-    def files(self):
-        return {name: (self.path / name).read_text() for name in sorted(os.listdir(self.path))}
-
-    def list(self, **which):
-        frontend = Frontend()
-        which = {"only_enabled": False, "only_disabled": False, **which}
-        looking.list_installed(enabled.Folder(str(self.path)), frontend, **which)
-        return frontend.infos
-
-
-@pytest.fixture
-def world(tmp_path):
-    return World(tmp_path)
+from worlds import HUB, RESULTS, world  # noqa: F401
 
 
 def test_a_project_is_enabled_with_the_stock_plugins_file_name_id_and_lines(world):
@@ -104,7 +33,8 @@ def test_the_whole_chain_is_shown_as_a_tree_and_enabled(world):
         "h/bob/app\n"
         "|-- h/alice/libs  (packages are not signed)\n"
         "|   `-- h/alice/base\n"
-        "`-- https://x.example/$distname/$chroot/  (not a Copr project, packages are not signed)"
+        "`-- https://x.example/$distname/$chroot/  (not a Copr project, at another host, packages are not signed)\n\n"
+        "With --for PACKAGE only those are enabled that a package needs, with --no-deps none of them."
     )
     files = world.files()
     assert list(files) == [
@@ -237,60 +167,6 @@ def test_projects_that_need_each_other_are_enabled_and_told(world):
     assert "`-- h/alice/libs\n    `-- h/bob/app (see above)" in world.frontend.notices[0]
 
 
-def test_disable_and_remove_take_what_nothing_else_needs(world):
-    for name in ("bob/app", "bob/tool"):
-        world.has(name, "alice/libs")
-    world.has("alice/libs", "http://x.example/")
-    world.enable("bob/app")
-    world.enable("bob/tool")
-    world.disable("bob/app")
-    assert world.list() == [
-        "h/alice/libs (needed by h/bob/app, h/bob/tool)", "h/bob/app (disabled)", "h/bob/tool",
-    ]
-    world.disable("bob/tool")
-    assert world.list(only_enabled=True) == []
-    assert all("enabled=0" in text and "enabled=1\n" not in text for text in world.files().values())
-    world.remove("bob/app")
-    assert len(world.files()) == 3
-    world.remove("bob/tool")
-    assert world.files() == {}
-    assert "Nothing else needs h/alice/libs: it is removed as well." in world.frontend.notices
-
-
-def test_a_dependency_enabled_by_name_as_well_outlives_the_project(world):
-    world.has("bob/app", "alice/libs")
-    world.has("alice/libs")
-    world.enable("alice/libs")
-    world.enable("bob/app")
-    world.remove("bob/app")
-    assert list(world.files()) == ["_copr:h:alice:libs.repo"]
-
-
-def test_removing_what_another_project_needs_is_done_with_a_warning(world):
-    world.has("bob/app", "alice/libs")
-    world.has("alice/libs")
-    world.enable()
-    world.remove("alice/libs")
-    assert list(world.files()) == ["_copr:h:bob:app.repo"]
-    assert "Warning: h/bob/app needs this repository; its packages may fail to install." in world.frontend.notices
-
-
-def test_disable_enable_and_remove_of_what_is_not_here_fail(world):
-    for verb in ("disable", "remove"):
-        with pytest.raises(frontend.CommandError, match=f"Failed to {verb} copr repo h/bob/app"):
-            getattr(world, verb)("bob/app")
-
-
-def test_a_disabled_project_is_enabled_again_with_its_chain(world):
-    world.has("bob/app", "alice/libs")
-    world.has("alice/libs")
-    world.enable()
-    before = world.files()
-    world.disable("bob/app")
-    world.enable()
-    assert world.files() == before
-
-
 def test_search_and_list_of_a_user_print_one_line_each(world):
     world.fetch = lambda url: json.dumps({"items": [
         {"name": "app", "full_name": "bob/app", "description": "first\nsecond"},
@@ -298,4 +174,5 @@ def test_search_and_list_of_a_user_print_one_line_each(world):
     ]}).encode()
     looking.search(world.system(), HUB, "a b")
     looking.available_by_user(world.system(), HUB, "bob")
-    assert world.frontend.infos == ["bob/app : first", "bob/x : No description given."] * 2
+    lines = ["bob/app : first", "bob/x : No description given."]
+    assert world.frontend.infos == [" Matched: a b ".center(80, "="), *lines, " List of bob coprs ".center(80, "="), *lines]

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from copr_repo import enabled
+from copr_repo import editing, enabled
 
 
 def repo(repo_id, needs="", requested="yes", on=1):
@@ -84,10 +84,10 @@ def test_names_that_lead_elsewhere_are_refused(tmp_path, name):
 
 def test_disabling_changes_every_section_and_nothing_else():
     text = "# copr-requested: yes\n[a]\nname=x\nenabled = 1\ngpgcheck=1\n[b]\nname=y\n[c]\nENABLED=1\nenabled=1\n"
-    assert enabled.disabled(text) == (
+    assert editing.disabled(text) == (
         "# copr-requested: yes\n[a]\nname=x\nenabled=0\ngpgcheck=1\n[b]\nname=y\nenabled=0\n[c]\nenabled=0\n"
     )
-    assert "enabled_metadata=1" in enabled.disabled("[a]\nenabled_metadata=1\nenabled=1\n")
+    assert "enabled_metadata=1" in editing.disabled("[a]\nenabled_metadata=1\nenabled=1\n")
 
 
 def only_by(path, repo_id, among_enabled=False):

@@ -7,7 +7,19 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::programs::{Output, privileged, run, tree};
+use crate::programs::{Output, privileged, run, run_with_input, tree};
+
+/// The folder with our plugin, as dnf's `pluginpath` takes it.
+///
+/// # Errors
+/// When the plugin is not prepared (`make plugin`).
+pub fn plugins() -> Result<PathBuf> {
+    let plugins = tree().join("target/plugin/plugins");
+    if !plugins.join("copr_chain.py").is_file() {
+        bail!("{} has no copr_chain.py: run `make plugin` first", plugins.display());
+    }
+    Ok(plugins)
+}
 
 /// A scratch installroot, a home and a plugin configuration; nothing of the machine's own is read or written.
 pub struct Dnf {
@@ -21,10 +33,7 @@ impl Dnf {
     /// # Errors
     /// When the plugin is not prepared (`make plugin`) or the folder cannot be written.
     pub fn new(folder: &Path, minidistro: &Path, hub: &str) -> Result<Self> {
-        let plugins = tree().join("target/plugin/plugins");
-        if !plugins.join("copr.py").is_file() {
-            bail!("{} has no copr.py: run `make plugin` first", plugins.display());
-        }
+        let plugins = plugins()?;
         let (host, port) = hub.trim_start_matches("http://").split_once(':').context("the hub's URL has no port")?;
         let root = folder.join("root");
         fs_err::create_dir_all(root.join("etc/yum.repos.d"))?;
@@ -56,17 +65,30 @@ impl Dnf {
     /// # Errors
     /// When dnf cannot be started.
     pub fn run(&self, args: &[&str]) -> Result<Output> {
+        run(self.command().arg("-y").args(args))
+    }
+
+    /// Runs `dnf ARGS` on the installroot; the text answers its questions.
+    ///
+    /// # Errors
+    /// When dnf cannot be started.
+    pub fn ask(&self, args: &[&str], answers: &str) -> Result<Output> {
+        run_with_input(self.command().args(args), answers)
+    }
+
+    fn command(&self) -> Command {
         let setopt = |name: &str, value: String| format!("--setopt={name}={value}");
         let home = self.folder.join("home");
-        run(privileged("env")
+        let mut command = privileged("env");
+        command
             .arg(format!("HOME={}", home.display()))
-            .args(["LC_ALL=C.UTF-8", "dnf", "-y", "--releasever=12", "--config"])
+            .args(["LC_ALL=C.UTF-8", "dnf", "--releasever=12", "--config"])
             .arg(self.folder.join("dnf.conf"))
             .arg(format!("--installroot={}", self.root().display()))
             .arg(setopt("reposdir", self.root().join("etc/yum.repos.d").display().to_string()))
             .arg(setopt("pluginpath", self.pluginpath.clone()))
-            .arg(setopt("pluginconfpath", self.folder.join("pluginconf").display().to_string()))
-            .args(args))
+            .arg(setopt("pluginconfpath", self.folder.join("pluginconf").display().to_string()));
+        command
     }
 
     /// Runs a program that was installed, in a chroot of the installroot.

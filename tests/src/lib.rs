@@ -4,7 +4,9 @@
 //! are installed by the machine's own dnf.
 
 pub mod dnf;
+pub mod files;
 pub mod journey;
 pub mod programs;
 pub mod report;
 pub mod server;
+pub mod stock;

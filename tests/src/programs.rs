@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsStr,
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -60,11 +60,34 @@ impl Output {
 pub fn run(command: &mut Command) -> Result<Output> {
     let shown = show(command);
     let done = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {shown}"))?;
-    Ok(Output {
+    Ok(output_of(&done))
+}
+
+fn output_of(done: &std::process::Output) -> Output {
+    Output {
         code: done.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&done.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&done.stderr).into_owned(),
-    })
+    }
+}
+
+/// Runs a command to its end with a text on standard input: the answers to its questions.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn run_with_input(command: &mut Command, input: &str) -> Result<Output> {
+    let shown = show(command);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {shown}"))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A program that asks nothing may have ended before; the few bytes of answers never fill the pipe.
+        let _ = stdin.write_all(input.as_bytes());
+    }
+    Ok(output_of(&child.wait_with_output()?))
 }
 
 /// Runs a command that must end with 0.

@@ -23,6 +23,22 @@ pub struct Options {
     pub port: u16,
 }
 
+impl Options {
+    /// Makes a server that is yet to start offer more chroots than the minidistro. There are no packages to build for them
+    /// with: projects can have them, and their repositories are empty.
+    ///
+    /// # Errors
+    /// When the data folder cannot be written.
+    pub fn offer(&self, chroots: &[&str]) -> Result<()> {
+        let folder = self.data.join("chroots");
+        fs_err::create_dir_all(&folder)?;
+        for chroot in chroots {
+            fs_err::write(folder.join(format!("{chroot}.toml")), "comment = \"empty\"\ndbpath = \"/var/lib/rpm\"\n")?;
+        }
+        Ok(fs_err::write(self.data.join("coprd.toml"), format!("[chroots]\nfolder = {:?}\n", folder.display()))?)
+    }
+}
+
 /// A running server; dropping it stops it.
 pub struct Server {
     child: Child,
@@ -113,6 +129,21 @@ impl Server {
             Command::new(ours("coprd")?).args(["admin", "--data"]).arg(&self.options.data).args(["user", "add", name]),
         )?;
         fs_err::write(config, added.stdout)?;
+        Ok(())
+    }
+
+    /// Writes a configuration file for the administrator, who may add projects of groups.
+    ///
+    /// # Errors
+    /// When `coprd admin` fails.
+    pub fn admin(&self, config: &Path) -> Result<()> {
+        let made = run_ok(
+            Command::new(ours("coprd")?)
+                .args(["admin", "--data"])
+                .arg(&self.options.data)
+                .args(["user", "token", "admin"]),
+        )?;
+        fs_err::write(config, made.stdout)?;
         Ok(())
     }
 

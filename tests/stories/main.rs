@@ -7,9 +7,11 @@
 mod bad_input;
 mod chain;
 mod dependencies;
+mod dnf_copr;
 mod drop_in;
 mod full_disk;
 mod journey;
 mod layering;
 mod restart;
 mod stock_client;
+mod stock_plugin;

@@ -139,6 +139,8 @@ pub struct ProjectAdd {
     /// `priority=` in .repo files.
     #[serde(deserialize_with = "number_or_text")]
     pub repo_priority: Option<i64>,
+    /// Users of a 64-bit chroot get the 32-bit one of the same release too.
+    pub multilib: Option<bool>,
 }
 
 /// A build as the clients see it.
@@ -365,6 +367,17 @@ pub struct RpmRepoArch {
     /// Days until the chroot is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delete_after_days: Option<i64>,
+    /// 32-bit architectures whose packages are wanted beside its own, e.g. `i386`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub multilib: BTreeMap<String, RpmRepoMultilib>,
+}
+
+/// The repository of a 32-bit architecture beside a 64-bit one.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct RpmRepoMultilib {
+    /// Lines of its section of the .repo file; text or number.
+    #[serde(default)]
+    pub opts: BTreeMap<String, serde_json::Value>,
 }
 
 /// A directory of a project.

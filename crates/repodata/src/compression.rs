@@ -6,10 +6,12 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::path::Path;
 use std::str::FromStr;
 
-use crate::Error;
+use crate::metadata_file::{FileOptions, MetadataFile};
+use crate::{ChecksumKind, Error, RepomdRecord};
 
 /// How metadata files are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -118,6 +120,21 @@ impl FromStr for Compression {
             )),
         }
     }
+}
+
+/// Compresses what `from` gives into the new file `to`, as one stream and at the default level. The record says checksums
+/// and sizes of file and text; type, location and time are for the caller to fill in.
+///
+/// # Errors
+/// Reading or writing fails; what is at `to` then is of no use.
+pub fn compress(
+    from: impl Read,
+    to: &Path,
+    compression: Compression,
+    checksum: ChecksumKind,
+) -> Result<RepomdRecord, Error> {
+    let how = FileOptions { compression, level: compression.default_level(), checksum, threads: 1, dictionaries: None };
+    MetadataFile::write("", "", to.to_owned(), &how, from).map(|file| file.record().clone())
 }
 
 thread_local! {

@@ -9,6 +9,7 @@ mod changes;
 mod queue;
 mod segmented;
 
+use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
@@ -128,7 +129,8 @@ impl Publisher {
     ///
     /// # Errors
     /// The new metadata cannot be written; the repository then stays as it was.
-    pub fn replace(&self, records: &[Record]) -> Result<Published, Error> {
+    pub fn replace<R: Borrow<Record>>(&self, records: &[R]) -> Result<Published, Error> {
+        let records: Vec<&Record> = records.iter().map(Borrow::borrow).collect();
         let workspace = Workspace::open(&self.dir, Locking::Wait)?;
         // What cannot be read is going to be replaced anyway.
         let old = workspace.repomd().unwrap_or(None);
@@ -136,7 +138,7 @@ impl Publisher {
         let entries = before.as_ref().map(|source| source.entries.as_slice()).unwrap_or_default();
         let old_entries: HashMap<&str, &Entry> = entries.iter().map(|entry| (entry.href.as_str(), entry)).collect();
         let new: HashMap<&str, &Record> =
-            records.iter().map(|record| (record.location_href.as_str(), record)).collect();
+            records.iter().map(|record| (record.location_href.as_str(), *record)).collect();
         let (mut added, mut replaced) = (0, 0);
         for (href, record) in &new {
             match old_entries.get(href) {

@@ -1,13 +1,15 @@
 //! Streaming readers of metadata files.
 //!
 //! [`primary`], [`filelists`] and [`other`] read one package at a time; [`each_primary`] and its like hand out slices of
-//! the text instead, several times faster; [`open`] decompresses a file for them; [`load`] reads a whole repository.
+//! the text instead, several times faster; [`joined`] reads the three documents together; [`open`] decompresses a file for
+//! them; [`load`] reads a whole repository.
 //!
 //! Packages are cut out and read by a scanner that knows XML as every tool writes it; whatever it finds unusual it leaves
 //! to the general reader, so the same records come out. Unknown elements are passed over and missing ones left empty, as
 //! repositories in the wild need it; what no client could use (no name, no checksum, no location) is an error.
 
 mod elements;
+mod joined;
 mod open;
 mod packages;
 mod scan;
@@ -25,8 +27,9 @@ use copr_rpm::{Changelog, Nevra};
 use crate::{Checksum, ChecksumKind, Document, Error, File, Record, Repomd, RepomdRecord};
 
 pub(crate) use elements::{Attributes, Elements, MAX_DEPTH, Token, attribute, optional};
+pub use joined::joined;
 pub use open::{DEFAULT_SIZE_LIMIT, open, open_bounded};
-pub(crate) use stream::{Package, PackageStream, Parsed, parse};
+pub(crate) use stream::{Package, PackageStream, Parsed, parse, parse_fast};
 pub use tokens::Raw;
 pub(crate) use tokens::Unusual;
 pub use view::{ChangeView, EntryView, FileView, FilelistsView, NevraView, OtherView, PrimaryView};
@@ -57,8 +60,24 @@ pub struct PackageChangelogs {
     pub changelogs: Vec<Changelog>,
 }
 
+impl From<PackageFiles> for Record {
+    /// A record of nothing but identity and files. That its checksum is SHA-256 is assumed, as filelists do not tell.
+    fn from(package: PackageFiles) -> Self {
+        let checksum = Checksum { hex: package.pkgid, ..Checksum::default() };
+        Self { checksum, nevra: package.nevra, file_digest: package.digest, files: package.files, ..Self::default() }
+    }
+}
+
+impl From<PackageChangelogs> for Record {
+    /// A record of nothing but identity and changes. That its checksum is SHA-256 is assumed, as other.xml does not tell.
+    fn from(package: PackageChangelogs) -> Self {
+        let checksum = Checksum { hex: package.pkgid, ..Checksum::default() };
+        Self { checksum, nevra: package.nevra, changelogs: package.changelogs, ..Self::default() }
+    }
+}
+
 /// The packages of primary.xml: records with primary files only and without changes. Ends after the first error.
-pub fn primary<'r>(from: impl Read + Send + 'r) -> impl Iterator<Item = Result<Record, Error>> {
+pub fn primary<'r>(from: impl Read + Send + 'r) -> impl Iterator<Item = Result<Record, Error>> + Send {
     owned(
         from,
         Document::Primary,
@@ -71,7 +90,7 @@ pub fn primary<'r>(from: impl Read + Send + 'r) -> impl Iterator<Item = Result<R
 }
 
 /// The packages of filelists.xml. Ends after the first error.
-pub fn filelists<'r>(from: impl Read + Send + 'r) -> impl Iterator<Item = Result<PackageFiles, Error>> {
+pub fn filelists<'r>(from: impl Read + Send + 'r) -> impl Iterator<Item = Result<PackageFiles, Error>> + Send {
     files_of(from, Document::Filelists)
 }
 
@@ -80,7 +99,10 @@ pub fn filelists_ext<'r>(from: impl Read + Send + 'r) -> impl Iterator<Item = Re
     files_of(from, Document::FilelistsExt)
 }
 
-fn files_of<'r>(from: impl Read + Send + 'r, document: Document) -> impl Iterator<Item = Result<PackageFiles, Error>> {
+fn files_of<'r>(
+    from: impl Read + Send + 'r,
+    document: Document,
+) -> impl Iterator<Item = Result<PackageFiles, Error>> + Send {
     owned(
         from,
         document,
@@ -93,7 +115,7 @@ fn files_of<'r>(from: impl Read + Send + 'r, document: Document) -> impl Iterato
 }
 
 /// The packages of other.xml. Ends after the first error.
-pub fn other<'r>(from: impl Read + Send + 'r) -> impl Iterator<Item = Result<PackageChangelogs, Error>> {
+pub fn other<'r>(from: impl Read + Send + 'r) -> impl Iterator<Item = Result<PackageChangelogs, Error>> + Send {
     owned(
         from,
         Document::Other,
@@ -111,7 +133,7 @@ fn owned<'r, T>(
     document: Document,
     fast: fn(&str) -> Result<T, Unusual>,
     general: fn(Parsed) -> Option<T>,
-) -> impl Iterator<Item = Result<T, Error>> {
+) -> impl Iterator<Item = Result<T, Error>> + Send {
     let mut stream = PackageStream::new(Box::new(from), document);
     let mut done = false;
     std::iter::from_fn(move || {
@@ -192,7 +214,10 @@ pub fn verified(dir: &Path, entry: &RepomdRecord) -> Result<PathBuf, Error> {
 }
 
 /// Joins a path from metadata, which may not lead out of `dir`.
-pub(crate) fn inside(dir: &Path, href: &str) -> Result<PathBuf, Error> {
+///
+/// # Errors
+/// It does, or is empty.
+pub fn inside(dir: &Path, href: &str) -> Result<PathBuf, Error> {
     let relative = Path::new(href);
     let safe = relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if !safe || href.is_empty() || href.contains('\0') {

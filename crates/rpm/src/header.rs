@@ -32,6 +32,8 @@ enum Kind {
     Int64,
     Bin,
     Text,
+    /// As `Text`, and known to be a list: not a plain text, nor one in several languages.
+    Texts,
 }
 
 impl Kind {
@@ -42,7 +44,7 @@ impl Kind {
             Self::Int16 => Some(2),
             Self::Int32 => Some(4),
             Self::Int64 => Some(8),
-            Self::Null | Self::Bin | Self::Text => None,
+            Self::Null | Self::Bin | Self::Text | Self::Texts => None,
         }
     }
 
@@ -50,7 +52,7 @@ impl Kind {
     fn least(self) -> u64 {
         match self {
             Self::Null => 0,
-            Self::Bin | Self::Text => 1,
+            Self::Bin | Self::Text | Self::Texts => 1,
             _ => self.width().unwrap_or(0) as u64,
         }
     }
@@ -62,6 +64,25 @@ struct Entry {
     kind: Kind,
     offset: u32,
     count: u32,
+}
+
+impl Entry {
+    fn is_text(&self) -> bool {
+        matches!(self.kind, Kind::Text | Kind::Texts)
+    }
+}
+
+/// What an entry holds, whatever its type: see [`Header::value`].
+#[derive(Debug, Clone)]
+pub enum Value<'a> {
+    /// A text; of one in several languages the first.
+    Text(Cow<'a, str>),
+    /// A list of texts.
+    Texts(Vec<Cow<'a, str>>),
+    /// Integers.
+    Numbers(Numbers<'a>),
+    /// Bytes.
+    Binary(&'a [u8]),
 }
 
 /// A parsed header: entries by tag. Values are checked when they are asked for; an entry of another type than asked,
@@ -126,6 +147,24 @@ impl Header {
         self.find(tag).is_some()
     }
 
+    /// The tags that there are, each once, in their order.
+    pub fn tags(&self) -> impl Iterator<Item = Tag> {
+        let mut tags: Vec<Tag> = self.entries.iter().map(|entry| entry.tag).collect();
+        tags.dedup();
+        tags.into_iter()
+    }
+
+    /// What an entry holds. `None` if absent, without a value, or malformed.
+    pub fn value(&self, tag: Tag) -> Option<Value<'_>> {
+        match self.find(tag)?.kind {
+            Kind::Null => None,
+            Kind::Text => self.str(tag).map(Value::Text),
+            Kind::Texts => self.strings(tag).map(Value::Texts),
+            Kind::Bin => self.binary(tag).map(Value::Binary),
+            Kind::Int8 | Kind::Int16 | Kind::Int32 | Kind::Int64 => self.numbers(tag).map(Value::Numbers),
+        }
+    }
+
     /// Number of entries, repeated tags included.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -149,7 +188,7 @@ impl Header {
     /// The values of a text entry (one for plain text, one a language for translated text), one after another.
     /// `None` if absent or not text. Fewer values than [`Texts::claimed`] come if one is not terminated inside the data.
     pub fn texts(&self, tag: Tag) -> Option<Texts<'_>> {
-        let entry = self.find(tag).filter(|e| e.kind == Kind::Text)?;
+        let entry = self.find(tag).filter(Entry::is_text)?;
         let data = self.tail(entry)?;
         Some(Texts { data, utf8: self.utf8(entry, data), nuls: memchr_iter(0, data), start: 0, left: entry.count })
     }
@@ -175,7 +214,7 @@ impl Header {
 
     /// The first value of a text entry as bytes.
     pub fn bytes(&self, tag: Tag) -> Option<&[u8]> {
-        let entry = self.find(tag).filter(|e| e.kind == Kind::Text && e.count > 0)?;
+        let entry = self.find(tag).filter(|e| e.is_text() && e.count > 0)?;
         let rest = self.tail(entry)?;
         rest.split_at_checked(memchr(0, rest)?).map(|(value, _)| value)
     }
@@ -345,7 +384,8 @@ fn entry(raw: &[u8], data_size: u32) -> Result<Entry, String> {
         3 => Kind::Int16,
         4 => Kind::Int32,
         5 => Kind::Int64,
-        6 | 8 | 9 => Kind::Text,
+        6 | 9 => Kind::Text,
+        8 => Kind::Texts,
         7 => Kind::Bin,
         other => return fail(&format!("has the unknown type {other}")),
     };

@@ -26,7 +26,7 @@ pub use dependency::{Comparison, Dependency, DependencyFlags, DependencyKind, De
 pub use error::{Error, ParseError};
 pub use evr::{Evr, vercmp};
 pub use files::{FileEntry, ListedFile, ListedFiles};
-pub use header::{Header, Numbers, NumbersIter, Texts};
+pub use header::{Header, Numbers, NumbersIter, Texts, Value};
 pub use nevra::Nevra;
 pub use package::{Lead, Package};
 pub use payload::{Payload, PayloadEntry};

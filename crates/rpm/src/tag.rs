@@ -1,5 +1,7 @@
 //! Numbers of the tags that we read. The numbers are rpm's (`rpmtag.h`); names without their `RPMTAG_` prefix.
 
+mod names;
+
 /// The number of an entry in a [`crate::Header`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag(pub u32);

@@ -3,7 +3,11 @@
 use super::{Db, Error};
 
 /// Number of a migration and its statements, in order; `{id}` stands for the engine's own numbered primary key.
-const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("0001_first.sql")), (2, include_str!("0002_leases.sql"))];
+const MIGRATIONS: &[(i64, &str)] = &[
+    (1, include_str!("0001_first.sql")),
+    (2, include_str!("0002_leases.sql")),
+    (3, include_str!("0003_multilib.sql")),
+];
 
 /// Brings the database to the newest schema; two programs that start together wait for one another.
 pub(super) async fn run(db: &Db) -> Result<(), Error> {

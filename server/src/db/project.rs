@@ -36,6 +36,8 @@ pub struct Project {
     pub module_hotfixes: bool,
     /// `priority=` in .repo files.
     pub repo_priority: Option<i64>,
+    /// Clients of a 64-bit chroot get the 32-bit one of the same release too.
+    pub multilib: bool,
     /// When it was added, milliseconds since 1970.
     pub created_ms: i64,
 }
@@ -59,6 +61,7 @@ impl Project {
             devel_mode: false,
             module_hotfixes: false,
             repo_priority: None,
+            multilib: false,
             created_ms: 0,
         }
     }
@@ -99,6 +102,7 @@ fn project(row: &AnyRow) -> Result<Project, Error> {
         devel_mode: truth(row, "devel_mode")?,
         module_hotfixes: truth(row, "module_hotfixes")?,
         repo_priority: row.try_get("repo_priority")?,
+        multilib: truth(row, "multilib")?,
         created_ms: row.try_get("created_ms")?,
     })
 }
@@ -111,8 +115,8 @@ pub async fn add(db: &Db, new: &Project, chroots: &[Chroot], now_ms: i64) -> Res
     let mut transaction = db.begin().await?;
     let row = sqlx::query(
         "INSERT INTO projects (owner, name, description, instructions, homepage, contact, additional_repos, \
-         runtime_dependencies, unlisted, enable_net, devel_mode, module_hotfixes, repo_priority, created_ms) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING *",
+         runtime_dependencies, unlisted, enable_net, devel_mode, module_hotfixes, repo_priority, multilib, created_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING *",
     )
     .bind(new.owner.as_str())
     .bind(new.name.as_str())
@@ -127,6 +131,7 @@ pub async fn add(db: &Db, new: &Project, chroots: &[Chroot], now_ms: i64) -> Res
     .bind(i64::from(new.devel_mode))
     .bind(i64::from(new.module_hotfixes))
     .bind(new.repo_priority)
+    .bind(i64::from(new.multilib))
     .bind(now_ms)
     .fetch_one(&mut *transaction)
     .await?;

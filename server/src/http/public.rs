@@ -1,5 +1,7 @@
 //! What everyone may read: results, `.repo` files, repositories for the DNF plugins.
 
+#[cfg(test)]
+mod dnf5_tests;
 mod repo;
 mod results;
 #[cfg(test)]

@@ -38,6 +38,7 @@ pub(super) async fn create(session: &Session, create: Create) -> Result<(), Fail
         enable_net: create.enable_net.map(bool::from),
         module_hotfixes: create.module_hotfixes.map(bool::from),
         repo_priority: create.repo_priority,
+        multilib: create.multilib.map(bool::from),
         ..ProjectAdd::default()
     };
     let project = session.client.add_project(&target.owner, &add, false).await?;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use super::stash::Stash;
-use crate::read::{self, FilelistsView, OtherView, Package, PackageStream, Parsed, PrimaryView, Unusual};
+use crate::read::{self, FilelistsView, OtherView, Package, PackageStream, Parsed, PrimaryView};
 use crate::source::Source;
 use crate::{Document, Error, Fragments, RenderOptions, xml};
 
@@ -118,7 +118,7 @@ impl<'a> Lookup<'a> {
                 }
                 other => {
                     let parsed = match other {
-                        Package::Text(text) => fast(self.read, text).map_err(named)?,
+                        Package::Text(text) => read::parse_fast(self.read, text).map_err(named)?,
                         Package::Parsed(parsed) => *parsed,
                     };
                     if matches!(&parsed, Parsed::Primary(record) if record.checksum.hex != checksum(self.source, key)) {
@@ -161,18 +161,6 @@ fn is_as_rendered(document: Document, text: &str, options: RenderOptions, pkgid:
             Document::Filelists | Document::FilelistsExt => FilelistsView::parse(text).is_ok_and(|v| named(v.pkgid)),
             Document::Other => OtherView::parse(text).is_ok_and(|view| named(view.pkgid)),
         }
-}
-
-/// Reads one element, fast if that can be.
-fn fast(document: Document, text: &str) -> Result<Parsed, Error> {
-    let parsed = match document {
-        Document::Primary => PrimaryView::parse(text).and_then(|view| view.to_record()).map(Parsed::Primary),
-        Document::Filelists | Document::FilelistsExt => {
-            FilelistsView::parse(text).and_then(|view| view.to_files()).map(Parsed::Files)
-        }
-        Document::Other => OtherView::parse(text).map(|view| Parsed::Changelogs(view.to_changelogs())),
-    };
-    parsed.or_else(|Unusual| read::parse(document, text))
 }
 
 /// Appends the element of a parsed package.

@@ -6,7 +6,8 @@ use std::io::{BufReader, Read};
 use super::elements::Elements;
 use super::packages::{self, Packages};
 use super::scan::{Piece, Scanner};
-use super::tokens::{Token, Tokens};
+use super::tokens::{Token, Tokens, Unusual};
+use super::view::{FilelistsView, OtherView, PrimaryView};
 use super::{PackageChangelogs, PackageFiles};
 use crate::{Document, Error, Record};
 
@@ -132,6 +133,18 @@ fn announced(head: &str, document: Document) -> Option<u64> {
     let (_, root) = head.rsplit_once(&format!("<{} ", document.root()))?;
     let (_, count) = root.split_once(" packages=").or_else(|| root.split_once("packages="))?;
     count.trim_start_matches(['"', '\'']).split(['"', '\'']).next()?.trim().parse().ok()
+}
+
+/// Reads one package, fast if that can be.
+pub(crate) fn parse_fast(document: Document, text: &str) -> Result<Parsed, Error> {
+    let parsed = match document {
+        Document::Primary => PrimaryView::parse(text).and_then(|view| view.to_record()).map(Parsed::Primary),
+        Document::Filelists | Document::FilelistsExt => {
+            FilelistsView::parse(text).and_then(|view| view.to_files()).map(Parsed::Files)
+        }
+        Document::Other => OtherView::parse(text).map(|view| Parsed::Changelogs(view.to_changelogs())),
+    };
+    parsed.or_else(|Unusual| parse(document, text))
 }
 
 /// Reads one package that the fast reader found unusual.

@@ -5,7 +5,7 @@ use std::io::Read;
 use super::stream::{Package, PackageStream, Parsed, parse};
 use super::tokens::Unusual;
 use super::view::{FilelistsView, OtherView, PrimaryView};
-use crate::{Checksum, Document, Error, Fragments, Record};
+use crate::{Document, Error, Fragments, Record};
 
 /// Hands every package of primary.xml to `visit`, as slices of the text. Memory stays at a few packages' text.
 ///
@@ -65,7 +65,7 @@ fn each(
 }
 
 /// The element of a parsed package, as it would be written.
-fn rendered(parsed: Parsed, document: Document) -> String {
+pub(super) fn rendered(parsed: Parsed, document: Document) -> String {
     let mut fragments = Fragments::default();
     parsed.into_record().render_into(crate::RenderOptions::default(), &mut fragments);
     document.part(&fragments).to_owned()
@@ -74,18 +74,10 @@ fn rendered(parsed: Parsed, document: Document) -> String {
 impl Parsed {
     /// A record with what the document said.
     pub(crate) fn into_record(self) -> Record {
-        let identified = |hex, nevra| {
-            let checksum = Checksum { hex, ..Checksum::default() };
-            Record { checksum, nevra, ..Record::default() }
-        };
         match self {
             Self::Primary(record) => record,
-            Self::Files(package) => {
-                Record { file_digest: package.digest, files: package.files, ..identified(package.pkgid, package.nevra) }
-            }
-            Self::Changelogs(package) => {
-                Record { changelogs: package.changelogs, ..identified(package.pkgid, package.nevra) }
-            }
+            Self::Files(package) => package.into(),
+            Self::Changelogs(package) => package.into(),
         }
     }
 }

@@ -11,7 +11,7 @@ use axum::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use copr_api::{
     names::{Chroot, DirName, OwnerName},
-    v3::{RpmRepo, RpmRepoArch, RpmRepoDependency, RpmRepoDirectory, RpmRepoRelease, RpmRepoTarget},
+    v3::{RpmRepo, RpmRepoArch, RpmRepoDependency, RpmRepoDirectory, RpmRepoMultilib, RpmRepoRelease, RpmRepoTarget},
 };
 use copr_resolve::repo_file::{self, RepoSection};
 use serde::Deserialize;
@@ -28,6 +28,11 @@ use crate::{
 const DIRECTORIES: usize = 1000;
 /// Carries what the stock plugin tells its user when the chroot does not exist: base64 of JSON.
 const ERROR_DATA: HeaderName = HeaderName::from_static("copr-error-data");
+
+/// Architectures whose packages run on another one, with Copr's names: 64 bit, 32 bit.
+const MULTILIB: [(&str, &str); 3] = [("x86_64", "i386"), ("ppc64", "ppc"), ("s390x", "s390")];
+/// `cost=` of a 32-bit repository: a little more than dnf's default, so that the 64-bit one is preferred.
+const MULTILIB_COST: i64 = 1100;
 
 /// How long answers may be kept, here and on the way.
 const SHORT: &str = "public, max-age=60";
@@ -76,6 +81,12 @@ pub(super) fn pattern(chroot: &Chroot) -> String {
     format!("{distro}-{}-$basearch", if moves { "$releasever" } else { release })
 }
 
+/// The 32-bit architecture that users of a chroot get too: the project wants it, and has the chroot for it.
+fn multilib_of(project: &Project, chroots: &[Chroot], of: &Chroot) -> Option<&'static str> {
+    let (_, other) = MULTILIB.into_iter().find(|(arch, _)| project.multilib && *arch == of.arch())?;
+    chroots.iter().any(|chroot| chroot.name_release() == of.name_release() && chroot.arch() == other).then_some(other)
+}
+
 /// The host name in repository ids.
 fn host(state: &AppState) -> String {
     state.hostname().trim_matches(['[', ']']).to_owned()
@@ -116,7 +127,7 @@ pub(super) async fn repo_file(
         .iter()
         .find(|chroot| chroot.name_release() == name_release && arch.is_none_or(|arch| arch == chroot.arch()));
     let Some(chroot) = chosen else { return Ok(no_chroot(&asked, name_release, arch)) };
-    let text = render(state, &asked, chroot).await?;
+    let text = render(state, &asked, chroot, arch.is_some()).await?;
     Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8"), (CACHE_CONTROL, SHORT)], text).into_response())
 }
 
@@ -133,9 +144,10 @@ fn no_chroot(asked: &Asked, name_release: &str, arch: Option<&str>) -> Response 
     response
 }
 
-/// The file: the project's own section first, as the stock plugin names its file by the first line.
-async fn render(state: &AppState, asked: &Asked, chroot: &Chroot) -> Result<String, ApiError> {
-    let Asked { project, owner, dirname, .. } = asked;
+/// The file: the project's own section first, as the stock plugin names its file by the first line. The 32-bit repository
+/// follows only when the client has told its architecture (`for_arch`): other files are for any.
+async fn render(state: &AppState, asked: &Asked, chroot: &Chroot, for_arch: bool) -> Result<String, ApiError> {
+    let Asked { project, owner, dirname, chroots } = asked;
     let (host, results) = (host(state), state.results_url());
     let own = RepoSection {
         module_hotfixes: project.module_hotfixes,
@@ -146,7 +158,18 @@ async fn render(state: &AppState, asked: &Asked, chroot: &Chroot) -> Result<Stri
             format!("{results}/{owner}/{dirname}/{}/", pattern(chroot)),
         )
     };
-    let mut text = repo_file::render(&[], &[own]).map_err(|error| ApiError::Internal(error.into()))?;
+    let multilib = multilib_of(project, chroots, chroot).filter(|_| for_arch).map(|arch| RepoSection {
+        id: format!("{}:ml", own.id),
+        name: format!("{} ({arch})", own.name),
+        baseurl: own.baseurl.replace("$basearch", arch),
+        cost: Some(MULTILIB_COST),
+        ..own.clone()
+    });
+    let own_sections: Vec<String> = std::iter::once(own)
+        .chain(multilib)
+        .map(|section| repo_file::render(&[], &[section]).map_err(|error| ApiError::Internal(error.into())))
+        .collect::<Result<_, _>>()?;
+    let mut text = own_sections.join("\n");
     for (number, dependency) in (1..).zip(chain::run_time(&state.db, project).await?.dependencies) {
         let (id, name) = dependency_names(state, project, number, &dependency);
         let section = match &dependency {
@@ -198,7 +221,13 @@ pub(super) async fn rpmrepo(
     }
     let mut repos: BTreeMap<String, RpmRepoRelease> = BTreeMap::new();
     for chroot in &asked.chroots {
-        let arch = RpmRepoArch { opts: opts.clone(), ..RpmRepoArch::default() };
+        let multilib = multilib_of(&asked.project, &asked.chroots, chroot).map(|arch| {
+            let mut opts = opts.clone();
+            opts.insert("cost".to_owned(), MULTILIB_COST.to_string().into());
+            (arch.to_owned(), RpmRepoMultilib { opts })
+        });
+        let arch =
+            RpmRepoArch { opts: opts.clone(), multilib: multilib.into_iter().collect(), ..RpmRepoArch::default() };
         repos.entry(chroot.name_release().to_owned()).or_default().arch.insert(chroot.arch().to_owned(), arch);
     }
     let mut directories = side_directories(&state.store, &asked.owner, asked.project.name.as_str()).await?;

@@ -86,6 +86,48 @@ async fn groups_side_directories_and_settings_come_through() {
 }
 
 #[tokio::test]
+async fn a_project_for_two_architectures_of_one_machine_has_a_second_repository_for_those_who_tell_theirs() {
+    let town = Town::empty().await;
+    let chroots = ["fedora-44-x86_64", "fedora-44-i386", "fedora-43-x86_64", "epel-9-i386", "epel-9-x86_64"];
+    for (name, multilib) in [("wide", true), ("plain", false)] {
+        town.project(&format!("bob/{name}"), &chroots, |project| project.multilib = multilib).await;
+    }
+    let text = town.get("/coprs/bob/wide/repo/fedora-44/dnf.repo?arch=x86_64").await.text();
+    insta::assert_snapshot!(text, @r"
+    [copr:copr.example.org:bob:wide]
+    name=Copr repo for wide owned by bob
+    baseurl=http://copr.example.org:8210/results/bob/wide/fedora-$releasever-$basearch/
+    type=rpm-md
+    skip_if_unavailable=True
+    gpgcheck=0
+    repo_gpgcheck=0
+    enabled=1
+    enabled_metadata=1
+
+    [copr:copr.example.org:bob:wide:ml]
+    name=Copr repo for wide owned by bob (i386)
+    baseurl=http://copr.example.org:8210/results/bob/wide/fedora-$releasever-i386/
+    type=rpm-md
+    skip_if_unavailable=True
+    gpgcheck=0
+    repo_gpgcheck=0
+    cost=1100
+    enabled=1
+    enabled_metadata=1
+    ");
+    assert!(town.get("/coprs/bob/wide/repo/epel-9/?arch=x86_64").await.text().contains("/epel-9-i386/\n"));
+    for other in [
+        "wide/repo/fedora-44/dnf.repo",
+        "wide/repo/fedora-44/dnf.repo?arch=i386",
+        "wide/repo/fedora-43/dnf.repo?arch=x86_64",
+        "plain/repo/fedora-44/dnf.repo?arch=x86_64",
+    ] {
+        let answer = town.get(&format!("/coprs/bob/{other}")).await;
+        assert_eq!((answer.status, answer.text().matches('[').count()), (StatusCode::OK, 1), "{other}");
+    }
+}
+
+#[tokio::test]
 async fn a_dependency_that_is_gone_is_told_beside_those_that_clients_enable() {
     let town = Town::with_a_chain().await;
     town.project("eve/p", &[CHROOT], |project| {

@@ -230,6 +230,7 @@ fn check(state: &AppState, owner: OwnerName, body: ProjectAdd) -> Result<(Projec
                 devel_mode: body.devel_mode.unwrap_or(false),
                 module_hotfixes: body.module_hotfixes.unwrap_or(false),
                 repo_priority: body.repo_priority,
+                multilib: body.multilib.unwrap_or(false),
                 ..Project::new(owner, name)
             };
             Ok((project, chroots))

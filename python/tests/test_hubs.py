@@ -1,7 +1,7 @@
-"""Configuration files, hubs, specifications of projects, and the guess of the chroot."""
+"""Configuration files, hubs, and specifications of projects."""
 
 import pytest
-from copr_repo import chroots, hubs
+from copr_repo import hubs
 
 
 def write(path, text):
@@ -65,45 +65,3 @@ def test_a_project_may_be_written_with_a_hub_or_a_url_before_it():
 def test_what_is_no_project_is_refused(text):
     with pytest.raises(hubs.UsageError):
         hubs.parse_spec(text)
-
-
-@pytest.mark.parametrize(
-    ("os_release", "found"),
-    [
-        ({"ID": "fedora", "VERSION_ID": "44"}, ["fedora-44"]),
-        ({"ID": "fedora", "VERSION_ID": "45", "VERSION": "45 (Rawhide)"}, ["fedora-rawhide", "fedora-45"]),
-        ({"ID": "fedora", "VERSION_ID": "45", "VARIANT_ID": "eln"}, ["fedora-eln"]),
-        ({"ID": "bluefin", "ID_LIKE": "fedora", "VERSION_ID": "44"}, ["fedora-44"]),
-        ({"ID": "rhel", "VERSION_ID": "9.4"}, ["rhel-9", "epel-9"]),
-        ({"ID": "centos", "VERSION_ID": "10"}, ["epel-10", "centos-stream-10"]),
-        ({"ID": "rocky", "VERSION_ID": "9.4", "ID_LIKE": "rhel centos fedora"}, ["rocky-9", "epel-9"]),
-        ({"ID": "almalinux", "VERSION_ID": "8.10", "ID_LIKE": "rhel centos fedora"}, ["almalinux-8", "epel-8"]),
-        ({"ID": "ol", "VERSION_ID": "9.3", "ID_LIKE": "fedora"}, ["ol-9", "epel-9"]),
-        ({"ID": "amzn", "VERSION_ID": "2023", "ID_LIKE": "fedora"}, ["amazonlinux-2023"]),
-        ({"ID": "opensuse-leap", "VERSION_ID": "15.6", "ID_LIKE": "suse opensuse"}, ["opensuse-leap-15.6"]),
-        ({"ID": "opensuse-tumbleweed", "VERSION_ID": "20260101"}, ["opensuse-tumbleweed"]),
-        ({"ID": "minidistro", "VERSION_ID": "12"}, ["minidistro-12"]),
-        ({}, []),
-    ],
-)
-def test_the_chroot_is_guessed_from_os_release(os_release, found):
-    assert chroots.candidates(os_release) == found
-
-
-def test_os_release_is_read_with_its_quotes(tmp_path):
-    write(tmp_path / "etc" / "os-release", "# comment\nID=\"rocky\"\nVERSION_ID='9.4'\n")
-    assert chroots.read_os_release(str(tmp_path)) == {"ID": "rocky", "VERSION_ID": "9.4"}
-    assert chroots.read_os_release(str(tmp_path / "none")) == {}
-
-
-def test_base_urls_follow_the_release_only_where_it_has_a_number_and_was_not_given():
-    assert chroots.in_baseurl("fedora-44", "x86_64", False) == "fedora-$releasever-$basearch"
-    assert chroots.in_baseurl("fedora-rawhide", "x86_64", False) == "fedora-rawhide-$basearch"
-    assert chroots.in_baseurl("epel-9", "x86_64", False) == "epel-9-$basearch"
-    assert chroots.in_baseurl("fedora-44", "x86_64", True) == "fedora-44-x86_64"
-
-
-@pytest.mark.parametrize("chroot", ["fedora-44", "x", "--", "fedora-44-x86/64", "fedora-44-"])
-def test_a_chroot_needs_three_parts(chroot):
-    with pytest.raises(hubs.UsageError, match="distribution-version-architecture"):
-        chroots.split_chroot(chroot)
