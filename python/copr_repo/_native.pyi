@@ -193,6 +193,9 @@ class Chain:
 
     @property
     def repositories(self) -> list[ChainItem]: ...
+    def direct(self) -> Chain:
+        """The same chain, but what a dependency of a project needs is not told of that project too: hubs tell both in one
+        list."""
     @property
     def cycles(self) -> list[list[ProjectRef]]: ...
     @property

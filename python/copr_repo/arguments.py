@@ -91,8 +91,9 @@ COMMON = (*LISTED, HUB)
 
 OPTIONS = (
     *COMMON,
+    # Not --for: dnf's own parser, which comes first, takes that for the beginning of --forcearch.
     Option(
-        "--for", N_("only the repositories that these packages need"), ("enable",),
+        "--only-for", N_("only the repositories that these packages need"), ("enable",),
         "PACKAGE", many=True, attribute="wanted",
     ),
     Option("--no-deps", N_("only the project, not what it needs"), ("enable",)),

@@ -70,7 +70,8 @@ def show(system: System, plan: Plan, wanted: Sequence[str] = ()) -> None:
         parts.append("\n".join(screen.chain(plan, found, system.width)))
     parts += ["\n".join(told)] if told else []
     if len(plan.links) > 1 and not wanted:
-        parts.append(_("With --for PACKAGE only those are enabled that a package needs, with --no-deps none of them."))
+        hint = _("With --only-for PACKAGE only those are enabled that a package needs, with --no-deps none of them.")
+        parts.append("\n".join(screen.wrapped(hint, system.width, "")))
     system.frontend.notice("\n\n".join(parts))
 
 

@@ -224,7 +224,7 @@ class _Asked:
         """The chain of what was said."""
         chain = resolve_chain(
             self._root, self._said if deps else lambda _project: [], max_depth=MOST_DEPTH, max_size=MOST_REPOSITORIES
-        )
+        ).direct()
         unreachable = [str(problem) for problem in chain.problems if not problem.not_found]
         if unreachable:
             raise Impossible("\n".join(unreachable))

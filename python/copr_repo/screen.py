@@ -64,7 +64,7 @@ def _host(url: str) -> Optional[str]:
 
 def _replacements(plan: Plan, metadata: Metadata, width: int) -> Iterator[str]:
     if not metadata.system:
-        yield from _wrapped(_("What is on this system is not known here, so neither is what they would replace."), width, "")
+        yield from wrapped(_("What is on this system is not known here, so neither is what they would replace."), width, "")
         return
     begun = False
     for link in reversed(plan.links):
@@ -73,7 +73,7 @@ def _replacements(plan: Plan, metadata: Metadata, width: int) -> Iterator[str]:
             if not begun:
                 yield _("On this system they have the same packages as:")
                 begun = True
-            yield from _wrapped(f"{shown(link)}: {_sentence(overlaps)}", width, "  ")
+            yield from wrapped(f"{shown(link)}: {_sentence(overlaps)}", width, "  ")
     if not begun and metadata.ids:
         yield _("They replace no package of this system.")
 
@@ -102,11 +102,11 @@ def _unread(metadata: Metadata, width: int) -> Iterator[str]:
     for link, problem in metadata.problems.items():
         reason = "".join(c if c.isprintable() else " " for c in problem)[:_LONGEST]
         text = _("The packages of {repository} are not known: {reason}").format(repository=shown(link), reason=reason)
-        yield from _wrapped(text, width, "")
+        yield from wrapped(text, width, "")
 
 
 def _total(plan: Plan, metadata: Metadata) -> str:
-    count, packages = len(plan.links), sum(metadata.counts.values())
+    count, packages = len(plan.links), sum(metadata.counts.get(link, 0) for link in plan.links)
     parts = [
         P_("{number} repository", "{number} repositories", count).format(number=count),
         P_("{number} package", "{number} packages", packages).format(number=packages),
@@ -124,7 +124,8 @@ def _size(number: int) -> str:
     raise AssertionError
 
 
-def _wrapped(text: str, width: int, indent: str) -> list[str]:
+def wrapped(text: str, width: int, indent: str) -> list[str]:
+    """A text as lines of at most ``width`` columns where its words allow it."""
     return textwrap.wrap(
         text, max(width, 40), initial_indent=indent, subsequent_indent=indent + "  ", break_long_words=False,
         break_on_hyphens=False,

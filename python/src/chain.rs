@@ -179,6 +179,11 @@ impl Chain {
         self.0.repositories.iter().cloned().map(ChainItem).collect()
     }
 
+    /// The same chain without what a project needs only because another that it needs does.
+    fn direct(&self) -> Self {
+        Self(self.0.direct())
+    }
+
     #[getter]
     fn cycles(&self) -> Vec<Vec<ProjectRef>> {
         self.0.cycles.iter().map(|cycle| refs(cycle)).collect()

@@ -91,7 +91,7 @@ impl Output {
 }
 
 /// What a publish did.
-#[pyclass(frozen, get_all, module = "copr_repo", skip_from_py_object)]
+#[pyclass(frozen, get_all, module = "copr_repo")]
 #[derive(Debug, Clone)]
 pub(crate) struct Published {
     packages: usize,

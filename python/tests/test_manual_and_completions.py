@@ -66,7 +66,7 @@ def lines_to_complete(root):
     return [
         ("dnf copr ", ALL),
         ("dnf copr re", ["refresh", "remove"]),
-        ("dnf copr enable --", ["--for", "--hub", "--no-deps"]),
+        ("dnf copr enable --", ["--hub", "--no-deps", "--only-for"]),
         ("dnf -y copr list --av", ["--available-by-user"]),
         (f"dnf {installroot} copr disable ", PROJECTS),
         (f"dnf {installroot} copr tree b", ["bob/app"]),

@@ -272,10 +272,10 @@ fn the_project_alone_and_a_chroot_by_name(world: &World) {
 fn only_what_packages_need_is_enabled_and_one_command_installs_them() {
     let world = World::with_packages("wanted");
     let needed = world.machine("needed");
-    needed.refused(&["enable", "demo/alice/unstable", "--for", "no-such-package"], &["no-such-package"]);
+    needed.refused(&["enable", "demo/alice/unstable", "--only-for", "no-such-package"], &["no-such-package"]);
     needed.refused(&["install", "demo/alice/unstable", "no-such-package"], &["no-such-package"]);
     assert_eq!(needed.dnf.repo_files().unwrap(), []);
-    needed.ok(&["enable", "demo/alice/unstable", "--for", "app"]);
+    needed.ok(&["enable", "demo/alice/unstable", "--only-for", "app"]);
     assert_eq!(needed.enabled(), [STABLE, UNSTABLE], "alice/testing and the repository elsewhere have nothing for app");
     let installed = needed.dnf.run(&["install", "app"]).unwrap();
     assert_eq!(installed.code, 0, "{}", installed.text());

@@ -125,7 +125,7 @@ pub(super) struct Create {
     /// priority= in the .repo files of its users.
     #[arg(long, value_name = "NUMBER")]
     pub(super) repo_priority: Option<i64>,
-    /// Whether users on x86_64 get the packages of its i386 chroots too.
+    /// Whether users on `x86_64` get the packages of its i386 chroots too.
     #[arg(long, value_name = "on|off")]
     pub(super) multilib: Option<Switch>,
 }
