@@ -107,8 +107,9 @@ impl Record {
             ("checksum", &record.checksum.hex),
             ("location_href", &record.location_href),
         ];
-        match needed.into_iter().find(|(_, value)| value.is_empty()) {
-            Some((name, _)) => Err(PyTypeError::new_err(format!("{name}: a record needs it"))),
+        let missing = needed.into_iter().find(|(_, value)| value.is_empty()).map(|(name, _)| name);
+        match missing {
+            Some(name) => Err(PyTypeError::new_err(format!("{name}: a record needs it"))),
             None => Ok(record.into()),
         }
     }
