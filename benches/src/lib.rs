@@ -7,6 +7,7 @@ use anyhow::Result;
 pub mod data;
 pub mod floor;
 pub mod measure;
+pub mod nginx;
 pub mod parse;
 pub mod peers;
 pub mod resolve;

@@ -265,7 +265,7 @@ class Repository:
         id: str, packages: Sequence[tuple[str, str, str, str, Mapping[str, Sequence[str]]]], *, priority: int = 99
     ) -> Repository:
         """A repository of packages that no metadata tell of: name, ``[epoch:]version-release``, architecture, vendor, and
-        dependencies by kind (``{"provides": ["a = 1-1"]}``). Raises ``ParseError``."""
+        dependencies by kind, and files (``{"provides": ["a = 1-1"], "files": ["/a"]}``). Raises ``ParseError``."""
     @property
     def baseurl(self) -> str: ...
     @property

@@ -14,8 +14,6 @@ INSTALLED = N_("the installed system")
 
 _KINDS = {"provides": "PROVIDE", "requires": "REQUIRE", "conflicts": "CONFLICT", "obsoletes": "OBSOLETE"}
 _OPERATORS = {2: "<", 4: ">", 8: "=", 10: "<=", 12: ">="}
-_NAMED_FOLDERS = ("/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/etc/")
-"""Files that packages require by path are in these, as those of primary.xml."""
 _LOWEST_PRIORITY = 1000
 
 
@@ -59,7 +57,7 @@ def _package(rpm: Any, header: Any, whole: bool) -> tuple[str, str, str, str, di
     evr = f"{epoch}:{version}-{release}" if epoch else f"{version}-{release}"
     lists = {kind: list(_dependencies(rpm, header, tag)) for kind, tag in _KINDS.items()} if whole else {}
     if whole:
-        lists["provides"] += [path for path in header["filenames"] if path.startswith(_NAMED_FOLDERS)]
+        lists["files"] = header["filenames"]
     return header["name"], evr, header["arch"] or "noarch", header["vendor"] or "", lists
 
 

@@ -93,7 +93,7 @@ class Record:
         location: Optional[str] = None,
         base: Optional[str] = None,
         checksum: _ChecksumKind = "sha256",
-        changelogs: Optional[int] = 10,
+        changelogs: Optional[int] = ...,
         file_digests: bool = False,
     ) -> Record:
         """The record of a package's file, which is read once, and whole.
@@ -285,15 +285,15 @@ class Repomd:
     def __new__(
         cls,
         *,
-        revision: str = "",
-        records: Sequence[RepomdRecord] = (),
+        revision: str = ...,
+        records: Sequence[RepomdRecord] = ...,
         repoid: Optional[str] = None,
         repoid_type: Optional[str] = None,
         contenthash: Optional[str] = None,
         contenthash_type: Optional[str] = None,
-        content_tags: Sequence[str] = (),
-        repo_tags: Sequence[str] = (),
-        distro_tags: Sequence[tuple[Optional[str], str]] = (),
+        content_tags: Sequence[str] = ...,
+        repo_tags: Sequence[str] = ...,
+        distro_tags: Sequence[tuple[Optional[str], str]] = ...,
     ) -> Self: ...
     @staticmethod
     def read(source: _Document) -> Repomd:
@@ -413,14 +413,14 @@ class Output:
         pretty: bool = True,
         filelists_ext: bool = False,
         zchunk: bool = False,
-        changelogs: Optional[int] = 10,
+        changelogs: Optional[int] = ...,
         revision: Optional[str] = None,
         timestamp: Optional[int] = None,
         content_tags: Optional[Sequence[str]] = None,
         repo_tags: Optional[Sequence[str]] = None,
         distro_tags: Optional[Sequence[tuple[Optional[str], str]]] = None,
         workers: int = 0,
-        retain: Optional[float] = 3600,
+        retain: Optional[float] = ...,
     ) -> Self: ...
 
 @final
@@ -450,8 +450,10 @@ class Publisher:
     between two publishes; what comes meanwhile is published together.
     """
 
-    def __new__(cls, folder: _Path, *, output: Optional[Output] = None, gather: float = 0) -> Self: ...
-    def publish(self, add: Iterable[Union[Record, _Path]] = ..., remove: Iterable[str] = ...) -> Published:
+    def __new__(cls, folder: _Path, *, output: Optional[Output] = None, gather: float = 0.0) -> Self: ...
+    def publish(
+        self, add: Optional[Iterable[Union[Record, _Path]]] = None, remove: Optional[Iterable[str]] = None
+    ) -> Published:
         """Adds packages and removes others, by their ``location_href``; removing is done first.
 
         A package is a record, or the path of an RPM inside the repository's folder. One that is there already under the same
@@ -508,7 +510,7 @@ class Merged:
     def published(self) -> Published: ...
     @property
     def inputs(self) -> list[tuple[int, int]]:
-        """Packages of each input, and how many of them were taken."""
+        """Packages of each input, and how many were taken because none before had their like; not what took another's place."""
     @property
     def warnings(self) -> list[str]: ...
 
@@ -536,7 +538,7 @@ def create(
     checksum: _ChecksumKind = "sha256",
     update: bool = True,
     packages: Optional[Sequence[str]] = None,
-    exclude: Sequence[str] = (),
+    exclude: Sequence[str] = ...,
     location_base: Optional[str] = None,
     location_prefix: Optional[str] = None,
     groupfile: Optional[_Path] = None,
@@ -554,7 +556,7 @@ def merge(
     *,
     output: Optional[Output] = None,
     method: Literal["repository", "newest", "version", "all", "everything"] = "repository",
-    arches: Sequence[str] = (),
+    arches: Sequence[str] = ...,
     omit_base: bool = False,
     groupfile: Optional[_Path] = None,
     groups: bool = True,
@@ -569,8 +571,8 @@ def merge(
 def modify(
     folder: _Path,
     *,
-    add: Sequence[tuple[str, _Path]] = (),
-    remove: Sequence[str] = (),
+    add: Sequence[tuple[str, _Path]] = ...,
+    remove: Sequence[str] = ...,
     output: Optional[Output] = None,
 ) -> None:
     """Adds files about other things than packages (``("updateinfo", path)``) to a repository, in place of those of the same
@@ -582,9 +584,9 @@ def subset(
     to: _Path,
     *,
     output: Optional[Output] = None,
-    packages: Sequence[str] = (),
-    sources: Sequence[str] = (),
-    arches: Sequence[str] = (),
+    packages: Sequence[str] = ...,
+    sources: Sequence[str] = ...,
+    arches: Sequence[str] = ...,
     newest_only: bool = False,
     location_base: Optional[str] = None,
     packages_only: bool = False,

@@ -71,10 +71,23 @@ fn of_system(error: &io::Error, path: Option<&Path>) -> PyErr {
     }
 }
 
-/// The system's number of an error, also where others have wrapped it.
+/// The system's number of an error. Whoever names the file in an error hides the number, but not the kind, which Rust made
+/// of it.
 fn errno(error: &io::Error) -> Option<i32> {
-    let inner = || error.get_ref()?.source()?.downcast_ref::<io::Error>();
-    error.raw_os_error().or_else(|| errno(inner()?))
+    use io::ErrorKind as Kind;
+    // As in asm-generic/errno-base.h, which all of Linux shares.
+    let of_kind = match error.kind() {
+        Kind::NotFound => 2,
+        Kind::PermissionDenied => 13,
+        Kind::AlreadyExists => 17,
+        Kind::NotADirectory => 20,
+        Kind::IsADirectory => 21,
+        Kind::FileTooLarge => 27,
+        Kind::StorageFull => 28,
+        Kind::ReadOnlyFilesystem => 30,
+        _ => return error.raw_os_error(),
+    };
+    Some(error.raw_os_error().unwrap_or(of_kind))
 }
 
 /// An error about the file or folder `path`, or about what the error itself names.

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
-use copr_repodata::Record;
+use copr_repodata::{File, FileKind, Record};
 use copr_rpm::{Dependency, DependencyKind, Evr, Nevra};
 use pyo3::prelude::*;
 
 use crate::errors;
 use crate::pool::of_kind;
 
-/// A package as Python gives it: name, `[epoch:]version-release`, architecture, vendor, and its dependencies by kind.
+/// A package as Python gives it: name, `[epoch:]version-release`, architecture, vendor, and its dependencies by kind, with
+/// `files` as one more.
 pub(crate) type Given = (String, String, String, String, HashMap<String, Vec<String>>);
 
 /// A record with only what the solver looks at. A dependency that cannot be read is left out, as rpm does with its own.
@@ -18,6 +19,10 @@ pub(crate) fn record((name, evr, arch, vendor, lists): Given) -> PyResult<Record
     let nevra = Nevra { name, epoch: epoch.unwrap_or(0), version, release: release.unwrap_or_default(), arch };
     let mut record = Record { nevra, vendor, ..Record::default() };
     for (kind, texts) in lists {
+        if kind == "files" {
+            record.files = texts.into_iter().map(|path| File { path, kind: FileKind::File, digest: None }).collect();
+            continue;
+        }
         let list = texts.iter().filter_map(|text| text.parse::<Dependency>().ok()).collect();
         *match of_kind(&kind)? {
             DependencyKind::Provides => &mut record.provides,

@@ -34,8 +34,8 @@ def test_the_whole_chain_is_shown_as_a_tree_and_enabled(world):
         "|-- h/alice/libs  (packages are not signed)\n"
         "|   `-- h/alice/base\n"
         "`-- https://x.example/$distname/$chroot/  (not a Copr project, at another host, packages are not signed)\n\n"
-        "With --only-for PACKAGE only those are enabled that a package needs, with --no-\n"
-        "  deps none of them."
+        "With --only-for PACKAGE only those are enabled that a package needs, with\n"
+        "  --no-deps none of them."
     )
     files = world.files()
     assert list(files) == [

@@ -128,7 +128,7 @@ def test_https_goes_through_the_proxys_tunnel_and_is_checked_at_its_end(dnf, tls
     assert refused.returncode == 1 and "certificate" in refused.stderr
     done = enable(dnf, there, proxy, f"sslcacert={certificate[0]}")
     assert done.returncode == 0, done
-    assert set(tunnels.asked) == {"copr.example:8443"}
+    assert "copr.example:8443" in tunnels.asked
     assert "_copr:copr.example:bob:app.repo" in dnf.files()
 
 

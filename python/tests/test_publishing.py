@@ -170,8 +170,8 @@ def test_repositories_are_merged_by_a_rule(tmp_path):
         made = merge(inputs, tmp_path / "out", **options)
         return made.inputs, sorted((one.version, one.location_base) for one in Records.of_repository(tmp_path / "out"))
 
-    one, two = str(tmp_path / "one"), "https://example.org/two"
-    assert merged(method="version") == ([(2, 0), (1, 1)], [("3", two)])
+    one, two = f"file://{tmp_path / 'one'}", "https://example.org/two"
+    assert merged(method="version") == ([(2, 1), (1, 0)], [("3", two)])
     assert merged(method="all", omit_base=True)[1] == [("1", None), ("2", None), ("3", None)]
     assert merged(method="all")[1] == [("1", one), ("2", one), ("3", two)]
     assert merged(arches=["x86_64"])[1] == []

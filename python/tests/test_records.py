@@ -81,7 +81,8 @@ def test_a_header_says_of_every_tag_what_rpm_says(built, source):
     with open(path, "rb") as file:
         theirs = rpm.TransactionSet("", rpm._RPMVSF_NOSIGNATURES).hdrFromFdno(file.fileno())
     ours = Header.read(path)
-    regions = {63, 61, 100, 62}
+    # Regions are not values, and of the classes of files rpm gives the texts instead of the numbers that are there.
+    regions = {63, 61, 100, 62, 1141}
     keys = [key for key in ours.keys() if key not in regions and key in theirs]
     assert len(keys) > 40
     assert {key: ours[key] for key in keys} == {key: theirs[key] for key in keys}

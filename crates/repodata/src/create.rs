@@ -293,17 +293,17 @@ impl Job<'_> {
 
         let packages = items.len() - outcome.skipped.len();
         let duplicates = self.duplicates(early, &candidates, &items, old, &outcome.read);
-        if let Some(current) = self.current.filter(|current| self.are_in_force(current, &files, &extra.kept)) {
-            self.workspace.sweep(current, output)?;
-            return Ok(Created { skipped: outcome.skipped, ..self.unchanged(current, packages, duplicates) });
-        }
-        let mut published = Published { packages, changed: true, ..counts(&candidates, &new, old) };
-        let repomd = self.workspace.commit(output, self.current, files, extra.kept, &mut |_| Ok(()))?;
-        published.revision = repomd.revision;
         let read = std::iter::zip(&new, &outcome.read)
             .filter(|(_, read)| read.is_some())
             .map(|(candidate, _)| candidate.href.clone())
             .collect();
+        if let Some(current) = self.current.filter(|current| self.are_in_force(current, &files, &extra.kept)) {
+            self.workspace.sweep(current, output)?;
+            return Ok(Created { skipped: outcome.skipped, read, ..self.unchanged(current, packages, duplicates) });
+        }
+        let mut published = Published { packages, changed: true, ..counts(&candidates, &new, old) };
+        let repomd = self.workspace.commit(output, self.current, files, extra.kept, &mut |_| Ok(()))?;
+        published.revision = repomd.revision;
         Ok(Created { published, skipped: outcome.skipped, read, duplicates })
     }
 

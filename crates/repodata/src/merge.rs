@@ -100,7 +100,8 @@ impl MergeOptions {
 pub struct Merged {
     /// The publish.
     pub published: Published,
-    /// Packages of each input, and how many of them were taken.
+    /// Packages of each input, and how many of them were taken because no input before had their like. What took the place
+    /// of another is not counted again.
     pub inputs: Vec<(usize, usize)>,
 }
 
