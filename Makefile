@@ -65,7 +65,7 @@ stories: tests-built plugin
 # createrepo_c, rpm and dnf as judges of our repodata; the plugin under the system's own dnf.
 python-tests: tests-built plugin
 	COPR_MINIDISTRO="$(MINIDISTRO)" COPR_REPO_BIN=target/release/copr-repo \
-		target/venv/bin/python -m pytest -q -rs -p no:cacheprovider python/tests tests/oracle
+		target/venv/bin/python -m pytest -q -rs -n 2 --dist loadfile -p no:cacheprovider python/tests tests/oracle
 
 soak: tests-built
 	PROPTEST_CASES=20000 COPR_DELTAS=10000 $(CARGO) test --release -p copr-rpm -p copr-repodata -p copr-resolve -p copr-vm

@@ -20,7 +20,7 @@ pub(crate) fn record((name, evr, arch, vendor, lists): Given) -> PyResult<Record
     let mut record = Record { nevra, vendor, ..Record::default() };
     for (kind, texts) in lists {
         if kind == "files" {
-            record.files = texts.into_iter().map(|path| File { path, kind: FileKind::File, digest: None }).collect();
+            record.files = texts.into_iter().map(|path| File { path, kind: FileKind::Plain, digest: None }).collect();
             continue;
         }
         let list = texts.iter().filter_map(|text| text.parse::<Dependency>().ok()).collect();
