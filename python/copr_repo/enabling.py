@@ -82,7 +82,7 @@ def choose(plan: Plan, found: metadata.Metadata, wanted: Sequence[str]) -> list[
     links = {repository: link for link, repository in found.ids.items()}
     candidates = [repository for repository, link in links.items() if link != plan.root]
     try:
-        needed = found.pool.needed(list(wanted), candidates)
+        needed = found.choice.needed(list(wanted), candidates)
     except Unsolvable as error:
         reasons = [f"  {reason}" for reason in error.reasons]
         reasons += [f"  {link}: {problem}" for link, problem in found.problems.items()]

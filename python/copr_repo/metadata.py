@@ -34,6 +34,8 @@ class Metadata:
     """The packages of a chain, beside those of the system."""
 
     pool: Pool
+    choice: Pool
+    """The same for choosing packages, where the installed ones have what they depend on and are the last that are taken."""
     ids: Mapping[Link, str]
     """The repositories of the chain that were read, by their ids in the pool."""
     counts: Mapping[Link, int]
@@ -71,8 +73,12 @@ def read(system: System, plan: Plan, *, whole: bool = False) -> Metadata:
         own = {reading.id for reading in readings}
         others = system.packages.repositories()[0] if system.packages else []
         others = [repository for repository in others if repository.id not in own]
-        installed = system.packages.installed(whole=whole) if system.packages else None
-        pool, bad = _pool(system.arch, [_repository(plan, reading) for reading in good], others, installed, cache)
+        chain = [_repository(plan, reading) for reading in good]
+        installed = system.packages.installed(whole=False) if system.packages else None
+        pool, bad = _pool(system.arch, chain, others, installed, cache)
+        choice = pool
+        if whole and system.packages:
+            choice, _bad = _pool(system.arch, chain, others, system.packages.installed(whole=True), cache)
         _sweep(cache)
     for reading in good:
         reading.problem = bad.get(reading.id, "")
@@ -83,6 +89,7 @@ def read(system: System, plan: Plan, *, whole: bool = False) -> Metadata:
             counts[package.repository] += 1
     return Metadata(
         pool,
+        choice,
         ids,
         {link: counts[repository] for link, repository in ids.items()},
         {reading.link: reading.problem for reading in readings if reading.problem},

@@ -14,7 +14,8 @@ INSTALLED = N_("the installed system")
 
 _KINDS = {"provides": "PROVIDE", "requires": "REQUIRE", "conflicts": "CONFLICT", "obsoletes": "OBSOLETE"}
 _OPERATORS = {2: "<", 4: ">", 8: "=", 10: "<=", 12: ">="}
-_LOWEST_PRIORITY = 1000
+_LAST = 1000
+"""The priority of what is installed where packages are chosen: what can be had is chosen rather than what is there."""
 
 
 class Packages(Protocol):
@@ -31,7 +32,7 @@ class Packages(Protocol):
 
 
 def installed(root: str, *, whole: bool) -> Optional[Repository]:
-    """The packages in the rpm database of ``root``, which rank behind those of every other repository."""
+    """The packages in the rpm database of ``root``; ``whole`` ones rank behind those of every repository."""
     try:
         import rpm
     except ImportError:
@@ -49,7 +50,7 @@ def installed(root: str, *, whole: bool) -> Optional[Repository]:
         transaction.closeDB()
     # Keys stand in the database as packages.
     known = [package for package in packages if package[0] != "gpg-pubkey"]
-    return Repository.of_packages(_(INSTALLED), known, priority=_LOWEST_PRIORITY)
+    return Repository.of_packages(_(INSTALLED), known, priority=_LAST if whole else 99)
 
 
 def _package(rpm: Any, header: Any, whole: bool) -> tuple[str, str, str, str, dict[str, list[str]]]:

@@ -33,7 +33,7 @@ pub(crate) fn plain_dependencies<'py>(py: Python<'py>, record: &Record, kind: &s
     };
     let tuple = |dependency: &Dependency| {
         let evr = dependency.evr.as_ref();
-        let flags = dependency.flags.comparison().map(|comparison| comparison.word());
+        let flags = dependency.flags.comparison().map(copr_rpm::Comparison::word);
         let epoch = evr.map(|evr| evr.epoch_or_zero().to_string());
         let (version, release) = (evr.map(|evr| evr.version.as_str()), evr.and_then(|evr| evr.release.as_deref()));
         (&dependency.name, flags, epoch, version, release, dependency.flags.pre()).into_pyobject(py)

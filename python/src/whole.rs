@@ -115,7 +115,7 @@ impl From<Merging> for Input {
     repositories, folder, *, output=None, method="repository", arches=Vec::new(), omit_base=false, groupfile=None,
     groups=true, updateinfo=true,
 ))]
-#[expect(clippy::too_many_arguments, clippy::fn_params_excessive_bools, reason = "keywords in Python")]
+#[expect(clippy::too_many_arguments, reason = "keywords in Python")]
 pub(crate) fn merge(
     py: Python<'_>,
     repositories: Vec<Merging>,

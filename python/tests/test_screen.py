@@ -98,6 +98,16 @@ def test_enabled_repositories_count_as_well_as_what_is_installed(world, tmp_path
     assert f"h/alice/libs: {nothing} " in world.words
 
 
+def test_what_is_older_than_what_is_installed_replaces_nothing(world):
+    world.installed("libfoo-3-1.x86_64")
+    world.publishes(APP, "app-1-1.x86_64; requires libbar")
+    world.publishes(LIBS, "libfoo-2-1.x86_64", "libbar-1-1.x86_64")
+    for wanted in [(), ("app",)]:
+        world.enable(wanted=wanted)
+        nothing = "replaces nothing of the installed system, but has packages of the same names (1 older)"
+        assert f"h/alice/libs: {nothing} " in world.words
+
+
 def test_what_replaces_nothing_says_so(world):
     world.installed("zlib-1-1.x86_64")
     world.enable()

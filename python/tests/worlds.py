@@ -43,7 +43,8 @@ class Packages:
         return self.known, self.failed
 
     def installed(self, *, whole):
-        return Repository.of_packages("the installed system", self.here) if self.here else None
+        priority = 1000 if whole else 99
+        return Repository.of_packages("the installed system", self.here, priority=priority) if self.here else None
 
 
 class World:
