@@ -71,7 +71,7 @@ def _replacements(plan: Plan, metadata: Metadata, width: int) -> Iterator[str]:
         found = metadata.pool.overlaps(metadata.ids[link], metadata.system) if link in metadata.ids else []
         for overlaps in found:
             if not begun:
-                yield _("On this system they have the same packages as:")
+                yield _("Compared with this system:")
                 begun = True
             yield from wrapped(f"{shown(link)}: {_sentence(overlaps)}", width, "  ")
     if not begun and metadata.ids:

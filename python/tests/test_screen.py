@@ -82,7 +82,7 @@ def test_the_screen_counts_packages_and_tells_which_of_the_system_would_be_repla
         "|-- h/alice/libs  (2 packages)\n"
         "|   `-- h/alice/base  (1 package)\n"
         "`-- http://x.example/repo/  (1 package, not a Copr project, at another host, packages are not signed)\n\n"
-        "On this system they have the same packages as:\n"
+        "Compared with this system:\n"
         "  h/alice/libs: replaces 1 package of the installed system (1 newer): bash\n\n"
         "4 repositories, 5 packages; "
     )
@@ -212,7 +212,7 @@ def test_lines_fit_the_terminal(world):
     plan = enabling.planned(system, project_of(APP))
     found = metadata.read(system, plan)
     lines = screen.chain(plan, found, 60)
-    replaced = lines.index("On this system they have the same packages as:")
+    replaced = lines.index("Compared with this system:")
     assert all(len(line) <= 60 for line in lines[replaced:])
     assert "replaces 20 packages of the installed system" in " ".join(" ".join(lines).split())
 
