@@ -1,15 +1,11 @@
 """Real dnf with hubs that are hostile or down, and with systems that cannot be written: a message, nothing half-written."""
 
-import os
-import pathlib
-import pty
-import re
 import subprocess
 import threading
-import time
 
 import pytest
 from fakehub import project
+from terminals import interrupted
 
 HOST = "127.0.0.1"
 CHROOT = "fedora-44-x86_64"
@@ -201,46 +197,6 @@ def test_a_full_disk_is_told_and_leaves_no_file_behind(dnf, app):
     done = in_a_mount_namespace(dnf, FULL, "-y", "copr", "enable", app, CHROOT)
     assert done.stdout.splitlines()[-1] == "files: other"
     assert_refused(dnf, done, str(dnf.reposdir), "No space left on device")
-
-
-IN_A_TERMINAL = 'trap : INT; "$@"; echo "ended with $?"; read _'
-"""dnf, and after it a shell that keeps the terminal: what was shown is lost when the last program in it ends."""
-
-
-def sleeps(shell):
-    """Whether the program that a shell runs waits for something."""
-    (child,) = pathlib.Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
-    return pathlib.Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "S"
-
-
-def interrupted(dnf, question, *arguments):
-    """Runs dnf in a terminal, presses Ctrl-C when it asks, and returns the exit code and all that was shown."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        ["setsid", "--ctty", "sh", "-c", IN_A_TERMINAL, "sh", *dnf.command(*arguments)],
-        stdin=theirs, stdout=theirs, stderr=theirs, env=dnf.environment,
-    )
-    os.close(theirs)
-    alarm = threading.Timer(60, process.kill)
-    alarm.start()
-    shown = b""
-    pressed = False
-    try:
-        while not (ended := re.search(rb"ended with ([0-9]+)\r\n", shown)):
-            shown += os.read(ours, 4096)
-            if not pressed and question in shown:
-                pressed = True
-                # Python loses a signal that comes between the question and its wait for the answer.
-                while not sleeps(process.pid):
-                    time.sleep(0.01)
-                os.write(ours, b"\x03")
-    finally:
-        alarm.cancel()
-        os.close(ours)
-        process.kill()
-        process.wait()
-    assert pressed, shown
-    return int(ended[1]), shown.decode()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import subprocess
 
 import copr_repo
 import pytest
+from terminals import interrupted
 
 HOST = "127.0.0.1"
 CHROOT = "fedora-44-x86_64"
@@ -102,6 +103,12 @@ def test_what_is_installed_already_asks_for_the_repositories_alone(dnf, served):
     yes = install(dnf, served, "app")
     assert yes.returncode == 0, yes.stderr
     assert f"_copr:{HOST}:bob:app.repo" in dnf.files()
+
+
+def test_ctrl_c_at_the_question_leaves_everything_as_it_was(dnf, served):
+    code, shown = interrupted(dnf, b"[y/N]: ", "copr", "install", f"{served.url}/bob/app", "app")
+    assert code == 1 and "Traceback" not in shown and "successfully" not in shown, shown
+    assert dnf.files() == {} and not is_there(dnf, "app")
 
 
 def test_only_downloading_enables_nothing(dnf, served):
