@@ -28,7 +28,7 @@ def named(hub, dnf):
     port = hub.url.rpartition(":")[2]
     section = f"[ours]\nhostname = {HOST}\nprotocol = http\nport = {port}\n"
     (dnf.conf / "copr.d" / "ours.conf").write_text(section)
-    hub.has("bob/app", ["alice/libs", "https://x.example/repo/"])
+    hub.has("bob/app", ["alice/libs", "http://127.0.0.1:1/repo/"])
     hub.has("alice/libs")
     return hub
 
@@ -37,9 +37,9 @@ def test_a_project_is_enabled_listed_disabled_and_removed_with_its_chain(dnf, na
     enabled = dnf("-y", "copr", "enable", "ours/bob/app", "fedora-44-x86_64")
     assert enabled.returncode == 0, enabled.stderr
     assert "Repository successfully enabled." in enabled.stdout
-    assert f"{HOST}/bob/app\n|-- {HOST}/alice/libs\n`-- https://x.example/repo/  (not a Copr project" in enabled.stderr
+    assert f"{HOST}/bob/app\n|-- {HOST}/alice/libs\n`-- http://127.0.0.1:1/repo/  (not a Copr project" in enabled.stderr
     assert list(dnf.files()) == [
-        f"_copr:{HOST}:alice:libs.repo", f"_copr:{HOST}:bob:app.repo", "_coprdep:https_x_example_repo.repo",
+        f"_copr:{HOST}:alice:libs.repo", f"_copr:{HOST}:bob:app.repo", "_coprdep:http_127_0_0_1_1_repo.repo",
     ]
 
     listed = dnf("repolist", "--all")

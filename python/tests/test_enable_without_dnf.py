@@ -57,7 +57,7 @@ def named(hub, dnf):
     """The hub under the short name `ours`."""
     port = hub.url.rpartition(":")[2]
     (dnf.conf / "copr.d" / "ours.conf").write_text(f"[ours]\nhostname = {HOST}\nprotocol = http\nport = {port}\n")
-    hub.has("bob/app", ["alice/libs", "https://x.example/$distname/$chroot/"])
+    hub.has("bob/app", ["alice/libs", "http://127.0.0.1:1/$distname/$chroot/"])
     hub.has("alice/libs", ["@g/base:pr:1"], gpgcheck=False)
     hub.has("@g/base:pr:1")
     return hub
