@@ -99,12 +99,20 @@ fn enable(
 
 /// A hub as files: projects that need all of p1, p2, ... as hubs tell it, of which each needs that of half its number.
 fn write_site(site: &Path, hub: &str, rpms: &Path) -> Result<()> {
-    let mut packages: Vec<PathBuf> =
-        fs_err::read_dir(rpms)?.map(|entry| Ok(entry?.path())).collect::<Result<_, std::io::Error>>()?;
+    let (mut packages, mut folders) = (Vec::new(), vec![rpms.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs_err::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() { &mut folders } else { &mut packages }.push(entry.path());
+        }
+    }
     packages.sort();
     let longest = CHAINS.into_iter().max().unwrap_or(1);
     let below = (1..longest).map(|number| (format!("p{number}"), vec![number / 2]));
     let chains = CHAINS.into_iter().map(|length| (format!("chain{length}"), (1..length).collect()));
+    if packages.len() < (longest + CHAINS.len()) * PACKAGES {
+        bail!("{} has too few packages", rpms.display());
+    }
     for ((name, needs), some) in below.chain(chains).zip(packages.chunks(PACKAGES)) {
         write_project(site, hub, &name, &needs, some).with_context(|| name.clone())?;
     }
