@@ -79,9 +79,12 @@ def read(system: System, plan: Plan, *, whole: bool = False) -> Metadata:
         choice = pool
         if whole and system.packages:
             choice, _bad = _pool(system.arch, chain, others, system.packages.installed(whole=True), cache)
+        for reading in good:
+            reading.problem = bad.get(reading.id, "")
+            if reading.problem:
+                # What was kept may have been damaged since: the next time it is fetched anew.
+                shutil.rmtree(reading.folder, ignore_errors=True)
         _sweep(cache)
-    for reading in good:
-        reading.problem = bad.get(reading.id, "")
     ids = {reading.link: reading.id for reading in readings if not reading.problem}
     counts = {repository: 0 for repository in ids.values()}
     for package in pool.packages(any_arch=True):
@@ -148,7 +151,11 @@ def _fetch_primaries(system: System, plan: Plan, readings: list[_Reading], cache
         if os.path.exists(os.path.join(reading.folder, "repodata", "repomd.xml")) and os.path.exists(path):
             os.utime(reading.folder)
             continue
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        except OSError as failure:
+            reading.problem = f"{reading.folder}: {failure.strerror}"
+            continue
         waiting.append(reading)
         if path not in wanted:
             reading.fetched += reading.index.size or 0
@@ -162,9 +169,13 @@ def _fetch_primaries(system: System, plan: Plan, readings: list[_Reading], cache
             continue
         index = os.path.join(reading.folder, "repodata", "repomd.xml")
         # Last, and whole: with it the folder counts.
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=reading.folder, delete=False) as file:
-            file.write(Repomd(revision="0", records=[reading.index]).render())
-        os.replace(file.name, index)
+        try:
+            with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=reading.folder, delete=False) as file:
+                file.write(Repomd(revision="0", records=[reading.index]).render())
+            os.replace(file.name, index)
+        except OSError as failure:
+            reading.problem = f"{reading.folder}: {failure.strerror}"
+            shutil.rmtree(reading.folder, ignore_errors=True)
 
 
 def _repository(plan: Plan, reading: _Reading) -> Repository:

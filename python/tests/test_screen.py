@@ -240,3 +240,27 @@ def test_a_cache_that_cannot_be_written_is_done_without(world):
     (world.folder / "file").write_text("")
     enabling.enable(world.system(cache=str(world.folder / "file" / "cache")), project_of(APP))
     assert "4 repositories, 5 packages; " in world.shown
+
+
+def test_what_was_damaged_in_the_cache_is_fetched_anew_the_next_time(world):
+    world.enable()
+    cache = world.folder / "cache"
+    shutil.rmtree(cache / "pools")
+    (primary,) = [path for path in cache.glob("*/repodata/primary.xml") if b"libfoo</name>" in path.read_bytes()]
+    primary.write_bytes(b"<metadata>")
+    world.enable()
+    assert "The packages of h/alice/libs are not known: " in world.words
+    world.downloads.clear()
+    world.enable()
+    assert " are not known: " not in world.words
+    assert [url for url in world.downloads if "alice/libs" in url] == world.downloads != []
+
+
+def test_a_place_in_the_cache_that_cannot_be_written_is_told_and_all_is_enabled(world):
+    index = (world.served[f"{RESULTS}/{LIBS}/fedora-44-x86_64"] / "repodata" / "repomd.xml").read_text()
+    checksum = index.partition('<checksum type="sha256">')[2].partition("<")[0]
+    (world.folder / "cache").mkdir()
+    (world.folder / "cache" / f"sha256-{checksum}").write_text("a file in the way")
+    world.enable()
+    assert "The packages of h/alice/libs are not known: " in world.words
+    assert len(world.files()) == 4
