@@ -121,7 +121,7 @@ pub async fn build_time(
             .filter(|repository| repository.id == id || repository.id.starts_with(&format!("{id}_")))
             .count();
         let id = if number == 0 { id } else { format!("{id}_{number}") };
-        repositories.push(BuildRepository { id, baseurl, priority: 99 });
+        repositories.push(BuildRepository { id, baseurl, priority: 99, ..BuildRepository::default() });
     };
     for dependency in dependencies(&chain, project) {
         match dependency {

@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | `POST /lease` | [`LeaseRequest`] | 200 [`Lease`], or 204: nothing to do (the server may hold the call for some seconds) |
 //! | `POST /lease/{id}/heartbeat` | [`Heartbeat`] | [`HeartbeatReply`] |
+//! | `GET /lease/{id}/source/{file}` | | one of the files that were uploaded for [`SourceMethod::Spec`] |
 //! | `POST /lease/{id}/log/{name}?offset=N` | bytes to append at byte N (at most 1 MiB) | `{"size": N}`: size now; 416 with the same body when N is not the size |
 //! | `PUT /lease/{id}/result/{file}` with header `X-Sha256: hex` | the file | `{}`; sending the same file again is fine |
 //! | `POST /lease/{id}/finish` | [`Finish`] | `{}`; idempotent |
@@ -27,6 +28,12 @@ pub struct LeaseRequest {
     pub builder: String,
     /// Architectures that it can run, e.g. `["x86_64", "noarch"]`.
     pub arches: Vec<String>,
+    /// Shell patterns of the chroots that it takes, e.g. `fedora-*-x86_64`; empty: all of its architectures.
+    #[serde(default)]
+    pub chroots: Vec<String>,
+    /// What this builder offers, e.g. `powerful`: it takes builds that ask for no tag, or for tags that are all here.
+    #[serde(default)]
+    pub tags: Vec<String>,
 }
 
 /// A builder's claim on one build-chroot, with all that it needs to know for it.
@@ -44,10 +51,8 @@ pub struct Lease {
     pub owner: OwnerName,
     /// The project's directory that the results go to.
     pub dirname: DirName,
-    /// File name of the SRPM.
-    pub source_name: String,
-    /// SHA-256 of the SRPM, lower-case hex.
-    pub source_sha256: String,
+    /// What is to be done.
+    pub work: Work,
     /// The chroot's definition.
     pub definition: ChrootDefinition,
     /// Repositories besides the definition's own, dependencies first: the project itself and its chain.
@@ -58,6 +63,104 @@ pub struct Lease {
     pub timeout: u64,
     /// rpm macros, name without `%` and value, in order.
     pub macros: Vec<(String, String)>,
+    /// How the machine is to be.
+    #[serde(default)]
+    pub settings: Settings,
+}
+
+/// What a lease is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Work {
+    /// Build this source package.
+    Build {
+        /// The SRPM; `GET source` has its bytes.
+        srpm: SourceFile,
+    },
+    /// Make the source package; the result is one SRPM.
+    Source {
+        /// From what.
+        method: SourceMethod,
+    },
+}
+
+/// A file that the server keeps for a build.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceFile {
+    /// Its flat file name.
+    pub name: String,
+    /// Length in bytes.
+    pub size: u64,
+    /// SHA-256, lower-case hex.
+    pub sha256: String,
+}
+
+/// Where a source package comes from that was not uploaded as one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "method", rename_all = "snake_case")]
+pub enum SourceMethod {
+    /// An SRPM somewhere on the web. The builder downloads it, from public addresses only.
+    Url {
+        /// `http://` or `https://`.
+        url: String,
+    },
+    /// A spec and its sources, as they were uploaded; `GET source/FILE` has their bytes.
+    Spec {
+        /// File name of the spec, which is one of `files`.
+        spec: String,
+        /// All files.
+        files: Vec<SourceFile>,
+    },
+    /// A git repository.
+    Git {
+        /// `https://`, `http://` or `git://`.
+        clone_url: String,
+        /// Branch, tag or commit; the default branch when there is none.
+        committish: Option<String>,
+        /// Folder of the spec in the repository, relative; empty: its top.
+        subdirectory: String,
+        /// Path of the spec in that folder; `None`: the only one that is there.
+        spec: Option<String>,
+        /// How the SRPM is made.
+        make: GitMake,
+    },
+}
+
+/// How an SRPM is made of a checkout; the words are Copr's `srpm_build_method`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GitMake {
+    /// The spec as it stands, with the files beside it and those that it names by URL.
+    Rpkg,
+    /// `make -f .copr/Makefile srpm outdir=… spec=…`, as root in the machine.
+    MakeSrpm,
+}
+
+/// How a build's machine is to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Whether the machine reaches public addresses. Machines that make source packages always do.
+    pub network: bool,
+    /// Memory in MiB; `None`: the builder's usual.
+    pub memory_mib: Option<u32>,
+    /// Virtual CPUs; `None`: the builder's usual.
+    pub cpus: Option<u32>,
+    /// What rpmlint's verdict means.
+    pub rpmlint: Rpmlint,
+}
+
+/// What is done about rpmlint.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rpmlint {
+    /// It is not run.
+    Off,
+    /// It is run where the chroot has it, and its report kept as `rpmlint.log`.
+    #[default]
+    Report,
+    /// The same, and errors that it finds fail the build.
+    Enforce,
 }
 
 /// What stands in a chroot definition's TOML file (`plugin-conf/chroots/NAME.toml`).
@@ -68,10 +171,18 @@ pub struct ChrootDefinition {
     pub comment: String,
     /// The distribution's repositories.
     pub repositories: Vec<BuildRepository>,
-    /// Packages that every buildroot has (mock's `@buildsys-build`).
+    /// Packages that every buildroot has (mock's `@buildsys-build`), besides those of `group`.
     pub buildroot: Vec<String>,
+    /// Id of the group in the repositories' comps that every buildroot has, e.g. `buildsys-build`; empty: none.
+    pub group: String,
     /// Packages whose closure makes the tool root that installs the others (mock's bootstrap), normally `["rpm"]`.
     pub stage0: Vec<String>,
+    /// What machines that make source packages have besides, e.g. `["git", "make"]`.
+    pub source: Vec<String>,
+    /// Packages whose closure makes the machine that runs rpmlint, e.g. `["rpmlint"]`; empty: it is not run.
+    pub rpmlint: Vec<String>,
+    /// Tags that a builder must have to build for this chroot.
+    pub tags: Vec<String>,
     /// rpm's database folder in this distribution, e.g. `/usr/lib/sysimage/rpm`.
     pub dbpath: String,
     /// QEMU CPU model under emulation, by the distribution's baseline: `qemu64`, `Nehalem` or `max`.
@@ -81,13 +192,23 @@ pub struct ChrootDefinition {
 }
 
 /// A repository that a buildroot may draw from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BuildRepository {
     /// Its id, unique in the lease.
     pub id: String,
-    /// `http://`, `https://` or `file://` URL of the folder that has `repodata/`.
+    /// `http://`, `https://` or `file://` URL of the folder that has `repodata/`; empty when a list names it.
+    #[serde(default)]
     pub baseurl: String,
+    /// URL of a list of mirrors, one a line, as in dnf.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirrorlist: Option<String>,
+    /// URL of a metalink, as in dnf.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metalink: Option<String>,
+    /// OpenPGP keys, each a path or a `file://` URL on the builder; when there are any, every package must be signed by one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
     /// Lower wins, as in dnf; 99 when unset.
     #[serde(default = "default_priority")]
     pub priority: i32,
@@ -132,8 +253,11 @@ pub struct HeartbeatReply {
 pub struct Finish {
     /// How it ended.
     pub outcome: Outcome,
-    /// The results, all uploaded before; empty unless it succeeded.
+    /// The results, all uploaded before; empty unless it succeeded. Of a source: the one SRPM.
     pub results: Vec<ResultFile>,
+    /// Other files that were uploaded and are kept beside the results: the spec.
+    #[serde(default)]
+    pub others: Vec<SourceFile>,
 }
 
 /// How a build-chroot's run ended.
@@ -144,6 +268,11 @@ pub enum Outcome {
     Succeeded,
     /// The package's own failure: ends the build.
     UserFault {
+        /// One sentence for the packager.
+        message: String,
+    },
+    /// The package is not for this architecture (`ExclusiveArch`, `ExcludeArch`).
+    Skipped {
         /// One sentence for the packager.
         message: String,
     },

@@ -2,9 +2,9 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use copr_api::builder::{Finish, Lease, Outcome, ResultFile, Stage};
+use copr_api::builder::{Finish, Lease, Outcome, ResultFile, Stage, Work};
 use copr_rpm::{Dependency, DependencyKind, Nevra, Package};
-use copr_vm::{Exit, Fault, Input, Job, Limits, MachineSpec, Report};
+use copr_vm::{Confinement, Exit, Fault, Input, Job, JobKind, Limits, MachineSpec, Report, Root};
 use tokio::sync::watch;
 
 use crate::{
@@ -131,7 +131,7 @@ async fn end(
     if let Err(error) = again(|| logs.send(&shared.client, &lease.id)).await {
         tracing::warn!(lease = lease.id, %error, "the end of the logs could not be sent");
     }
-    let finish = Finish { outcome, results };
+    let finish = Finish { outcome, results, others: Vec::new() };
     again(|| shared.client.finish(&lease.id, &finish)).await.map_err(|error| Failure::machine(error.to_string()))
 }
 
@@ -144,7 +144,10 @@ async fn build(
     stage: &watch::Sender<Stage>,
     stop: &Stop,
 ) -> Result<Vec<ResultFile>, Failure> {
-    logs.state(&format!("Start: build {} of {} for {}", lease.build_id, lease.source_name, lease.chroot));
+    let Work::Build { srpm: wanted } = &lease.work else {
+        return Err(Failure::machine("this builder makes no source packages"));
+    };
+    logs.state(&format!("Start: build {} of {} for {}", lease.build_id, wanted.name, lease.chroot));
     hardware(shared, logs);
     let srpm = dir.join("source.rpm");
     let sha256 = stop
@@ -155,10 +158,10 @@ async fn build(
         .await
         .ok_or(Failure::Stopped)?
         .map_err(|error| Failure::machine(format!("the source package cannot be downloaded: {error}")))?;
-    if sha256 != lease.source_sha256.to_ascii_lowercase() {
+    if sha256 != wanted.sha256.to_ascii_lowercase() {
         return Err(Failure::machine(format!(
             "the source package arrived with the SHA-256 {sha256}, the lease says {}",
-            lease.source_sha256
+            wanted.sha256
         )));
     }
     let (source, requires) = {
@@ -187,7 +190,7 @@ async fn build(
     let mut inputs: Vec<Input> =
         buildroot.iter().map(|package| Input::package(&package.nevra.file_name(), &package.path)).collect();
     inputs.push(Input::source(&file_name, &srpm));
-    let mut job = Job::new(file_name, &lease.definition.dbpath, lease.chroot.arch());
+    let mut job = Job::new(JobKind::Build { source: file_name }, &lease.definition.dbpath, lease.chroot.arch());
     job.macros = lease.definition.macros.iter().chain(&lease.macros).cloned().collect();
     let options = &shared.options;
     let spec = MachineSpec {
@@ -202,6 +205,10 @@ async fn build(
         inputs,
         job,
         scratch_bytes: options.scratch_bytes,
+        root: Root::Fresh,
+        network: None,
+        confinement: Confinement::default(),
+        snapshots: None,
         results_dir,
         work_dir: machine_dir,
         limits: Limits { build: Duration::from_secs(lease.timeout.max(1)), ..Limits::default() },

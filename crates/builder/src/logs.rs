@@ -26,6 +26,9 @@ pub(crate) const HARDWARE: &str = "hw_info.log";
 /// The buildroot's packages.
 pub(crate) const INSTALLED: &str = "installed_pkgs.log";
 
+/// rpmlint's report.
+pub(crate) const LINT: &str = "rpmlint.log";
+
 /// Longest log, in bytes: twice what a machine may write in all.
 const LIMIT: u64 = 128 << 20;
 /// How often growing logs are sent.

@@ -6,7 +6,7 @@ use copr_api::builder::Stage;
 use copr_vm::{LogStream, Observer};
 use tokio::sync::watch;
 
-use crate::logs::{BUILD, HARDWARE, INSTALLED, Logs, ROOT};
+use crate::logs::{BUILD, HARDWARE, INSTALLED, LINT, Logs, ROOT};
 
 /// Watches one machine.
 pub(crate) struct Watcher {
@@ -17,7 +17,8 @@ pub(crate) struct Watcher {
 impl Observer for Watcher {
     fn stage(&mut self, stage: copr_vm::Stage, uptime: f64) {
         let (stage, text) = match stage {
-            copr_vm::Stage::Hello => (None, "the machine runs"),
+            copr_vm::Stage::Ready => (None, "the machine has booted"),
+            copr_vm::Stage::Hello => (None, "the machine has its job"),
             copr_vm::Stage::Mounted => (Some(Stage::Installing), "its disks are mounted; installing the buildroot"),
             copr_vm::Stage::Installed => (Some(Stage::Building), "the buildroot is installed"),
             copr_vm::Stage::Unpacked => (None, "the source package is unpacked; building"),
@@ -34,6 +35,7 @@ impl Observer for Watcher {
         let name = match stream {
             LogStream::Root => ROOT,
             LogStream::Build => BUILD,
+            LogStream::Lint => LINT,
         };
         self.logs.bytes(name, bytes);
     }

@@ -120,12 +120,15 @@ async fn worker(shared: Arc<Shared>, work: Arc<WorkDir>, shutdown: CancellationT
 async fn lease(shared: &Shared) -> Result<Option<Lease>, ClientError> {
     // What an x86_64 host can run; other hosts are told from the architecture this program is made for.
     let arches = vec![std::env::consts::ARCH.to_owned(), "noarch".to_owned()];
-    shared.client.lease(&LeaseRequest { builder: shared.options.name.clone(), arches }).await
+    shared
+        .client
+        .lease(&LeaseRequest { builder: shared.options.name.clone(), arches, chroots: Vec::new(), tags: Vec::new() })
+        .await
 }
 
 /// Works off one lease; the answer is how long to wait before the next.
 async fn one(shared: &Shared, work: &WorkDir, lease: &Lease, shutdown: &CancellationToken) -> Duration {
-    tracing::info!(lease = lease.id, build.id = lease.build_id, chroot = %lease.chroot, source = lease.source_name, "leased");
+    tracing::info!(lease = lease.id, build.id = lease.build_id, chroot = %lease.chroot, "leased");
     let stop = Stop::new();
     let dir = match work.build() {
         Ok(dir) => dir,

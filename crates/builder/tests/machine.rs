@@ -14,8 +14,8 @@ use std::{
 
 use copr_builder::GUEST;
 use copr_vm::{
-    Accelerator, Exit, Fault, Initramfs, Input, Job, Kernel, KernelOptions, Limits, LogStream, MachineSpec, Observer,
-    Report, Stage, find_qemu,
+    Accelerator, Confinement, Exit, Fault, Initramfs, Input, Job, JobKind, Kernel, KernelOptions, Limits, LogStream,
+    MachineSpec, Observer, Report, Root, Stage, find_qemu,
     proto::{ErrorKind, FromGuest, GuestExit, ToGuest, read_frame, write_frame},
     qemu::QemuCommand,
     run,
@@ -49,7 +49,7 @@ impl Observer for Seen {
         let text = String::from_utf8_lossy(bytes);
         match stream {
             LogStream::Root => self.root_log.push_str(&text),
-            LogStream::Build => self.build_log.push_str(&text),
+            LogStream::Build | LogStream::Lint => self.build_log.push_str(&text),
         }
     }
     fn file(&mut self, _name: &str, _size: u64) {}
@@ -189,7 +189,7 @@ fn build_seen_by(mut seen: Seen, home: &Path, spec: &str, more: &[PathBuf], limi
     let (work_dir, results_dir) = (home.join("work"), home.join("results"));
     fs_err::create_dir_all(&work_dir).unwrap();
     fs_err::create_dir_all(&results_dir).unwrap();
-    let mut job = Job::new(file_name(&source), "/var/lib/rpm", "x86_64");
+    let mut job = Job::new(JobKind::Build { source: file_name(&source) }, "/var/lib/rpm", "x86_64");
     job.macros.push(("story_macro".to_owned(), "from the job".to_owned()));
     let spec = MachineSpec {
         qemu: find_qemu(None).unwrap(),
@@ -203,6 +203,10 @@ fn build_seen_by(mut seen: Seen, home: &Path, spec: &str, more: &[PathBuf], limi
         inputs,
         job,
         scratch_bytes: 1 << 30,
+        root: Root::Fresh,
+        network: None,
+        confinement: Confinement::default(),
+        snapshots: None,
         results_dir,
         work_dir,
         limits,
@@ -231,7 +235,8 @@ fn a_machine_builds_a_package_as_an_ordinary_user_and_hands_it_back() {
     let file = fs_err::File::open(&report.results[0].path).unwrap();
     let nevra = copr_rpm::Package::read(BufReader::new(file)).unwrap().nevra().unwrap().to_string();
     assert_eq!(nevra, "story-1-1.noarch");
-    let stages = [Stage::Hello, Stage::Mounted, Stage::Installed, Stage::Unpacked, Stage::Built, Stage::End];
+    let stages =
+        [Stage::Ready, Stage::Hello, Stage::Mounted, Stage::Installed, Stage::Unpacked, Stage::Built, Stage::End];
     assert_eq!(seen.stages, stages);
     assert!(seen.installed.starts_with("base-1-1.") && seen.installed.lines().count() == 1, "{}", seen.installed);
     assert!(seen.root_log.contains("the scriptlet ran as 0"), "{}", seen.root_log);

@@ -8,8 +8,8 @@ use std::{
 };
 
 use copr_vm::proto::{
-    self, FromGuest, GuestExit, HEARTBEAT_SECONDS, Heartbeat, LogStream, MAX_FRAME, PORT, Stage, ToGuest, VERSION,
-    read_frame, write_frame,
+    self, Begin, FromGuest, GuestExit, HEARTBEAT_SECONDS, Heartbeat, LogStream, MAX_FRAME, PORT, ProtoError, Stage,
+    ToGuest, VERSION, read_frame, write_frame,
 };
 use fs_err as fs;
 use nix::sys::statvfs::statvfs;
@@ -41,9 +41,21 @@ impl Channel {
         }
     }
 
-    /// The first frame.
+    /// Says that the machine has booted, and waits for the word to begin. Here a snapshot is taken, and here machines go on
+    /// that start from one: no disk may have been looked at before.
+    pub(crate) fn ready(&self) -> Begin {
+        self.send(&FromGuest::Ready { version: VERSION, uptime: system::uptime() });
+        let port = self.0.lock().unwrap_or_else(PoisonError::into_inner).try_clone();
+        let word = port.map_err(ProtoError::from).and_then(|mut port| read_frame(&mut port));
+        match word.map(|frame| frame.map(|(kind, payload)| ToGuest::decode(kind, &payload))) {
+            Ok(Some(Ok(ToGuest::Begin(begin)))) => begin,
+            _ => system::power_off(),
+        }
+    }
+
+    /// The first frame of the job.
     pub(crate) fn hello(&self, nonce: &str) {
-        self.send(&FromGuest::Hello { version: VERSION, nonce: nonce.to_owned(), uptime: system::uptime() });
+        self.send(&FromGuest::Hello { nonce: nonce.to_owned(), uptime: system::uptime() });
     }
 
     /// A stage is reached.
@@ -71,8 +83,8 @@ impl Channel {
             loop {
                 match read_frame(&mut port) {
                     Ok(Some((kind, payload))) => match ToGuest::decode(kind, &payload) {
-                        Ok(ToGuest::Go(_) | ToGuest::Nothing) => {}
-                        Ok(ToGuest::Cancel | ToGuest::Received) | Err(_) => system::power_off(),
+                        Ok(ToGuest::Go | ToGuest::Nothing) => {}
+                        Ok(ToGuest::Begin(_) | ToGuest::Cancel | ToGuest::Received) | Err(_) => system::power_off(),
                     },
                     Ok(None) | Err(_) => system::power_off(),
                 }

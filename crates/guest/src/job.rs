@@ -9,7 +9,8 @@ use std::{
 };
 
 use copr_vm::proto::{
-    ErrorKind, FromGuest, INPUT_SERIAL, JOB_FILE, Job, LogStream, PACKAGES_DIR, SCRATCH_SERIAL, SOURCE_DIR, Stage,
+    ErrorKind, FromGuest, INPUT_SERIAL, JOB_FILE, Job, JobKind, LogStream, PACKAGES_DIR, SCRATCH_SERIAL, SOURCE_DIR,
+    Stage,
 };
 use fs_err as fs;
 use nix::{fcntl::OFlag, unistd::sethostname};
@@ -158,7 +159,7 @@ fn make_home(job: &Job) -> io::Result<()> {
     let macros = at(&format!("{HOME}/.rpmmacros"));
     fs::write(&macros, macros_text(job))?;
     let source = at(&source_path(job));
-    fs::copy(Path::new(INPUT).join(SOURCE_DIR).join(&job.source), &source)?;
+    fs::copy(Path::new(INPUT).join(SOURCE_DIR).join(source_name(job)), &source)?;
     made.extend([macros, source]);
     for path in made {
         chown(path, Some(job.uid), Some(job.gid))?;
@@ -173,8 +174,15 @@ fn make_home(job: &Job) -> io::Result<()> {
     Ok(())
 }
 
+fn source_name(job: &Job) -> &str {
+    match &job.kind {
+        JobKind::Build { source } => source,
+        _ => "",
+    }
+}
+
 fn source_path(job: &Job) -> String {
-    format!("{TOPDIR}/originals/{}", job.source)
+    format!("{TOPDIR}/originals/{}", source_name(job))
 }
 
 fn macros_text(job: &Job) -> String {
@@ -210,7 +218,7 @@ fn build(job: &Job, channel: &Channel, budget: &LogBudget) -> Result<i32, JobErr
     if code != 0 {
         return Err(refused(format!(
             "{} cannot be unpacked (rpm ended with status {code}); see build.log",
-            job.source
+            source_name(job)
         )));
     }
     let spec = only_spec(Path::new(&format!("{TARGET}{TOPDIR}/SPECS"))).map_err(refused)?;

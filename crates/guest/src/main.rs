@@ -42,6 +42,7 @@ fn work() {
         Ok(channel) => channel,
         Err(error) => return println!("guest: no channel to the host: {error}"),
     };
+    let _begin = channel.ready();
     let exit = match job::prepare() {
         Err(error) => {
             channel.hello("-");

@@ -39,7 +39,10 @@ pub use initramfs::Initramfs;
 #[cfg(feature = "host")]
 pub use kernel::{Kernel, KernelOptions};
 #[cfg(feature = "host")]
-pub use machine::{Exit, Fault, Input, Limits, MachineError, MachineSpec, Observer, Report, ResultFile, run};
-pub use proto::{Job, LogStream, Stage};
+pub use machine::{
+    Answer, Confinement, Exit, Fault, Input, Limits, MachineError, MachineSpec, Network, Observer, Report, ResultFile,
+    Root, run,
+};
+pub use proto::{Job, JobKind, LogStream, Stage};
 #[cfg(feature = "host")]
 pub use qemu::{find_qemu, qemu_version};

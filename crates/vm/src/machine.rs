@@ -28,10 +28,50 @@ impl Input {
         Self { path_in_disk: format!("{}/{file_name}", crate::proto::PACKAGES_DIR), source: source.into() }
     }
 
-    /// The source package; `file_name` must be that of [`Job::source`].
+    /// The source package of a build, or a file of a source job.
     pub fn source(file_name: &str, source: impl Into<PathBuf>) -> Self {
         Self { path_in_disk: format!("{}/{file_name}", crate::proto::SOURCE_DIR), source: source.into() }
     }
+}
+
+/// What the scratch disk holds when the machine starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Root {
+    /// Nothing: the buildroot is installed from its first package on.
+    Fresh,
+    /// What is in this image, which a machine with [`Root::Keep`] has left; writes go to a layer that is thrown away.
+    Over(PathBuf),
+    /// Nothing, and when the job ends well the image is left here, for others to be [`Root::Over`] it.
+    Keep(PathBuf),
+}
+
+/// The addresses that a machine with a network card may reach: public ones, and those that the admin names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Network {
+    /// Networks that may be reached although they are not public, `(address, prefix length)`.
+    pub allow: Vec<(std::net::IpAddr, u8)>,
+}
+
+/// What the host does to keep QEMU itself in bounds; each where it may.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Confinement {
+    /// A folder of the cgroup tree below which each machine gets a group of its own.
+    pub cgroup: Option<PathBuf>,
+    /// User and group that QEMU runs as; needs root.
+    pub uid: Option<u32>,
+}
+
+/// What came of the guest's question for more packages, see [`Observer::requires`].
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// All is installed already.
+    Nothing,
+    /// Install these too.
+    Install(Vec<Input>),
+    /// They cannot be had: the packager's fault, with why.
+    Impossible(String),
+    /// They cannot be had now: ours, with why.
+    Failed(String),
 }
 
 /// What a machine may take. Times are for hardware virtualisation; under TCG they are multiplied by [`TCG_FACTOR`] or
@@ -95,8 +135,16 @@ pub struct MachineSpec {
     pub inputs: Vec<Input>,
     /// What to do. Its nonce and limits are set from here.
     pub job: Job,
-    /// Size of the scratch disk in bytes; it is sparse.
+    /// Size of the scratch disk in bytes; it is sparse. Of [`Root::Over`]: that of the image.
     pub scratch_bytes: u64,
+    /// What the scratch disk holds.
+    pub root: Root,
+    /// A network card, and what may be reached by it.
+    pub network: Option<Network>,
+    /// Bounds of QEMU itself.
+    pub confinement: Confinement,
+    /// Folder of snapshots of booted machines, ours to fill; `None`: every machine boots.
+    pub snapshots: Option<PathBuf>,
     /// An existing folder for the results; files of the same name must not exist.
     pub results_dir: PathBuf,
     /// An existing folder on a disk with room; the machine makes one folder in it and removes it.
@@ -117,6 +165,10 @@ pub trait Observer: Send {
     fn note(&mut self, text: &str);
     /// The packages that are installed before rpmbuild starts, for `installed_pkgs.log`.
     fn installed(&mut self, _packages: &str) {}
+    /// The guest asks what to install besides, for what the rebuilt source package requires. May take its time.
+    fn requires(&mut self, _round: u32, _dynamic: bool, _requires: &[String]) -> Answer {
+        Answer::Nothing
+    }
     /// The guest is alive.
     fn heartbeat(&mut self, _beat: &Heartbeat) {}
 }
@@ -150,6 +202,8 @@ pub enum Exit {
         /// The limit, in seconds, scaled.
         seconds: u64,
     },
+    /// The package is not for this architecture.
+    Skipped(String),
     /// Cancelled.
     Cancelled,
     /// The machine powered off early, panicked, reset, or spoke nonsense.
@@ -183,13 +237,13 @@ impl Exit {
     /// Whose fault it is; `None` for a success and for a cancelled job.
     pub fn fault(&self) -> Option<Fault> {
         match self {
-            Self::Built(0) | Self::Cancelled => None,
+            Self::Built(0) | Self::Cancelled | Self::Skipped(_) => None,
             Self::Built(_) | Self::Refused(_) | Self::InstallFailed(_) => Some(Fault::User),
             Self::Setup(_) | Self::Lost { .. } => Some(Fault::Machine),
             // What happens while the packager's code runs is the packager's; before and behind it, only we are there.
             Self::TimedOut { after, .. } | Self::Died { after, .. } => Some(match after {
                 Some(Stage::Installed | Stage::Unpacked) => Fault::User,
-                None | Some(Stage::Hello | Stage::Mounted | Stage::Built | Stage::End) => Fault::Machine,
+                None | Some(Stage::Ready | Stage::Hello | Stage::Mounted | Stage::Built | Stage::End) => Fault::Machine,
             }),
         }
     }
@@ -199,6 +253,7 @@ impl Exit {
             ErrorKind::Setup => Self::Setup(text),
             ErrorKind::Transaction => Self::InstallFailed(text),
             ErrorKind::Source | ErrorKind::Limit | ErrorKind::Results => Self::Refused(text),
+            ErrorKind::Skipped => Self::Skipped(text),
             ErrorKind::Cancelled => Self::Cancelled,
         }
     }
@@ -214,7 +269,7 @@ impl std::fmt::Display for Exit {
             Self::Built(0) => write!(f, "rpmbuild succeeded"),
             Self::Built(code) => write!(f, "rpmbuild failed with exit status {code}"),
             Self::InstallFailed(text) => write!(f, "the buildroot cannot be installed: {text}"),
-            Self::Refused(text) => write!(f, "{text}"),
+            Self::Refused(text) | Self::Skipped(text) => write!(f, "{text}"),
             Self::TimedOut { after, seconds } => {
                 write!(f, "the machine passed its time limit of {seconds} s {}", place(after))
             }

@@ -4,19 +4,23 @@
 //!
 //! | kind | meaning | payload |
 //! |---|---|---|
-//! | `S` | stage | `hello VERSION NONCE UPTIME`, or `STAGE UPTIME` (seconds, two decimals) |
-//! | `L` | log | stream u8 (0 = root.log, 1 = build.log), bytes |
+//! | `S` | stage | `ready VERSION UPTIME`, then `hello NONCE UPTIME`, then `STAGE UPTIME` (seconds, two decimals) |
+//! | `L` | log | stream u8 (0 = root.log, 1 = build.log, 2 = rpmlint.log), bytes |
 //! | `H` | heartbeat, every five seconds | JSON of [`Heartbeat`] |
 //! | `I` | what is installed | text, one `nevra buildtime size` a line |
-//! | `B` | build-requires, once | one requirement a line |
+//! | `B` | build-requires | `static N` or `dynamic N` (round, from 1), then one requirement a line |
 //! | `F` | a result begins | size u64 LE, file name |
 //! | `D` | its bytes | bytes |
 //! | `Z` | it ends | SHA-256, 32 bytes |
 //! | `X` | the job's end, once, last but for the `S end` | `exit N` or `error KIND TEXT` |
 //! | `E` | a remark for the log of the builder | text |
 //!
-//! From host to guest: `G` (spare disk N, one byte, is ready), `N` (nothing to add), `C` (cancel), `R` (the `S end` is
-//! received, and so is all before it). The host never sends anything that the guest chose.
+//! From host to guest: `T` (begin: the time, and bytes for the random pool, see [`Begin`]), `G` (the spare disk holds packages:
+//! install them all), `N` (nothing to add), `C` (cancel), `R` (the `S end` is received, and so is all before it). The host never
+//! sends anything that the guest chose.
+//!
+//! A guest that has booted says `ready` and waits for `T`: this is where a machine is put aside as a snapshot, and where each
+//! machine that starts from one goes on. It has looked at no disk before.
 //!
 //! A guest powers off only behind the `R`: what it has written lies in the port's queue, up to 4 MiB of it, until the host
 //! reads, and a machine that goes off takes its queues with it.
@@ -26,7 +30,7 @@ use std::io::{self, Read, Write};
 use serde::{Deserialize, Serialize};
 
 /// Version of this protocol; both sides must name the same.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// Longest payload of a frame, in bytes.
 pub const MAX_FRAME: usize = 2 << 20;
 /// Name of the virtio-serial port.
@@ -35,10 +39,16 @@ pub const PORT: &str = "build.0";
 pub const INPUT_SERIAL: &str = "in";
 /// Serial of the scratch disk that the target root lives on.
 pub const SCRATCH_SERIAL: &str = "scratch";
-/// Folder of the packages to install on the input disk.
+/// Serial of the read-only disk that the host fills with further packages, once a round.
+pub const SPARE_SERIAL: &str = "spare";
+/// Most rounds of build-requires, static and dynamic together counted apart (mock's `max_loops`).
+pub const MOST_ROUNDS: u32 = 10;
+/// Folder of the packages to install on the input disk, and on the spare disk.
 pub const PACKAGES_DIR: &str = "rpms";
-/// Folder of the source package on the input disk.
+/// Folder of the source package on the input disk; of a source job, of its spec and sources.
 pub const SOURCE_DIR: &str = "src";
+/// Folder of the packages that rpmlint reads on the input disk.
+pub const LINT_DIR: &str = "lint";
 /// File name of the [`Job`] on the input disk, as JSON.
 pub const JOB_FILE: &str = "job.json";
 /// Seconds between two heartbeats.
@@ -76,7 +86,9 @@ pub enum ProtoError {
 /// How far the guest is. The order is the order in which they are reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
-    /// The guest runs and has opened the channel.
+    /// The guest has booted and waits for the word to begin.
+    Ready,
+    /// It has begun, and read its job.
     Hello,
     /// The disks are mounted.
     Mounted,
@@ -94,6 +106,7 @@ impl Stage {
     /// The word on the wire, and in `state.log`.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Ready => "ready",
             Self::Hello => "hello",
             Self::Mounted => "mounted",
             Self::Installed => "installed",
@@ -104,7 +117,7 @@ impl Stage {
     }
 
     fn parse(word: &str) -> Option<Self> {
-        [Self::Hello, Self::Mounted, Self::Installed, Self::Unpacked, Self::Built, Self::End]
+        [Self::Ready, Self::Hello, Self::Mounted, Self::Installed, Self::Unpacked, Self::Built, Self::End]
             .into_iter()
             .find(|stage| stage.as_str() == word)
     }
@@ -123,6 +136,8 @@ pub enum LogStream {
     Root,
     /// `build.log`: rpmbuild.
     Build,
+    /// `rpmlint.log`.
+    Lint,
 }
 
 /// The guest's state, sent every [`HEARTBEAT_SECONDS`].
@@ -150,6 +165,8 @@ pub enum ErrorKind {
     Source,
     /// A limit was passed: log bytes, result sizes, number of results. The packager's fault.
     Limit,
+    /// The package is not for this architecture.
+    Skipped,
     /// The results cannot be handed back. The packager's fault: no package was made, or a name is not allowed.
     Results,
     /// The host said cancel, or went away.
@@ -157,7 +174,8 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    const ALL: [Self; 6] = [Self::Setup, Self::Transaction, Self::Source, Self::Limit, Self::Results, Self::Cancelled];
+    const ALL: [Self; 7] =
+        [Self::Setup, Self::Transaction, Self::Source, Self::Limit, Self::Skipped, Self::Results, Self::Cancelled];
 
     /// The word on the wire.
     pub fn as_str(self) -> &'static str {
@@ -166,6 +184,7 @@ impl ErrorKind {
             Self::Transaction => "transaction",
             Self::Source => "source",
             Self::Limit => "limit",
+            Self::Skipped => "skipped",
             Self::Results => "results",
             Self::Cancelled => "cancelled",
         }
@@ -184,10 +203,15 @@ pub enum GuestExit {
 /// One frame from the guest.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FromGuest {
-    /// The first frame.
-    Hello {
+    /// The first frame: booted, and waiting for [`ToGuest::Begin`].
+    Ready {
         /// The guest's [`VERSION`].
         version: u32,
+        /// Seconds since the kernel started.
+        uptime: f64,
+    },
+    /// The first frame of the job.
+    Hello {
         /// The job's nonce, or `-` when the guest could not read its job.
         nonce: String,
         /// Seconds since the kernel started.
@@ -195,7 +219,7 @@ pub enum FromGuest {
     },
     /// A stage is reached.
     Stage {
-        /// Which; never [`Stage::Hello`].
+        /// Which; neither [`Stage::Ready`] nor [`Stage::Hello`].
         stage: Stage,
         /// Seconds since the kernel started.
         uptime: f64,
@@ -206,8 +230,15 @@ pub enum FromGuest {
     Heartbeat(Heartbeat),
     /// What is installed before rpmbuild starts.
     Installed(String),
-    /// The requirements of the rebuilt source package, one a line.
-    BuildRequires(Vec<String>),
+    /// The requirements of the rebuilt source package; the host answers [`ToGuest::Go`] or [`ToGuest::Nothing`].
+    BuildRequires {
+        /// Which question this is, from 1, counted for each kind.
+        round: u32,
+        /// Whether they come from `%generate_buildrequires`.
+        dynamic: bool,
+        /// One requirement each, as rpm writes it: `name`, or `name >= evr`, or `(rich)`.
+        requires: Vec<String>,
+    },
     /// A result begins.
     File {
         /// Its length in bytes.
@@ -228,11 +259,24 @@ pub enum FromGuest {
     Diagnostic(String),
 }
 
+/// What a guest cannot know that has just woken up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Begin {
+    /// Seconds since 1970.
+    pub seconds: u64,
+    /// And nanoseconds.
+    pub nanoseconds: u32,
+    /// For the kernel's random pool.
+    pub seed: [u8; 64],
+}
+
 /// One frame from the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ToGuest {
-    /// Spare disk N is filled.
-    Go(u8),
+    /// Begin the job.
+    Begin(Begin),
+    /// The spare disk is filled.
+    Go,
     /// Nothing is to be added: build.
     Nothing,
     /// Stop and power off.
@@ -295,17 +339,26 @@ impl FromGuest {
     /// The frame's kind and payload.
     pub fn encode(&self) -> (u8, Vec<u8>) {
         match self {
-            Self::Hello { version, nonce, uptime } => (b'S', format!("hello {version} {nonce} {uptime:.2}").into()),
+            Self::Ready { version, uptime } => (b'S', format!("ready {version} {uptime:.2}").into()),
+            Self::Hello { nonce, uptime } => (b'S', format!("hello {nonce} {uptime:.2}").into()),
             Self::Stage { stage, uptime } => (b'S', format!("{stage} {uptime:.2}").into()),
             Self::Log(stream, bytes) => {
                 let mut payload = Vec::with_capacity(bytes.len() + 1);
-                payload.push(u8::from(*stream == LogStream::Build));
+                payload.push(match stream {
+                    LogStream::Root => 0,
+                    LogStream::Build => 1,
+                    LogStream::Lint => 2,
+                });
                 payload.extend_from_slice(bytes);
                 (b'L', payload)
             }
             Self::Heartbeat(beat) => (b'H', serde_json::to_vec(beat).unwrap_or_default()),
             Self::Installed(text) => (b'I', text.clone().into()),
-            Self::BuildRequires(lines) => (b'B', lines.join("\n").into()),
+            Self::BuildRequires { round, dynamic, requires } => {
+                let kind = if *dynamic { "dynamic" } else { "static" };
+                let lines = requires.iter().map(|line| format!("\n{line}")).collect::<String>();
+                (b'B', format!("{kind} {round}{lines}").into())
+            }
             Self::File { size, name } => {
                 let mut payload = size.to_le_bytes().to_vec();
                 payload.extend_from_slice(name.as_bytes());
@@ -336,6 +389,7 @@ impl FromGuest {
                 let stream = match stream {
                     0 => LogStream::Root,
                     1 => LogStream::Build,
+                    2 => LogStream::Lint,
                     _ => return Err(malformed("no such stream")),
                 };
                 Ok(Self::Log(stream, bytes.to_vec()))
@@ -343,7 +397,7 @@ impl FromGuest {
             b'H' if payload.len() > MAX_TEXT => Err(malformed("it is too long")),
             b'H' => serde_json::from_slice(&payload).map(Self::Heartbeat).map_err(|_| malformed("it is no heartbeat")),
             b'I' => Ok(Self::Installed(text(payload)?)),
-            b'B' => Ok(Self::BuildRequires(text(payload)?.lines().map(str::to_owned).collect())),
+            b'B' => decode_requires(&text(payload)?).ok_or_else(|| malformed("its first line is wrong")),
             b'F' => {
                 let (size, name) = payload.split_first_chunk::<8>().ok_or_else(|| malformed("it has no size"))?;
                 if name.len() > MAX_NAME {
@@ -367,14 +421,29 @@ impl FromGuest {
 fn decode_stage(text: &str) -> Option<FromGuest> {
     let mut words = text.split(' ');
     let stage = Stage::parse(words.next()?)?;
-    let frame = if stage == Stage::Hello {
-        let version = words.next()?.parse().ok()?;
-        let nonce = words.next().filter(|nonce| nonce.len() <= 64)?.to_owned();
-        FromGuest::Hello { version, nonce, uptime: decode_uptime(words.next()?)? }
-    } else {
-        FromGuest::Stage { stage, uptime: decode_uptime(words.next()?)? }
+    let frame = match stage {
+        Stage::Ready => {
+            FromGuest::Ready { version: words.next()?.parse().ok()?, uptime: decode_uptime(words.next()?)? }
+        }
+        Stage::Hello => {
+            let nonce = words.next().filter(|nonce| nonce.len() <= 64)?.to_owned();
+            FromGuest::Hello { nonce, uptime: decode_uptime(words.next()?)? }
+        }
+        _ => FromGuest::Stage { stage, uptime: decode_uptime(words.next()?)? },
     };
     words.next().is_none().then_some(frame)
+}
+
+fn decode_requires(text: &str) -> Option<FromGuest> {
+    let mut lines = text.lines();
+    let (kind, round) = lines.next()?.split_once(' ')?;
+    let dynamic = match kind {
+        "static" => false,
+        "dynamic" => true,
+        _ => return None,
+    };
+    let round = round.parse().ok().filter(|round| (1..=MOST_ROUNDS).contains(round))?;
+    Some(FromGuest::BuildRequires { round, dynamic, requires: lines.map(str::to_owned).collect() })
 }
 
 fn decode_uptime(word: &str) -> Option<f64> {
@@ -403,7 +472,14 @@ impl ToGuest {
     /// The frame's kind and payload.
     pub fn encode(self) -> (u8, Vec<u8>) {
         match self {
-            Self::Go(disk) => (b'G', vec![disk]),
+            Self::Begin(begin) => {
+                let mut payload = Vec::with_capacity(BEGIN_BYTES);
+                payload.extend(begin.seconds.to_le_bytes());
+                payload.extend(begin.nanoseconds.to_le_bytes());
+                payload.extend(begin.seed);
+                (b'T', payload)
+            }
+            Self::Go => (b'G', Vec::new()),
             Self::Nothing => (b'N', Vec::new()),
             Self::Cancel => (b'C', Vec::new()),
             Self::Received => (b'R', Vec::new()),
@@ -416,16 +492,29 @@ impl ToGuest {
     /// When the kind is unknown or the payload does not fit it.
     pub fn decode(kind: u8, payload: &[u8]) -> Result<Self, ProtoError> {
         match (kind, payload) {
-            (b'G', [disk]) => Ok(Self::Go(*disk)),
+            (b'T', _) if payload.len() == BEGIN_BYTES => {
+                begin(payload).map(Self::Begin).ok_or(ProtoError::Malformed { kind: 'T', what: "its length is wrong" })
+            }
+            (b'G', []) => Ok(Self::Go),
             (b'N', []) => Ok(Self::Nothing),
             (b'C', []) => Ok(Self::Cancel),
             (b'R', []) => Ok(Self::Received),
-            (b'G' | b'N' | b'C' | b'R', _) => {
+            (b'T' | b'G' | b'N' | b'C' | b'R', _) => {
                 Err(ProtoError::Malformed { kind: char::from(kind), what: "its length is wrong" })
             }
             (other, _) => Err(ProtoError::UnknownKind(other)),
         }
     }
+}
+
+/// Length of a [`ToGuest::Begin`]'s payload.
+const BEGIN_BYTES: usize = 8 + 4 + 64;
+
+fn begin(payload: &[u8]) -> Option<Begin> {
+    let (seconds, rest) = payload.split_first_chunk()?;
+    let (nanoseconds, rest) = rest.split_first_chunk()?;
+    let (seed, _) = rest.split_first_chunk()?;
+    Some(Begin { seconds: u64::from_le_bytes(*seconds), nanoseconds: u32::from_le_bytes(*nanoseconds), seed: *seed })
 }
 
 /// True for the file names that a result may have: flat, `A-Za-z0-9` first, then also `._+~^-`, ending in `.rpm` or
@@ -439,16 +528,51 @@ pub fn valid_result_name(name: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"._+~^-".contains(&byte))
 }
 
+/// What a machine is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum JobKind {
+    /// Install the packages of the input disk and leave the scratch disk clean: it is to be the base of others.
+    Base,
+    /// Install them, rebuild the source package, and build it.
+    Build {
+        /// File name of the source package in the folder [`SOURCE_DIR`].
+        source: String,
+    },
+    /// Make a source package of the files in [`SOURCE_DIR`].
+    Spec {
+        /// File name of the spec there; everything else is a source.
+        spec: String,
+    },
+    /// Make a source package of a git repository.
+    Git {
+        /// `https://`, `http://` or `git://`.
+        clone_url: String,
+        /// Branch, tag or commit; the default branch when there is none.
+        committish: Option<String>,
+        /// Folder in the repository, relative; empty: its top.
+        subdirectory: String,
+        /// Path of the spec in that folder; `None`: the only one.
+        spec: Option<String>,
+        /// Whether `.copr/Makefile` makes it (as root) instead of `rpmbuild -bs` on the spec as it stands.
+        make: bool,
+    },
+    /// Run rpmlint on the packages in [`LINT_DIR`]; the job's exit status is rpmlint's.
+    Lint,
+}
+
 /// What the guest is to do; `job.json` on the input disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Job {
     /// Repeated in the guest's hello, only to catch mix-ups. The host sets it for each machine.
     pub nonce: String,
-    /// File name of the source package in the folder [`SOURCE_DIR`].
-    pub source: String,
+    /// What is to be done.
+    pub kind: JobKind,
     /// rpm's database folder in the target, absolute.
     pub dbpath: String,
+    /// Whether the machine has a network card that is to be set up.
+    pub network: bool,
     /// Architecture to build for (`rpmbuild --target`).
     pub arch: String,
     /// Lines for `.rpmmacros`: name without `%`, value. Later ones win.
@@ -473,12 +597,55 @@ pub struct Job {
     pub files: u32,
 }
 
+impl JobKind {
+    fn check(&self) -> Result<(), String> {
+        // What may stand as an argument of a program: printable, short, and no option.
+        let argument = |text: &str| {
+            !text.is_empty()
+                && text.len() <= 2000
+                && !text.starts_with('-')
+                && text.bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        let relative = |text: &str| {
+            argument(text) && !text.starts_with('/') && !text.split('/').any(|part| matches!(part, "" | "." | ".."))
+        };
+        match self {
+            Self::Base | Self::Lint => Ok(()),
+            Self::Build { source } if source.ends_with(".src.rpm") && valid_result_name(source) => Ok(()),
+            Self::Build { source } => {
+                Err(format!("the source package's file name {source:?} is not NAME-VERSION-RELEASE.src.rpm"))
+            }
+            Self::Spec { spec } if spec.ends_with(".spec") && valid_result_name(spec) => Ok(()),
+            Self::Spec { spec } => Err(format!("the spec may not have the file name {spec:?}")),
+            Self::Git { clone_url, committish, subdirectory, spec, make: _ } => {
+                let scheme = ["https://", "http://", "git://"].iter().any(|scheme| clone_url.starts_with(scheme));
+                if !scheme || !argument(clone_url) {
+                    return Err(format!("{clone_url:?} is no https://, http:// or git:// address"));
+                }
+                if committish.as_deref().is_some_and(|text| !argument(text)) {
+                    return Err(format!("{committish:?} is no branch, tag or commit"));
+                }
+                if !(subdirectory.is_empty() || relative(subdirectory)) {
+                    return Err(format!("{subdirectory:?} is no folder inside a repository"));
+                }
+                match spec {
+                    Some(spec) if !(relative(spec) && spec.ends_with(".spec")) => {
+                        Err(format!("{spec:?} is no spec inside that folder"))
+                    }
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+}
+
 impl Job {
-    /// A job for the source package named `source`, with mock's user names and the limits of the host's defaults.
-    pub fn new(source: impl Into<String>, dbpath: impl Into<String>, arch: impl Into<String>) -> Self {
+    /// A job with mock's user names and the limits of the host's defaults, without a network.
+    pub fn new(kind: JobKind, dbpath: impl Into<String>, arch: impl Into<String>) -> Self {
         Self {
             nonce: "-".to_owned(),
-            source: source.into(),
+            kind,
+            network: false,
             dbpath: dbpath.into(),
             arch: arch.into(),
             macros: Vec::new(),
@@ -505,12 +672,7 @@ impl Job {
                 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
                 && !text.starts_with(['-', '.'])
         };
-        if !(self.source.ends_with(".src.rpm") && valid_result_name(&self.source)) {
-            return Err(format!(
-                "the source package's file name {:?} is not NAME-VERSION-RELEASE.src.rpm",
-                self.source
-            ));
-        }
+        self.kind.check()?;
         let dbpath_ok = self.dbpath.starts_with('/')
             && self.dbpath.len() <= 256
             && !self.dbpath.split('/').any(|part| part == ".." || part == ".")

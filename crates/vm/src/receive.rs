@@ -59,7 +59,8 @@ pub(crate) struct Receiver<'a> {
     remarks: u64,
     texts: u64,
     installed: bool,
-    asked: bool,
+    /// The last question for requirements: whether dynamic, and its round.
+    asked: Option<(bool, u32)>,
     kept: bool,
 }
 
@@ -78,7 +79,7 @@ impl<'a> Receiver<'a> {
             remarks: 0,
             texts: 0,
             installed: false,
-            asked: false,
+            asked: None,
             kept: false,
         }
     }
@@ -109,8 +110,13 @@ impl<'a> Receiver<'a> {
     /// # Errors
     /// Each means: stop the machine.
     pub(crate) fn take(&mut self, frame: FromGuest, observer: &mut dyn Observer) -> Result<(), Violation> {
-        if self.stage.is_none() && !matches!(frame, FromGuest::Hello { .. }) {
-            return broken("its first frame is no hello");
+        let in_turn = match self.stage {
+            None => matches!(frame, FromGuest::Ready { .. }),
+            Some(Stage::Ready) => matches!(frame, FromGuest::Hello { .. }),
+            Some(_) => !matches!(frame, FromGuest::Ready { .. } | FromGuest::Hello { .. }),
+        };
+        if !in_turn {
+            return broken("it does not begin with ready and hello, each once");
         }
         let after_the_end = self.exit.is_some()
             && !matches!(
@@ -121,7 +127,15 @@ impl<'a> Receiver<'a> {
             return broken("it went on behind the job's end");
         }
         match frame {
-            FromGuest::Hello { version, nonce, uptime } => self.hello(version, &nonce, uptime, observer),
+            FromGuest::Ready { version, .. } if version != VERSION => {
+                broken(format!("it speaks version {version}, and we speak {VERSION}"))
+            }
+            FromGuest::Ready { uptime, .. } => {
+                self.stage = Some(Stage::Ready);
+                observer.stage(Stage::Ready, uptime);
+                Ok(())
+            }
+            FromGuest::Hello { nonce, uptime } => self.hello(&nonce, uptime, observer),
             FromGuest::Stage { stage, uptime } => {
                 if self.stage >= Some(stage) {
                     return broken(format!("the stage {stage} came late or twice"));
@@ -151,12 +165,7 @@ impl<'a> Receiver<'a> {
                 observer.installed(&text);
                 Ok(())
             }
-            FromGuest::BuildRequires(_) => {
-                if std::mem::replace(&mut self.asked, true) {
-                    return broken("it asked twice for requirements");
-                }
-                Ok(())
-            }
+            FromGuest::BuildRequires { round, dynamic, .. } => self.question(round, dynamic),
             FromGuest::Diagnostic(text) => {
                 self.remark()?;
                 self.texts = self.texts.saturating_add(text.len() as u64);
@@ -177,19 +186,27 @@ impl<'a> Receiver<'a> {
         }
     }
 
-    fn hello(&mut self, version: u32, nonce: &str, uptime: f64, observer: &mut dyn Observer) -> Result<(), Violation> {
-        if self.stage.is_some() {
-            return broken("it said hello twice");
-        }
-        if version != VERSION {
-            return broken(format!("it speaks version {version}, and we speak {VERSION}"));
-        }
+    fn hello(&mut self, nonce: &str, uptime: f64, observer: &mut dyn Observer) -> Result<(), Violation> {
         // A guest that could not read its job says `-`, and then what kept it from reading.
         if nonce != self.nonce && nonce != "-" {
             return broken("its nonce is that of another job");
         }
         self.stage = Some(Stage::Hello);
         observer.stage(Stage::Hello, uptime);
+        Ok(())
+    }
+
+    /// Questions come in order, in the middle of the job: the static ones, counted from 1, then the dynamic ones.
+    fn question(&mut self, round: u32, dynamic: bool) -> Result<(), Violation> {
+        let next = match self.asked {
+            Some((true, _)) if !dynamic => return broken("it asks for static requirements behind dynamic ones"),
+            Some((kind, last)) if kind == dynamic => last + 1,
+            _ => 1,
+        };
+        if round != next || self.stage < Some(Stage::Installed) || self.stage >= Some(Stage::Built) {
+            return broken("it asks for requirements out of turn");
+        }
+        self.asked = Some((dynamic, round));
         Ok(())
     }
 
@@ -283,8 +300,13 @@ mod tests {
         fn note(&mut self, _text: &str) {}
     }
 
-    fn hello() -> FromGuest {
-        FromGuest::Hello { version: VERSION, nonce: "n".into(), uptime: 1.0 }
+    /// What every guest begins with.
+    fn hello() -> [FromGuest; 2] {
+        [FromGuest::Ready { version: VERSION, uptime: 1.0 }, FromGuest::Hello { nonce: "n".into(), uptime: 1.0 }]
+    }
+
+    fn question(round: u32, dynamic: bool) -> FromGuest {
+        FromGuest::BuildRequires { round, dynamic, requires: vec!["make".into()] }
     }
 
     fn stage(stage: Stage) -> FromGuest {
@@ -320,7 +342,8 @@ mod tests {
         let mut receiver = Receiver::new("n", &limits, dir.path().to_path_buf());
         let data = FromGuest::Data(b"hello".to_vec());
         let exit = FromGuest::Exit(GuestExit::Exit(0));
-        for frame in [hello(), stage(Stage::Built), file("a.rpm", 5), data, end(b"hello"), exit, stage(Stage::End)] {
+        let rest = [stage(Stage::Built), file("a.rpm", 5), data, end(b"hello"), exit, stage(Stage::End)];
+        for frame in hello().into_iter().chain(rest) {
             receiver.take(frame, &mut Nobody).unwrap();
         }
         assert_eq!(receiver.exit(), Some(&GuestExit::Exit(0)));
@@ -334,33 +357,34 @@ mod tests {
         let built = || stage(Stage::Built);
         let data = |bytes: &[u8]| FromGuest::Data(bytes.to_vec());
         let cases: Vec<(&str, Vec<FromGuest>)> = vec![
-            ("no hello", vec![stage(Stage::Mounted)]),
-            ("twice what", vec![hello(), FromGuest::Installed(String::new()), FromGuest::Installed(String::new())]),
-            ("asked twice", vec![hello(), FromGuest::BuildRequires(vec![]), FromGuest::BuildRequires(vec![])]),
-            ("too much", {
-                let remarks = vec![FromGuest::Diagnostic("x".repeat(16 << 10)); 513];
-                [hello()].into_iter().chain(remarks).collect()
-            }),
-            ("twice", vec![hello(), hello()]),
-            ("version", vec![FromGuest::Hello { version: VERSION + 1, nonce: "n".into(), uptime: 0.0 }]),
-            ("nonce", vec![FromGuest::Hello { version: VERSION, nonce: "m".into(), uptime: 0.0 }]),
-            ("late or twice", vec![hello(), built(), stage(Stage::Mounted)]),
-            ("before the build's end", vec![hello(), file("a.rpm", 1)]),
-            ("the name", vec![hello(), built(), file("../a.rpm", 1)]),
-            ("inside another", vec![hello(), built(), file("a.rpm", 1), file("b.rpm", 1)]),
-            ("came twice", vec![hello(), built(), file("a.rpm", 0), end(b""), file("a.rpm", 0)]),
-            ("longer", vec![hello(), built(), file("a.rpm", 1), data(b"ab")]),
-            ("shorter", vec![hello(), built(), file("a.rpm", 2), data(b"a"), end(b"a")]),
-            ("sum", vec![hello(), built(), file("a.rpm", 1), data(b"a"), end(b"b")]),
-            ("outside a result", vec![hello(), built(), data(b"a")]),
-            ("never began", vec![hello(), built(), end(b"")]),
-            ("middle of a result", vec![hello(), built(), file("a.rpm", 1), FromGuest::Exit(GuestExit::Exit(0))]),
-            (
-                "behind the job's end",
-                vec![hello(), FromGuest::Exit(GuestExit::Error(ErrorKind::Setup, String::new())), built()],
-            ),
+            ("twice what", vec![FromGuest::Installed(String::new()), FromGuest::Installed(String::new())]),
+            ("out of turn", vec![stage(Stage::Installed), question(1, false), question(1, false)]),
+            ("out of turn", vec![question(1, false)]),
+            ("behind dynamic", vec![stage(Stage::Installed), question(1, true), question(1, false)]),
+            ("too much", { vec![FromGuest::Diagnostic("x".repeat(16 << 10)); 513] }),
+            ("each once", hello().to_vec()),
+            ("late or twice", vec![built(), stage(Stage::Mounted)]),
+            ("before the build's end", vec![file("a.rpm", 1)]),
+            ("the name", vec![built(), file("../a.rpm", 1)]),
+            ("inside another", vec![built(), file("a.rpm", 1), file("b.rpm", 1)]),
+            ("came twice", vec![built(), file("a.rpm", 0), end(b""), file("a.rpm", 0)]),
+            ("longer", vec![built(), file("a.rpm", 1), data(b"ab")]),
+            ("shorter", vec![built(), file("a.rpm", 2), data(b"a"), end(b"a")]),
+            ("sum", vec![built(), file("a.rpm", 1), data(b"a"), end(b"b")]),
+            ("outside a result", vec![built(), data(b"a")]),
+            ("never began", vec![built(), end(b"")]),
+            ("middle of a result", vec![built(), file("a.rpm", 1), FromGuest::Exit(GuestExit::Exit(0))]),
+            ("behind the job's end", vec![FromGuest::Exit(GuestExit::Error(ErrorKind::Setup, String::new())), built()]),
         ];
-        for (what, frames) in cases {
+        let [ready, _] = hello();
+        let begun = cases.into_iter().map(|(what, frames)| (what, hello().into_iter().chain(frames).collect()));
+        let beginnings: [(&str, Vec<FromGuest>); 4] = [
+            ("ready and hello", vec![stage(Stage::Mounted)]),
+            ("ready and hello", vec![ready.clone(), stage(Stage::Mounted)]),
+            ("version", vec![FromGuest::Ready { version: VERSION + 1, uptime: 0.0 }]),
+            ("nonce", vec![ready, FromGuest::Hello { nonce: "m".into(), uptime: 0.0 }]),
+        ];
+        for (what, frames) in begun.chain(beginnings) {
             let (complaint, left) = feed(&Limits::default(), frames);
             assert!(complaint.as_ref().is_some_and(|text| text.contains(what)), "{what}: {complaint:?}");
             assert_eq!(left, 0, "{what}: something is left over");
@@ -371,10 +395,10 @@ mod tests {
     fn limits_hold_whatever_the_guest_says() {
         let limits = Limits { log_bytes: 0, file_bytes: 10, total_bytes: 15, files: 2, ..Limits::default() };
         let log = || FromGuest::Log(LogStream::Build, vec![b'x'; 1 << 20]);
-        assert!(feed(&limits, [hello(), log()]).0.is_none());
-        assert!(feed(&limits, [hello(), log(), log()]).0.unwrap().contains("logs"));
+        assert!(feed(&limits, hello().into_iter().chain([log()])).0.is_none());
+        assert!(feed(&limits, hello().into_iter().chain([log(), log()])).0.unwrap().contains("logs"));
         let results = |sizes: &[u64]| {
-            let mut frames = vec![hello(), stage(Stage::Built)];
+            let mut frames = [hello().to_vec(), vec![stage(Stage::Built)]].concat();
             for (n, size) in sizes.iter().enumerate() {
                 let content = vec![b'x'; usize::try_from((*size).min(100)).unwrap()];
                 frames.extend([file(&format!("{n}.rpm"), *size), FromGuest::Data(content.clone()), end(&content)]);
@@ -393,7 +417,9 @@ mod tests {
         let limits = Limits::default();
         std::os::unix::fs::symlink(dir.path().join("elsewhere"), dir.path().join("a.rpm")).unwrap();
         let mut receiver = Receiver::new("n", &limits, dir.path().to_path_buf());
-        receiver.take(hello(), &mut Nobody).unwrap();
+        for frame in hello() {
+            receiver.take(frame, &mut Nobody).unwrap();
+        }
         receiver.take(stage(Stage::Built), &mut Nobody).unwrap();
         assert!(matches!(receiver.take(file("a.rpm", 1), &mut Nobody), Err(Violation::Host(_))));
         assert!(!dir.path().join("elsewhere").exists());
@@ -405,7 +431,7 @@ mod tests {
             (proptest::sample::select(b"SLHIBFDZXE".to_vec()), proptest::collection::vec(any::<u8>(), 0..60)), 0..40,
         )) {
             let frames = frames.into_iter().filter_map(|(kind, payload)| FromGuest::decode(kind, payload).ok());
-            let (_, left) = feed(&Limits::default(), [hello(), stage(Stage::Built)].into_iter().chain(frames));
+            let (_, left) = feed(&Limits::default(), hello().into_iter().chain([stage(Stage::Built)]).chain(frames));
             prop_assert_eq!(left, 0);
         }
     }

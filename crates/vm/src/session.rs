@@ -230,7 +230,8 @@ fn talk(
             Err(RecvTimeoutError::Timeout) => continue,
         };
         let answer = match &frame {
-            FromGuest::BuildRequires(_) => Some(ToGuest::Nothing),
+            FromGuest::Ready { .. } => Some(ToGuest::Begin(begin()?)),
+            FromGuest::BuildRequires { .. } => Some(ToGuest::Nothing),
             FromGuest::Stage { stage: Stage::End, .. } => Some(ToGuest::Received),
             _ => None,
         };
@@ -249,6 +250,14 @@ fn talk(
             return Ok(died(receiver, "the guest asks and does not listen".to_owned()));
         }
     }
+}
+
+/// The time, and randomness, for a guest that has neither.
+fn begin() -> Result<proto::Begin, MachineError> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let mut seed = [0; 64];
+    fs_err::File::open("/dev/urandom")?.read_exact(&mut seed)?;
+    Ok(proto::Begin { seconds: now.as_secs(), nanoseconds: now.subsec_nanos(), seed })
 }
 
 /// Says one word to the guest. That it is gone by now is no error of the caller's: the reader finds the end.
@@ -320,7 +329,7 @@ impl<'a> Deadline<'a> {
     fn passed(&mut self, stage: Option<Stage>) -> Option<u64> {
         let part = match stage {
             None => Part::Boot,
-            Some(Stage::Hello | Stage::Mounted) => Part::Install,
+            Some(Stage::Ready | Stage::Hello | Stage::Mounted) => Part::Install,
             Some(Stage::Installed | Stage::Unpacked) => Part::Build,
             Some(Stage::Built) => Part::Results,
             Some(Stage::End) => Part::Off,

@@ -13,8 +13,8 @@ use std::{
 };
 
 use copr_vm::{
-    Accelerator, Exit, Fault, Initramfs, Input, Job, Kernel, KernelOptions, Limits, LogStream, MachineError,
-    MachineSpec, Observer, Stage, find_qemu, run,
+    Accelerator, Confinement, Exit, Fault, Initramfs, Input, Job, JobKind, Kernel, KernelOptions, Limits, LogStream,
+    MachineError, MachineSpec, Observer, Root, Stage, find_qemu, run,
 };
 
 /// Set in the process that is killed by the test of that.
@@ -65,8 +65,12 @@ fn spec(home: &Path, guest_binary: &'static [u8]) -> MachineSpec {
         initramfs: home.join("tools"),
         guest_binary,
         inputs: Vec::<Input>::new(),
-        job: Job::new("a-1-1.src.rpm", "/var/lib/rpm", "x86_64"),
+        job: Job::new(JobKind::Build { source: "a-1-1.src.rpm".to_owned() }, "/var/lib/rpm", "x86_64"),
         scratch_bytes: 64 << 20,
+        root: Root::Fresh,
+        network: None,
+        confinement: Confinement::default(),
+        snapshots: None,
         results_dir,
         work_dir,
         limits: Limits::default(),
@@ -188,7 +192,7 @@ fn a_specification_that_cannot_be_is_refused_before_anything_is_written() {
     let mut bad = [good.clone(), good.clone(), good.clone(), good.clone()];
     bad[0].cpus = 0;
     bad[1].memory_mib = 1;
-    bad[2].job.source = "../a.src.rpm".to_owned();
+    bad[2].job.kind = JobKind::Build { source: "../a.src.rpm".to_owned() };
     bad[3].job.macros.push(("dist".to_owned(), "a\n%_topdir /".to_owned()));
     for spec in bad {
         let error = run(&spec, &mut Nobody, &AtomicBool::new(false)).unwrap_err();

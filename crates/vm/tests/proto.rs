@@ -15,7 +15,8 @@ fn round(frame: FromGuest) {
 
 #[test]
 fn every_frame_of_the_guest_comes_back() {
-    round(FromGuest::Hello { version: VERSION, nonce: "0123abcd".into(), uptime: 1.25 });
+    round(FromGuest::Ready { version: VERSION, uptime: 1.0 });
+    round(FromGuest::Hello { nonce: "0123abcd".into(), uptime: 1.25 });
     for stage in [Stage::Mounted, Stage::Installed, Stage::Unpacked, Stage::Built, Stage::End] {
         round(FromGuest::Stage { stage, uptime: 10.5 });
     }
@@ -23,7 +24,9 @@ fn every_frame_of_the_guest_comes_back() {
     round(FromGuest::Log(LogStream::Build, Vec::new()));
     round(FromGuest::Heartbeat(Heartbeat { uptime: 5.0, memory_available_kib: 1, disk_free: 2, load: 0.5 }));
     round(FromGuest::Installed("bash-5-1.x86_64\n".into()));
-    round(FromGuest::BuildRequires(vec!["gcc".into(), "make >= 4".into()]));
+    round(FromGuest::Log(LogStream::Lint, b"fine".to_vec()));
+    round(FromGuest::BuildRequires { round: 1, dynamic: false, requires: vec!["gcc".into(), "make >= 4".into()] });
+    round(FromGuest::BuildRequires { round: 10, dynamic: true, requires: Vec::new() });
     round(FromGuest::File { size: u64::MAX, name: "a-1-1.noarch.rpm".into() });
     round(FromGuest::Data(vec![7; MAX_FRAME]));
     round(FromGuest::FileEnd { sha256: [9; 32] });
@@ -34,7 +37,8 @@ fn every_frame_of_the_guest_comes_back() {
 
 #[test]
 fn every_frame_of_the_host_comes_back() {
-    for frame in [ToGuest::Go(3), ToGuest::Nothing, ToGuest::Cancel, ToGuest::Received] {
+    let begin = Begin { seconds: 1_764_000_000, nanoseconds: 999_999_999, seed: [7; 64] };
+    for frame in [ToGuest::Begin(begin), ToGuest::Go, ToGuest::Nothing, ToGuest::Cancel, ToGuest::Received] {
         let (kind, payload) = frame.encode();
         assert_eq!(ToGuest::decode(kind, &payload).unwrap(), frame);
     }
@@ -68,14 +72,14 @@ fn a_long_error_text_is_cut_by_its_sender() {
 #[test]
 fn malformed_payloads_are_refused() {
     let bad: [(u8, &[u8]); 16] = [
-        (b'S', b"hello 1 nonce"),
-        (b'S', b"hello x nonce 1.0"),
+        (b'S', b"hello nonce"),
+        (b'S', b"ready x 1.0"),
         (b'S', b"installed -1"),
         (b'S', b"installed NaN"),
         (b'S', b"installed 1 2"),
         (b'S', b"nowhere 1"),
         (b'L', b""),
-        (b'L', b"\x02text"),
+        (b'L', b"\x03text"),
         (b'H', b"nothing"),
         (b'F', b"1234567"),
         (b'F', b"12345678\xff"),

@@ -10,7 +10,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use copr_api::{
-    builder::{Finish, Heartbeat, HeartbeatReply, Lease, LeaseRequest, Outcome, ResultFile, SHA256_HEADER},
+    builder::{
+        Finish, Heartbeat, HeartbeatReply, Lease, LeaseRequest, Outcome, ResultFile, SHA256_HEADER, Settings,
+        SourceFile, Work,
+    },
     v3::BuildState,
 };
 use futures_util::TryStreamExt as _;
@@ -113,13 +116,19 @@ async fn grant(state: &AppState, claimed: &BuildChroot) -> Result<Option<Lease>,
         chroot: claimed.chroot.clone(),
         owner: build.owner,
         dirname: build.dirname,
-        source_name: build.source_name,
-        source_sha256: build.source_sha256,
+        work: Work::Build {
+            srpm: SourceFile {
+                name: build.source_name,
+                size: u64::try_from(build.source_size).unwrap_or_default(),
+                sha256: build.source_sha256,
+            },
+        },
         definition: definition.clone(),
         repositories,
         extra_packages: own.map(|own| own.additional_packages).unwrap_or_default(),
         timeout: u64::try_from(build.timeout).unwrap_or_default(),
         macros,
+        settings: Settings { network: build.enable_net, ..Settings::default() },
     }))
 }
 
@@ -241,7 +250,7 @@ pub async fn finish(
     let taken = match end.outcome {
         Outcome::Succeeded if held.canceled => queue.finish_without(&lease, BuildState::Canceled, None).await?,
         Outcome::Succeeded => succeeded(&state, &held, &lease, end.results).await?,
-        Outcome::UserFault { message } => {
+        Outcome::UserFault { message } | Outcome::Skipped { message } => {
             queue.finish_without(&lease, BuildState::Failed, Some(&short(&message))).await?
         }
         Outcome::Cancelled if held.canceled => queue.finish_without(&lease, BuildState::Canceled, None).await?,

@@ -1,6 +1,6 @@
 //! From a leased build to packages in a repository.
 
-use copr_api::builder::Outcome;
+use copr_api::builder::{Outcome, Work};
 use serde_json::{Value, json};
 
 use crate::{
@@ -17,14 +17,12 @@ async fn a_source_package_becomes_packages_that_anyone_can_read_from_the_reposit
         let id = hub.submit(&alice, "libs").await;
 
         let lease = hub.lease().await;
-        assert_eq!(
-            (lease.build_id, lease.chroot.as_str(), lease.source_name.as_str()),
-            (id, CHROOT, "hello-1.0-1.src.rpm")
-        );
+        let Work::Build { srpm } = &lease.work else { panic!("it is a build") };
+        assert_eq!((lease.build_id, lease.chroot.as_str(), srpm.name.as_str()), (id, CHROOT, "hello-1.0-1.src.rpm"));
         assert_eq!(lease.repositories.last().unwrap().baseurl, format!("{BASE}/results/alice/libs/{CHROOT}/"));
         assert_eq!(hub.state_of(id).await, "starting");
         let source = hub.builder_call("GET", &format!("lease/{}/source", lease.id), "", &[]).await;
-        assert_eq!(sha256(&source.body), lease.source_sha256);
+        assert_eq!(sha256(&source.body), srpm.sha256);
         assert_eq!(hub.beat(&lease.id, "building").await.ok(), json!({ "cancel": false }));
         assert_eq!(hub.state_of(id).await, "running");
 

@@ -307,7 +307,7 @@ impl Hub {
     }
 
     pub(crate) async fn finish(&self, lease: &str, outcome: Outcome, results: Vec<ResultFile>) -> Answer {
-        let body = serde_json::to_string(&Finish { outcome, results }).unwrap();
+        let body = serde_json::to_string(&Finish { outcome, results, others: Vec::new() }).unwrap();
         self.builder_call("POST", &format!("lease/{lease}/finish"), body, &[]).await
     }
 

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use copr_api::builder::{BuildRepository, Outcome};
+use copr_api::builder::{BuildRepository, Outcome, Work};
 use copr_builder::RunError;
 use tokio_util::sync::CancellationToken;
 
@@ -57,7 +57,12 @@ async fn a_repository_that_cannot_be_reached_is_the_machines_fault() {
     let dir = tempfile::tempdir().unwrap();
     let mut script = script(dir.path(), "");
     let baseurl = "http://127.0.0.1:1/r".to_owned();
-    script.lease.repositories.push(BuildRepository { id: "alice/libs".to_owned(), baseurl, priority: 99 });
+    script.lease.repositories.push(BuildRepository {
+        id: "alice/libs".to_owned(),
+        baseurl,
+        priority: 99,
+        ..BuildRepository::default()
+    });
     let (outcome, _) = outcome(dir.path(), script).await;
     let Outcome::MachineFault { message } = outcome else { panic!("{outcome:?}") };
     assert!(message.contains("alice/libs") && message.contains("cannot connect"), "{message}");
@@ -68,7 +73,12 @@ async fn a_project_cannot_read_folders_of_the_builder() {
     let dir = tempfile::tempdir().unwrap();
     let mut script = script(dir.path(), "");
     let baseurl = format!("file://{}", dir.path().join("repository").display());
-    script.lease.repositories.push(BuildRepository { id: "alice/libs".to_owned(), baseurl, priority: 99 });
+    script.lease.repositories.push(BuildRepository {
+        id: "alice/libs".to_owned(),
+        baseurl,
+        priority: 99,
+        ..BuildRepository::default()
+    });
     let (outcome, _) = outcome(dir.path(), script).await;
     let Outcome::UserFault { message } = outcome else { panic!("{outcome:?}") };
     assert!(message.contains("alice/libs") && message.contains("file://"), "{message}");
@@ -90,7 +100,8 @@ async fn a_source_that_is_no_package_is_the_packagers_fault() {
 async fn a_source_that_arrives_changed_is_the_machines_fault() {
     let dir = tempfile::tempdir().unwrap();
     let mut script = script(dir.path(), "");
-    script.lease.source_sha256 = "0".repeat(64);
+    let Work::Build { srpm } = &mut script.lease.work else { panic!("it is a build") };
+    srpm.sha256 = "0".repeat(64);
     let (outcome, _) = outcome(dir.path(), script).await;
     let Outcome::MachineFault { message } = outcome else { panic!("{outcome:?}") };
     assert!(message.contains("SHA-256"), "{message}");

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use copr_api::builder::{ChrootDefinition, Outcome, Stage};
+use copr_api::builder::{ChrootDefinition, Outcome, Stage, Work};
 
 use crate::{
     server::{Beat, Script, lease, run_until},
@@ -31,7 +31,8 @@ fn script(dir: &Path, source: &Path) -> Script {
     let source_name = source.file_name().unwrap().to_str().unwrap().to_owned();
     let source = fs_err::read(source).unwrap();
     let mut lease = lease(&source, dir);
-    lease.source_name = source_name;
+    let Work::Build { srpm } = &mut lease.work else { panic!("it is a build") };
+    srpm.name = source_name;
     lease.seconds = 30;
     lease.definition = definition();
     Script { lease, source: Some(source), beat: Beat::Fine, log_failures: 0 }

@@ -16,7 +16,9 @@ use axum::{
     routing::{get, post, put},
 };
 use copr_api::{
-    builder::{BuildRepository, ChrootDefinition, Finish, Heartbeat, Lease, LeaseRequest, Stage},
+    builder::{
+        BuildRepository, ChrootDefinition, Finish, Heartbeat, Lease, LeaseRequest, Settings, SourceFile, Stage, Work,
+    },
     names::Secret,
 };
 use copr_builder::{Accel, BuilderOptions, RunError};
@@ -71,13 +73,20 @@ pub(crate) fn lease(source: &[u8], repository: &Path) -> Lease {
         chroot: "minidistro-12-x86_64".parse().unwrap(),
         owner: "alice".parse().unwrap(),
         dirname: "libs".parse().unwrap(),
-        source_name: "pretender-1-1.src.rpm".to_owned(),
-        source_sha256: hex::encode(Sha256::digest(source)),
+        work: Work::Build {
+            srpm: SourceFile {
+                name: "pretender-1-1.src.rpm".to_owned(),
+                size: source.len() as u64,
+                sha256: hex::encode(Sha256::digest(source)),
+            },
+        },
+        settings: Settings::default(),
         definition: ChrootDefinition {
             repositories: vec![BuildRepository {
                 id: "distribution".to_owned(),
                 baseurl: format!("file://{}", repository.display()),
                 priority: 99,
+                ..BuildRepository::default()
             }],
             dbpath: "/var/lib/rpm".to_owned(),
             cpu: "qemu64".to_owned(),
