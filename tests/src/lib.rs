@@ -6,6 +6,7 @@
 pub mod dnf;
 pub mod files;
 pub mod journey;
+pub mod leftovers;
 pub mod programs;
 pub mod report;
 pub mod server;
