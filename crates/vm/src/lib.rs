@@ -8,6 +8,8 @@
 //! Everything here is synchronous: call it from a thread of its own.
 
 pub mod proto;
+#[cfg(any(feature = "host", feature = "guest"))]
+pub mod raw;
 
 #[cfg(feature = "host")]
 pub mod accel;
