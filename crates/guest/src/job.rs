@@ -68,8 +68,11 @@ pub(crate) fn run(work: &Work<'_>) -> Result<i32, JobError> {
     for line in hardware::describe() {
         work.channel.remark(format!("hardware: {line}"));
     }
-    install::packages(work, &Path::new(INPUT).join(PACKAGES_DIR))?;
+    let installed = install::packages(work, &Path::new(INPUT).join(PACKAGES_DIR))?;
     match &work.job.kind {
+        JobKind::Base if installed == 0 => {
+            Err(JobError::new(ErrorKind::Setup, "the input disk holds no packages to make a base of"))
+        }
         JobKind::Base => base::finish(work),
         JobKind::Build { source } => building::run(work, source),
         JobKind::Spec { spec } => source::of_spec(work, spec),
