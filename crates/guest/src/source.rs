@@ -94,7 +94,8 @@ fn check_out(work: &Work<'_>, git: &Git<'_>) -> Result<(), JobError> {
     if !found {
         return Err(refused(format!("{} has no branch, tag or commit {committish:?}", git.clone_url)));
     }
-    if !run(&["-C", CHECKOUT, "submodule", "update", "--init", "--recursive"])? {
+    let submodules = home::outside(CHECKOUT).join(".gitmodules");
+    if submodules.is_file() && !run(&["-C", CHECKOUT, "submodule", "update", "--init", "--recursive"])? {
         return Err(refused(format!("the submodules of {} cannot be cloned; see build.log", git.clone_url)));
     }
     Ok(())

@@ -11,13 +11,14 @@ use std::{
 use copr_builder::GUEST;
 use copr_vm::{
     Accelerator, Answer, Confinement, Exit, Initramfs, Input, Job, JobKind, Kernel, KernelOptions, Limits, LogStream,
-    MachineSpec, Observer, Report, Root, Stage, find_qemu, run,
+    MachineSpec, Network, Observer, Report, Root, Stage, find_qemu, run,
 };
 
 /// What rpmbuild runs for a package without compiled code, and what the tests run.
-const PROGRAMS: [&str; 29] = [
-    "rpm", "rpmbuild", "bash", "sh", "cat", "chmod", "chown", "cp", "date", "env", "find", "grep", "gzip", "head",
-    "id", "ln", "ls", "mkdir", "mv", "od", "rm", "sed", "sleep", "sort", "stat", "tar", "touch", "uname", "yes",
+const PROGRAMS: [&str; 32] = [
+    "rpm", "rpmbuild", "bash", "sh", "cat", "chmod", "chown", "cp", "curl", "date", "env", "find", "git", "grep",
+    "gzip", "head", "id", "ln", "ls", "make", "mkdir", "mv", "od", "rm", "sed", "sleep", "sort", "stat", "tar",
+    "touch", "uname", "yes",
 ];
 
 /// A program of the name rpmlint that says what it sees.
@@ -93,8 +94,9 @@ fn host_files() -> BTreeSet<PathBuf> {
         let folder = path.parent().unwrap().canonicalize().unwrap();
         files.insert(folder.join(path.file_name().unwrap()));
     };
-    for program in PROGRAMS {
-        let path = Path::new("/usr/bin").join(program);
+    let programs = PROGRAMS.map(|program| Path::new("/usr/bin").join(program));
+    // What git runs to fetch by HTTP.
+    for path in programs.into_iter().chain(["/usr/lib/git-core/git-remote-http".into()]) {
         add(&path);
         for word in command("ldd", &[path.to_str().unwrap()]).split_whitespace() {
             if word.starts_with('/') {
@@ -241,6 +243,20 @@ pub(crate) fn run_job(
     root: Root,
     limits: Limits,
 ) -> Report {
+    run_job_with(seen, home, job, inputs, root, limits, None)
+}
+
+/// As [`run_job`], with a network card.
+pub(crate) fn run_job_with(
+    seen: &mut Seen,
+    home: &Path,
+    mut job: Job,
+    inputs: Vec<Input>,
+    root: Root,
+    limits: Limits,
+    network: Option<Network>,
+) -> Report {
+    job.network = network.is_some();
     let (work_dir, results_dir) = (home.join("work"), home.join("results"));
     fs_err::create_dir_all(&work_dir).unwrap();
     fs_err::create_dir_all(&results_dir).unwrap();
@@ -257,7 +273,7 @@ pub(crate) fn run_job(
         job,
         scratch_bytes: 1 << 30,
         root,
-        network: None,
+        network,
         confinement: Confinement::default(),
         snapshots: None,
         results_dir,

@@ -5,5 +5,6 @@
 
 mod builds;
 mod distribution;
+mod git;
 mod other_jobs;
 mod rounds;

@@ -19,7 +19,11 @@ fn a_base_is_a_whole_file_system_that_belongs_to_no_machine_in_particular() {
     assert_eq!(seen.stages.last(), Some(&Stage::End));
     assert!(seen.installed.starts_with("base-1-1."), "{}", seen.installed);
     assert!(seen.root_log.contains("the scriptlet ran as 0"), "{}", seen.root_log);
-    assert!(seen.root_log.contains("the scriptlet ran as 0\nexe\nrpm\n"), "scriptlets see others than rpm: {}", seen.root_log);
+    assert!(
+        seen.root_log.contains("the scriptlet ran as 0\nexe\nrpm\n"),
+        "scriptlets see others than rpm: {}",
+        seen.root_log
+    );
     let image = image.to_str().unwrap();
     command("e2fsck", &["-fn", image]);
     let read = |path: &str| command("debugfs", &["-R", &format!("cat {path}"), image]);
