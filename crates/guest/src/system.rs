@@ -3,12 +3,15 @@
 use std::{
     fs::{File, Permissions},
     io,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use copr_vm::proto::SCRATCH_SERIAL;
 use fs_err as fs;
 use nix::{
+    fcntl::OFlag,
     kmod::{ModuleInitFlags, finit_module},
     mount::{MntFlags, MsFlags, mount, umount2},
     sys::{
@@ -121,7 +124,11 @@ pub(crate) fn unmount_target() -> io::Result<()> {
     for path in IN_TARGET {
         unmount(&format!("{TARGET}/{path}"))?;
     }
-    unmount(TARGET)
+    unmount(TARGET)?;
+    // The namespaces of programs that have ended held it too; that they have let go shows when it can be had alone.
+    let scratch = disk(SCRATCH_SERIAL)?;
+    let alone = || File::options().read(true).custom_flags(OFlag::O_EXCL.bits()).open(&scratch).ok();
+    wait_for(alone).map(drop).ok_or_else(|| io::Error::other("something holds the scratch disk"))
 }
 
 /// Mounts what programs in the target expect: sys, and a `/dev` with nothing of the machine's own in it. Each program gets

@@ -103,7 +103,8 @@ fn a_git_repository_becomes_a_source_package_by_its_spec_or_by_its_makefile() {
         let mut seen = Seen::default();
         let job = Job::new(kind, "/var/lib/rpm", "x86_64");
         let root = Root::Over(base().0.clone());
-        let report = run_job_with(&mut seen, home.path(), job, Vec::new(), root, Limits::default(), Some(network));
+        let place = home.path().join(committish.unwrap_or("head"));
+        let report = run_job_with(&mut seen, &place, job, Vec::new(), root, Limits::default(), Some(network));
         (report, seen.build_log)
     };
     let (report, log) = go(Some("newer"), "packaging", false);
