@@ -10,15 +10,12 @@ use tokio::sync::watch;
 use crate::{
     BuilderOptions, Checked, GUEST,
     buildroot::{self, Prepared, Remotes, blocking},
-    client::{ClientError, LeaseClient},
+    client::{LeaseClient, again},
     heartbeat::{Stop, StopReason, keep},
     logs::{HARDWARE, Logs},
     machine::Watcher,
     results, stage0,
 };
-
-/// Tries in all for uploads and for the end of a lease.
-const ATTEMPTS: u32 = 5;
 
 /// Why a build did not succeed.
 #[derive(Debug)]
@@ -128,11 +125,17 @@ async fn end(
         Err(Failure::Stopped) => return Err(Failure::Stopped),
     };
     tracing::info!(lease = lease.id, build.id = lease.build_id, ?outcome, "build ended");
-    if let Err(error) = again(|| logs.send(&shared.client, &lease.id)).await {
-        tracing::warn!(lease = lease.id, %error, "the end of the logs could not be sent");
-    }
     let finish = Finish { outcome, results, others: Vec::new() };
-    again(|| shared.client.finish(&lease.id, &finish)).await.map_err(|error| Failure::machine(error.to_string()))
+    let told = async {
+        if let Err(error) = again(|| logs.send(&shared.client, &lease.id)).await {
+            tracing::warn!(lease = lease.id, %error, "the end of the logs could not be sent");
+        }
+        again(|| shared.client.finish(&lease.id, &finish)).await.map_err(|error| Failure::machine(error.to_string()))
+    };
+    tokio::select! {
+        told = told => told,
+        () = stop.abandoned() => Err(Failure::Stopped),
+    }
 }
 
 /// Everything between a lease and its outcome.
@@ -174,7 +177,7 @@ async fn build(
         .unless_stopped(buildroot::prepare(&shared.remotes, lease, requires, logs))
         .await
         .ok_or(Failure::Stopped)??;
-    let cache = shared.options.cache_dir.clone();
+    let cache = shared.options.host.cache_dir.clone();
     let initramfs = blocking(move || stage0::archive(&cache, &tools))
         .await?
         .map_err(|error| Failure::machine(error.to_string()))?;
@@ -192,7 +195,7 @@ async fn build(
     inputs.push(Input::source(&file_name, &srpm));
     let mut job = Job::new(JobKind::Build { source: file_name }, &lease.definition.dbpath, lease.chroot.arch());
     job.macros = lease.definition.macros.iter().chain(&lease.macros).cloned().collect();
-    let options = &shared.options;
+    let options = &shared.options.host;
     let spec = MachineSpec {
         qemu: shared.checked.qemu.clone(),
         accelerator: shared.checked.accel.accelerator,
@@ -245,7 +248,7 @@ fn hardware(shared: &Shared, logs: &Logs) {
     for line in shared.checked.to_string().lines() {
         logs.line(HARDWARE, line);
     }
-    let options = &shared.options;
+    let options = &shared.options.host;
     logs.line(
         HARDWARE,
         &format!(
@@ -300,19 +303,4 @@ fn check_results(report: &Report, arch: &str, source: &Nevra) -> Result<Vec<Resu
         return Err("the build made no package".to_owned());
     }
     Ok(checked)
-}
-
-/// Repeats a call while its failure may pass, with growing pauses.
-async fn again<T, F: Future<Output = Result<T, ClientError>>>(call: impl Fn() -> F) -> Result<T, ClientError> {
-    let mut attempt = 1;
-    loop {
-        match call().await {
-            Err(error) if error.is_transient() && attempt < ATTEMPTS => {
-                tracing::debug!(%error, attempt, "trying again");
-                tokio::time::sleep(Duration::from_millis(200 << attempt)).await;
-                attempt += 1;
-            }
-            other => return other,
-        }
-    }
 }

@@ -28,10 +28,10 @@ mod run;
 mod stage0;
 mod workdir;
 
-pub use check::{CheckError, Checked, check};
+pub use check::{CheckError, Checked, Examination, Row, Verdict, check, examine};
 pub use copr_vm::{Accel, ProbeProgram, kvm::probe_main};
-pub use options::BuilderOptions;
-pub use run::{RunError, run};
+pub use options::{BuilderOptions, HostOptions};
+pub use run::{Ending, RunError, run};
 
 /// The program that runs as PID 1 inside machines, linked statically, as this crate's build script made it.
 pub static GUEST: &[u8] = include_bytes!(env!("COPR_GUEST_BINARY"));
