@@ -7,7 +7,7 @@ use std::{
 
 use copr_vm::{AccelChoice, Accelerator, Kernel, KernelOptions, MachineError, find_qemu, probe_accel, qemu_version};
 
-use crate::HostOptions;
+use crate::EngineOptions;
 
 /// Bytes that must be free where builds work; a machine's disks are sparse, so this is for a small build.
 const LEAST_SPACE: u64 = 2 << 30;
@@ -147,7 +147,7 @@ impl fmt::Display for Examination {
 ///
 /// # Errors
 /// The first thing that is missing, with what to do about it.
-pub fn check(options: &HostOptions) -> Result<Checked, CheckError> {
+pub fn check(options: &EngineOptions) -> Result<Checked, CheckError> {
     values(options)?;
     let (qemu, qemu_version) = qemu(options)?;
     setpriv()?;
@@ -160,7 +160,7 @@ pub fn check(options: &HostOptions) -> Result<Checked, CheckError> {
 
 /// Looks at everything, also behind the first thing that is missing.
 #[must_use]
-pub fn examine(options: &HostOptions) -> Examination {
+pub fn examine(options: &EngineOptions) -> Examination {
     let mut table = Examination::default();
     table.need("options", values(options), |()| "their values can be".to_owned());
     table.need("QEMU", qemu(options), |(path, version)| format!("{version} ({})", path.display()));
@@ -191,7 +191,7 @@ pub fn examine(options: &HostOptions) -> Examination {
 }
 
 /// Whether the options' numbers can be.
-fn values(options: &HostOptions) -> Result<(), CheckError> {
+fn values(options: &EngineOptions) -> Result<(), CheckError> {
     let at_least = |option, value: u64, least: u64, rule| {
         if value < least { Err(CheckError::Option { option, value: value.to_string(), rule }) } else { Ok(()) }
     };
@@ -204,7 +204,7 @@ fn values(options: &HostOptions) -> Result<(), CheckError> {
 }
 
 /// The QEMU program and its version.
-fn qemu(options: &HostOptions) -> Result<(PathBuf, String), CheckError> {
+fn qemu(options: &EngineOptions) -> Result<(PathBuf, String), CheckError> {
     // A name without a folder is looked for where programs are.
     let bare = options.qemu.components().count() < 2;
     let qemu = match (bare, options.qemu.to_str()) {
@@ -227,7 +227,7 @@ fn program(name: &Path) -> Option<PathBuf> {
     folders.iter().map(|dir| Path::new(dir).join(name)).find(|path| path.is_file())
 }
 
-fn kernel(options: &HostOptions) -> Result<Kernel, CheckError> {
+fn kernel(options: &EngineOptions) -> Result<Kernel, CheckError> {
     let cache = options.cache_dir.join("kernels");
     fs_err::create_dir_all(&cache)?;
     let (image, modules) = (options.kernel.clone(), options.modules.clone());
@@ -246,7 +246,7 @@ fn room(dir: &Path) -> Result<u64, CheckError> {
 }
 
 /// Whether QEMU can get a user of its own, if it shall.
-fn uid(options: &HostOptions) -> Result<(), CheckError> {
+fn uid(options: &EngineOptions) -> Result<(), CheckError> {
     match options.confinement.uid {
         Some(id) if !rustix::process::geteuid().is_root() => Err(CheckError::Option {
             option: "uid",
@@ -267,16 +267,16 @@ fn cgroup(dir: &Path) -> std::io::Result<()> {
 mod tests {
     use super::*;
 
-    fn options(dir: &Path) -> HostOptions {
-        let options = HostOptions::new(dir.join("cache"), dir.join("work"));
-        HostOptions { accel: copr_vm::Accel::Tcg, ..options }
+    fn options(dir: &Path) -> EngineOptions {
+        let options = EngineOptions::new(dir.join("cache"), dir.join("work"));
+        EngineOptions { accel: copr_vm::Accel::Tcg, ..options }
     }
 
     #[test]
     fn a_missing_qemu_is_named_with_the_package_that_has_it() {
         let dir = tempfile::tempdir().unwrap();
         for qemu in [dir.path().join("no-qemu"), PathBuf::from("no-such-qemu")] {
-            let options = HostOptions { qemu: qemu.clone(), ..options(dir.path()) };
+            let options = EngineOptions { qemu: qemu.clone(), ..options(dir.path()) };
             let error = check(&options).unwrap_err().to_string();
             assert!(error.contains(&qemu.display().to_string()), "{error}");
             assert!(error.contains("apt install qemu-system-x86"), "{error}");
@@ -291,11 +291,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let usual = options(dir.path());
         for (options, name) in [
-            (HostOptions { memory_mib: 64, ..usual.clone() }, "memory_mib"),
-            (HostOptions { memory_mib: 8192, ..usual.clone() }, "most_memory_mib"),
-            (HostOptions { cpus: 0, ..usual.clone() }, "cpus"),
-            (HostOptions { cpus: 64, ..usual.clone() }, "most_cpus"),
-            (HostOptions { scratch_bytes: 1, ..usual.clone() }, "scratch_bytes"),
+            (EngineOptions { memory_mib: 64, ..usual.clone() }, "memory_mib"),
+            (EngineOptions { memory_mib: 16384, ..usual.clone() }, "most_memory_mib"),
+            (EngineOptions { cpus: 0, ..usual.clone() }, "cpus"),
+            (EngineOptions { cpus: 4096, ..usual.clone() }, "most_cpus"),
+            (EngineOptions { scratch_bytes: 1, ..usual.clone() }, "scratch_bytes"),
         ] {
             let error = check(&options).unwrap_err().to_string();
             assert!(error.starts_with(name), "{error}");

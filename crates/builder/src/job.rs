@@ -177,7 +177,7 @@ async fn build(
         .unless_stopped(buildroot::prepare(&shared.remotes, lease, requires, logs))
         .await
         .ok_or(Failure::Stopped)??;
-    let cache = shared.options.host.cache_dir.clone();
+    let cache = shared.options.engine.cache_dir.clone();
     let initramfs = blocking(move || stage0::archive(&cache, &tools))
         .await?
         .map_err(|error| Failure::machine(error.to_string()))?;
@@ -195,7 +195,7 @@ async fn build(
     inputs.push(Input::source(&file_name, &srpm));
     let mut job = Job::new(JobKind::Build { source: file_name }, &lease.definition.dbpath, lease.chroot.arch());
     job.macros = lease.definition.macros.iter().chain(&lease.macros).cloned().collect();
-    let options = &shared.options.host;
+    let options = &shared.options.engine;
     let spec = MachineSpec {
         qemu: shared.checked.qemu.clone(),
         accelerator: shared.checked.accel.accelerator,
@@ -248,7 +248,7 @@ fn hardware(shared: &Shared, logs: &Logs) {
     for line in shared.checked.to_string().lines() {
         logs.line(HARDWARE, line);
     }
-    let options = &shared.options.host;
+    let options = &shared.options.engine;
     logs.line(
         HARDWARE,
         &format!(

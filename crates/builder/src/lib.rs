@@ -30,7 +30,7 @@ mod workdir;
 
 pub use check::{CheckError, Checked, Examination, Row, Verdict, check, examine};
 pub use copr_vm::{Accel, ProbeProgram, kvm::probe_main};
-pub use options::{BuilderOptions, HostOptions};
+pub use options::{BuilderOptions, EngineOptions, parse_network};
 pub use run::{Ending, RunError, run};
 
 /// The program that runs as PID 1 inside machines, linked statically, as this crate's build script made it.

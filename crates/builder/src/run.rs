@@ -26,6 +26,9 @@ pub enum RunError {
     /// This host cannot build.
     #[error(transparent)]
     Check(#[from] CheckError),
+    /// A builder that builds nothing.
+    #[error("jobs is 0: it must be 1 at least")]
+    NoJobs,
     /// Another builder works in the same folder.
     #[error("{dir} belongs to a builder that is running: give each builder a work folder of its own")]
     WorkDirTaken {
@@ -78,11 +81,10 @@ pub async fn run(options: BuilderOptions, ending: impl Into<Ending>) -> Result<(
     let ending = ending.into();
     let (options, checked, work) = tokio::task::spawn_blocking(move || {
         if options.jobs == 0 {
-            let (option, value) = ("jobs", "0".to_owned());
-            return Err(CheckError::Option { option, value, rule: "it must be 1 at least" }.into());
+            return Err(RunError::NoJobs);
         }
-        let checked = check(&options.host)?;
-        let work = WorkDir::open(&options.host.work_dir)?;
+        let checked = check(&options.engine)?;
+        let work = WorkDir::open(&options.engine.work_dir)?;
         Ok::<_, RunError>((options, checked, work))
     })
     .await
@@ -90,11 +92,11 @@ pub async fn run(options: BuilderOptions, ending: impl Into<Ending>) -> Result<(
     for line in checked.to_string().lines() {
         tracing::info!(builder = options.name, "{line}");
     }
-    let cache = options.host.cache_dir.join("repositories");
+    let cache = options.engine.cache_dir.join("repositories");
     let remotes = Remotes {
         distribution: Remote::new(RemoteOptions { allow_file: true, ..RemoteOptions::new(&cache) })?,
         others: Remote::new(RemoteOptions::new(&cache))?,
-        kept: Kept::in_folder(options.host.cache_dir.join("solver")),
+        kept: Kept::in_folder(options.engine.cache_dir.join("solver")),
     };
     let client = LeaseClient::new(&options.server_url, options.token.clone())?;
     let jobs = options.jobs;

@@ -21,7 +21,7 @@ use copr_api::{
     },
     names::Secret,
 };
-use copr_builder::{Accel, BuilderOptions, HostOptions, RunError};
+use copr_builder::{Accel, BuilderOptions, RunError};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -102,8 +102,9 @@ pub(crate) fn lease(source: &[u8], repository: &Path) -> Lease {
 /// Options for a builder that works below `dir`; the cache is the same for all tests, as the kernel is.
 pub(crate) fn options(dir: &Path, server_url: String) -> BuilderOptions {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("builder-cache");
-    let host = HostOptions { accel: Accel::Tcg, ..HostOptions::new(cache, dir.join("work")) };
-    BuilderOptions::new(server_url, Secret::new("builder-token"), host)
+    let mut options = BuilderOptions::new(server_url, Secret::new("builder-token"), cache, dir.join("work"));
+    options.engine.accel = Accel::Tcg;
+    options
 }
 
 /// Serves the script on a free port; the answer is its URL and what it hears.
