@@ -101,17 +101,17 @@ fn build(options: &cli::Builder) -> Result<()> {
     builder.name =
         options.name.clone().unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned());
     builder.workers = options.workers;
-    builder.accel = serve::accel(match options.accel {
+    builder.engine.accel = serve::accel(match options.accel {
         cli::AccelArg::Auto => Accel::Auto,
         cli::AccelArg::Kvm => Accel::Kvm,
         cli::AccelArg::Tcg => Accel::Tcg,
     });
-    builder.qemu.clone_from(&options.qemu);
-    builder.kernel.clone_from(&options.kernel);
-    builder.modules.clone_from(&options.modules);
-    builder.memory_mib = options.memory_mib;
-    builder.cpus = options.cpus;
-    let checked = copr_builder::check(&builder).context("this host can't build")?;
+    builder.engine.qemu.clone_from(&options.qemu);
+    builder.engine.kernel.clone_from(&options.kernel);
+    builder.engine.modules.clone_from(&options.modules);
+    builder.engine.memory_mib = options.memory_mib;
+    builder.engine.cpus = options.cpus;
+    let checked = copr_builder::check(&builder.engine).context("this host can't build")?;
     println!("{checked}");
     until_stopped(async {
         let stopping = CancellationToken::new();

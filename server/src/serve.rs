@@ -82,15 +82,16 @@ pub async fn serve(options: Options, stopping: CancellationToken) -> Result<()> 
     let mut builder = None;
     if config.builder.enabled {
         let mut options = builder_options(&config.builder, &folder, &builder_token, &name);
-        options.qemu = find_program(&config.builder.qemu, &options_path)?;
+        options.engine.qemu = find_program(&config.builder.qemu, &options_path)?;
         builder = Some(options);
     }
     if let Some(options) = builder.clone() {
-        let checked = tokio::task::spawn_blocking(move || copr_builder::check(&options)).await?.map_err(|error| {
-            anyhow::anyhow!(
-                "the embedded builder can't work: {error} (or set `enabled = false` in [builder] of coprd.toml)"
-            )
-        })?;
+        let checked =
+            tokio::task::spawn_blocking(move || copr_builder::check(&options.engine)).await?.map_err(|error| {
+                anyhow::anyhow!(
+                    "the embedded builder can't work: {error} (or set `enabled = false` in [builder] of coprd.toml)"
+                )
+            })?;
         tracing::info!("embedded builder: {}", checked.to_string().replace('\n', "; "));
     }
     let listener =
@@ -235,13 +236,13 @@ fn builder_options(config: &Builder, folder: &Folder, token: &Secret, name: &str
     let mut options = BuilderOptions::new("http://127.0.0.1:0", token.clone(), cache, folder.path().join("work"));
     name.clone_into(&mut options.name);
     options.workers = config.workers;
-    options.qemu.clone_from(&config.qemu);
-    options.accel = accel(config.accel);
-    options.kernel = set(&config.kernel);
-    options.modules = set(&config.modules);
-    options.memory_mib = config.memory_mib;
-    options.cpus = config.cpus;
-    options.scratch_bytes = config.scratch_bytes;
+    options.engine.qemu.clone_from(&config.qemu);
+    options.engine.accel = accel(config.accel);
+    options.engine.kernel = set(&config.kernel);
+    options.engine.modules = set(&config.modules);
+    options.engine.memory_mib = config.memory_mib;
+    options.engine.cpus = config.cpus;
+    options.engine.scratch_bytes = config.scratch_bytes;
     options
 }
 

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use copr_vm::{AccelChoice, Kernel, KernelOptions, MachineError, find_qemu, probe_accel, qemu_version};
 
-use crate::BuilderOptions;
+use crate::EngineOptions;
 
 /// Bytes that must be free where builds work; a machine's disks are sparse, so this is for a small build.
 const LEAST_SPACE: u64 = 2 << 30;
@@ -69,11 +69,8 @@ impl fmt::Display for Checked {
 ///
 /// # Errors
 /// The first thing that is missing, with what to do about it.
-pub fn check(options: &BuilderOptions) -> Result<Checked, CheckError> {
+pub fn check(options: &EngineOptions) -> Result<Checked, CheckError> {
     let wrong = |option, value: String, rule| Err(CheckError::Option { option, value, rule });
-    if options.workers == 0 {
-        return wrong("workers", "0".to_owned(), "it must be 1 at least");
-    }
     if options.memory_mib < 256 {
         return wrong("memory_mib", options.memory_mib.to_string(), "a machine needs 256 MiB at least");
     }
@@ -118,19 +115,17 @@ pub fn check(options: &BuilderOptions) -> Result<Checked, CheckError> {
 
 #[cfg(test)]
 mod tests {
-    use copr_api::names::Secret;
-
     use super::*;
 
-    fn options(dir: &std::path::Path) -> BuilderOptions {
-        BuilderOptions::new("http://127.0.0.1:1", Secret::new("t"), dir.join("cache"), dir.join("work"))
+    fn options(dir: &std::path::Path) -> EngineOptions {
+        EngineOptions::new(dir.join("cache"), dir.join("work"))
     }
 
     #[test]
     fn a_missing_qemu_is_named_with_the_package_that_has_it() {
         let dir = tempfile::tempdir().unwrap();
         for qemu in [dir.path().join("no-qemu"), PathBuf::from("no-such-qemu")] {
-            let error = check(&BuilderOptions { qemu: qemu.clone(), ..options(dir.path()) }).unwrap_err().to_string();
+            let error = check(&EngineOptions { qemu: qemu.clone(), ..options(dir.path()) }).unwrap_err().to_string();
             assert!(error.contains(&qemu.display().to_string()), "{error}");
             assert!(error.contains("apt install qemu-system-x86"), "{error}");
         }
@@ -141,10 +136,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let usual = options(dir.path());
         for (options, name) in [
-            (BuilderOptions { workers: 0, ..usual.clone() }, "workers"),
-            (BuilderOptions { memory_mib: 64, ..usual.clone() }, "memory_mib"),
-            (BuilderOptions { cpus: 0, ..usual.clone() }, "cpus"),
-            (BuilderOptions { scratch_bytes: 1, ..usual.clone() }, "scratch_bytes"),
+            (EngineOptions { memory_mib: 64, ..usual.clone() }, "memory_mib"),
+            (EngineOptions { cpus: 0, ..usual.clone() }, "cpus"),
+            (EngineOptions { scratch_bytes: 1, ..usual.clone() }, "scratch_bytes"),
         ] {
             let error = check(&options).unwrap_err().to_string();
             assert!(error.starts_with(name), "{error}");

@@ -18,6 +18,7 @@
 mod buildroot;
 mod check;
 pub mod client;
+mod engine;
 mod heartbeat;
 mod job;
 mod logs;
@@ -30,7 +31,7 @@ mod workdir;
 
 pub use check::{CheckError, Checked, check};
 pub use copr_vm::{Accel, ProbeProgram, kvm::probe_main};
-pub use options::BuilderOptions;
+pub use options::{BuilderOptions, EngineOptions};
 pub use run::{RunError, run};
 
 /// The program that runs as PID 1 inside machines, linked statically, as this crate's build script made it.

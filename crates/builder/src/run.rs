@@ -3,17 +3,14 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use copr_api::builder::{Lease, LeaseRequest};
-use copr_remote::{Remote, RemoteOptions};
-use copr_resolve::kept::Kept;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    BuilderOptions, CheckError,
-    buildroot::Remotes,
-    check,
+    BuilderOptions, CheckError, check,
     client::{ClientError, LeaseClient},
+    engine::{Engine, Failure},
     heartbeat::{Stop, StopReason},
-    job::{self, Failure, Shared},
+    job::{self, Shared},
     workdir::WorkDir,
 };
 
@@ -26,6 +23,9 @@ pub enum RunError {
     /// This host cannot build.
     #[error(transparent)]
     Check(#[from] CheckError),
+    /// A builder that builds nothing.
+    #[error("workers is 0: it must be 1 at least")]
+    NoWorkers,
     /// Another builder works in the same folder.
     #[error("{dir} belongs to a builder that is running: give each builder a work folder of its own")]
     WorkDirTaken {
@@ -50,8 +50,11 @@ pub enum RunError {
 /// When the builder cannot even begin; see [`RunError`]. Nothing that happens to a build ends it.
 pub async fn run(options: BuilderOptions, shutdown: CancellationToken) -> Result<(), RunError> {
     let (options, checked, work) = tokio::task::spawn_blocking(move || {
-        let checked = check(&options)?;
-        let work = WorkDir::open(&options.work_dir)?;
+        if options.workers == 0 {
+            return Err(RunError::NoWorkers);
+        }
+        let checked = check(&options.engine)?;
+        let work = WorkDir::open(&options.engine.work_dir)?;
         Ok::<_, RunError>((options, checked, work))
     })
     .await
@@ -59,15 +62,10 @@ pub async fn run(options: BuilderOptions, shutdown: CancellationToken) -> Result
     for line in checked.to_string().lines() {
         tracing::info!(builder = options.name, "{line}");
     }
-    let cache = options.cache_dir.join("repositories");
-    let remotes = Remotes {
-        distribution: Remote::new(RemoteOptions { allow_file: true, ..RemoteOptions::new(&cache) })?,
-        others: Remote::new(RemoteOptions::new(&cache))?,
-        kept: Kept::in_folder(options.cache_dir.join("solver")),
-    };
+    let engine = Engine::new(options.engine.clone(), checked)?;
     let client = LeaseClient::new(&options.server_url, options.token.clone())?;
     let workers = options.workers;
-    let shared = Arc::new(Shared { options, checked, client, remotes });
+    let shared = Arc::new(Shared { options, client, engine });
     let work = Arc::new(work);
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..workers {
@@ -154,7 +152,7 @@ async fn one(shared: &Shared, work: &WorkDir, lease: &Lease, shutdown: &Cancella
             tracing::info!(lease = lease.id, reason = ?stop.reason(), "build stopped");
             Duration::ZERO
         }
-        Err(Failure::User(message) | Failure::Machine(message)) => {
+        Err(Failure::User(message) | Failure::Skipped(message) | Failure::Machine(message)) => {
             tracing::warn!(lease = lease.id, message, "the build's end could not be told to the server");
             Duration::from_secs(1)
         }
