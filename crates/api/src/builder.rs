@@ -212,6 +212,9 @@ pub struct BuildRepository {
     /// Lower wins, as in dnf; 99 when unset.
     #[serde(default = "default_priority")]
     pub priority: i32,
+    /// Nothing is taken from it: it is only looked at where something is missing, to tell that it is there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
 }
 
 fn default_priority() -> i32 {

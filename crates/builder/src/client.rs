@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use copr_api::{
-    builder::{Finish, Heartbeat, HeartbeatReply, Lease, LeaseRequest, ResultFile, SHA256_HEADER, Stage},
+    builder::{Finish, Heartbeat, HeartbeatReply, Lease, LeaseRequest, SHA256_HEADER, Stage},
     names::Secret,
 };
 use futures_util::StreamExt;
@@ -166,12 +166,15 @@ impl LeaseClient {
         json::<LogSize>(&call, answer).await.map(|size| size.size)
     }
 
-    /// Downloads the SRPM to `path`, which must not exist; the answer is its SHA-256 in lower-case hex.
+    /// Downloads the SRPM, or the uploaded file `name`, to `path`, which must not exist; the answer is its SHA-256 in
+    /// lower-case hex.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn source(&self, lease: &str, path: &Path) -> Result<String, ClientError> {
-        let (call, builder) = self.call(&self.http, Method::GET, &["lease", lease, "source"])?;
+    pub async fn source(&self, lease: &str, name: Option<&str>, path: &Path) -> Result<String, ClientError> {
+        let mut segments = vec!["lease", lease, "source"];
+        segments.extend(name);
+        let (call, builder) = self.call(&self.http, Method::GET, &segments)?;
         let mut body = send(&call, builder).await?.bytes_stream();
         let mut file = tokio::fs::OpenOptions::new().write(true).create_new(true).open(path).await?;
         let (mut sum, mut size) = (Sha256::new(), 0_u64);
@@ -188,18 +191,22 @@ impl LeaseClient {
         Ok(hex::encode(sum.finalize()))
     }
 
-    /// Uploads one result from `path`.
+    /// Uploads one result, `size` bytes with this SHA-256 (lower-case hex), from `path`.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn result(&self, lease: &str, result: &ResultFile, path: &Path) -> Result<(), ClientError> {
-        let (call, builder) = self.call(&self.patient, Method::PUT, &["lease", lease, "result", &result.file])?;
+    pub async fn result(
+        &self,
+        lease: &str,
+        name: &str,
+        size: u64,
+        sha256: &str,
+        path: &Path,
+    ) -> Result<(), ClientError> {
+        let (call, builder) = self.call(&self.patient, Method::PUT, &["lease", lease, "result", name])?;
         let file = tokio::fs::File::open(path).await?;
         let body = reqwest::Body::wrap_stream(tokio_util::io::ReaderStream::with_capacity(file, 1 << 18));
-        let builder = builder
-            .header(SHA256_HEADER, &result.sha256)
-            .header(reqwest::header::CONTENT_LENGTH, result.size)
-            .body(body);
+        let builder = builder.header(SHA256_HEADER, sha256).header(reqwest::header::CONTENT_LENGTH, size).body(body);
         send(&call, builder).await.map(|_| ())
     }
 

@@ -18,6 +18,7 @@
 mod buildroot;
 mod check;
 pub mod client;
+mod engine;
 mod heartbeat;
 mod job;
 mod logs;

@@ -5,21 +5,35 @@ use std::path::Path;
 use copr_api::builder::ResultFile;
 use copr_rpm::{Nevra, Package, tag};
 
+/// Checks all packages among what a machine handed back; other files (spec files) are no packages.
+///
+/// `source` is the source package that was built.
+///
+/// # Errors
+/// One sentence for the packager: the first result that is refused, or that there is none.
+pub(crate) fn check_all(
+    results: &[copr_vm::ResultFile],
+    arch: &str,
+    source: &Nevra,
+) -> Result<Vec<ResultFile>, String> {
+    let packages = results.iter().filter(|result| result.name.ends_with(".rpm"));
+    let checked: Vec<ResultFile> = packages
+        .map(|result| check(&result.path, &result.name, result.size, &result.sha256, arch, source))
+        .collect::<Result<_, _>>()?;
+    if checked.is_empty() {
+        return Err("the build made no package".to_owned());
+    }
+    Ok(checked)
+}
+
 /// Reads one result's header and checks that it is what its name says and what this build may make.
 ///
-/// `name` is the file's name, `size` and `sha256` what was received; `source` is the leased SRPM.
+/// `name` is the file's name, `size` and `sha256` what was received; `source` is the SRPM that was built.
 ///
 /// # Errors
 /// One sentence for the packager: a result that is no package, whole, of an allowed architecture, named by its header,
 /// and made from the leased source.
-pub(crate) fn check(
-    path: &Path,
-    name: &str,
-    size: u64,
-    sha256: &str,
-    arch: &str,
-    source: &Nevra,
-) -> Result<ResultFile, String> {
+fn check(path: &Path, name: &str, size: u64, sha256: &str, arch: &str, source: &Nevra) -> Result<ResultFile, String> {
     let refused = |reason: String| format!("the result {name} is refused: {reason}");
     let package = Package::open(path).map_err(|error| refused(error.to_string()))?;
     let nevra = package.nevra().map_err(|error| refused(error.to_string()))?;

@@ -3,17 +3,14 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use copr_api::builder::{Lease, LeaseRequest};
-use copr_remote::{Remote, RemoteOptions};
-use copr_resolve::kept::Kept;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    BuilderOptions, CheckError,
-    buildroot::Remotes,
-    check,
+    BuilderOptions, CheckError, check,
     client::{ClientError, LeaseClient},
+    engine::{Engine, Failure},
     heartbeat::{Stop, StopReason},
-    job::{self, Failure, Shared},
+    job::{self, Shared},
     workdir::WorkDir,
 };
 
@@ -92,15 +89,10 @@ pub async fn run(options: BuilderOptions, ending: impl Into<Ending>) -> Result<(
     for line in checked.to_string().lines() {
         tracing::info!(builder = options.name, "{line}");
     }
-    let cache = options.engine.cache_dir.join("repositories");
-    let remotes = Remotes {
-        distribution: Remote::new(RemoteOptions { allow_file: true, ..RemoteOptions::new(&cache) })?,
-        others: Remote::new(RemoteOptions::new(&cache))?,
-        kept: Kept::in_folder(options.engine.cache_dir.join("solver")),
-    };
+    let engine = Engine::new(options.engine.clone(), checked)?;
     let client = LeaseClient::new(&options.server_url, options.token.clone())?;
     let jobs = options.jobs;
-    let shared = Arc::new(Shared { options, checked, client, remotes });
+    let shared = Arc::new(Shared { options, client, engine });
     let work = Arc::new(work);
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..jobs {
@@ -186,7 +178,7 @@ async fn one(shared: &Shared, work: &WorkDir, lease: &Lease, stopping: &Cancella
             tracing::info!(lease = lease.id, reason = ?stop.reason(), "build stopped");
             Duration::ZERO
         }
-        Err(Failure::User(message) | Failure::Machine(message)) => {
+        Err(Failure::User(message) | Failure::Skipped(message) | Failure::Machine(message)) => {
             tracing::warn!(lease = lease.id, message, "the build's end could not be told to the server");
             Duration::from_secs(1)
         }
