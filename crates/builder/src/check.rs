@@ -7,7 +7,7 @@ use std::{
 
 use copr_vm::{AccelChoice, Accelerator, Kernel, KernelOptions, MachineError, find_qemu, probe_accel, qemu_version};
 
-use crate::EngineOptions;
+use crate::{EngineOptions, results};
 
 /// Bytes that must be free where builds work; a machine's disks are sparse, so this is for a small build.
 const LEAST_SPACE: u64 = 2 << 30;
@@ -38,6 +38,9 @@ pub enum CheckError {
         /// Mebibytes needed.
         needed_mib: u64,
     },
+    /// The process that reads results does not start.
+    #[error("{0}")]
+    Checker(String),
     /// A folder cannot be made or read.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -56,6 +59,8 @@ pub struct Checked {
     pub accel: AccelChoice,
     /// Bytes free in the work folder.
     pub free: u64,
+    /// How the process is confined that reads results, in words.
+    pub checker: String,
 }
 
 impl fmt::Display for Checked {
@@ -63,6 +68,7 @@ impl fmt::Display for Checked {
         writeln!(f, "QEMU {} ({})", self.qemu_version, self.qemu.display())?;
         writeln!(f, "kernel {}", self.kernel.version)?;
         writeln!(f, "acceleration: {} ({})", self.accel.accelerator, self.accel.reason)?;
+        writeln!(f, "results are read by a process that is {}", self.checker)?;
         write!(f, "free in the work folder: {} MiB", self.free >> 20)
     }
 }
@@ -154,8 +160,9 @@ pub fn check(options: &EngineOptions) -> Result<Checked, CheckError> {
     let kernel = kernel(options)?;
     let free = room(&options.work_dir)?;
     uid(options)?;
+    let checker = checker(options)?;
     let accel = probe_accel(options.accel, &options.probe);
-    Ok(Checked { qemu, qemu_version, kernel, accel, free })
+    Ok(Checked { qemu, qemu_version, kernel, accel, free, checker })
 }
 
 /// Looks at everything, also behind the first thing that is missing.
@@ -172,11 +179,12 @@ pub fn examine(options: &EngineOptions) -> Examination {
     for (what, dir) in [("work folder", &options.work_dir), ("cache folder", &options.cache_dir)] {
         table.need(what, room(dir), |free| format!("{} MiB free in {}", free >> 20, dir.display()));
     }
-    match (&options.confinement.cgroup, options.confinement.uid) {
-        (None, _) => {
-            table.add("cgroup", Verdict::Lacking, "none is named: QEMU's memory is bounded by what it is given")
+    table.need("results", checker(options), |how| format!("read by a process that is {how}"));
+    match &options.confinement.cgroup {
+        None => {
+            table.add("cgroup", Verdict::Lacking, "none is named: QEMU's memory is bounded by what it is given");
         }
-        (Some(dir), _) => match cgroup(dir) {
+        Some(dir) => match cgroup(dir) {
             Ok(()) => table.add("cgroup", Verdict::Fine, dir.display().to_string()),
             Err(error) => table.add("cgroup", Verdict::Lacking, format!("no group can be made there: {error}")),
         },
@@ -255,6 +263,11 @@ fn uid(options: &EngineOptions) -> Result<(), CheckError> {
         }),
         _ => Ok(()),
     }
+}
+
+/// How the process is confined that reads results.
+fn checker(options: &EngineOptions) -> Result<String, CheckError> {
+    results::confinement(&options.checker).map_err(CheckError::Checker)
 }
 
 /// Tries to make a group, as each machine will.

@@ -189,9 +189,10 @@ impl Engine {
             return Err(Failure::Stopped);
         }
         verdict(&report, logs)?;
-        let arch = task.chroot.arch().to_owned();
-        let results = blocking(move || results::check_all(&report.results, &arch, &source)).await?;
-        Ok(Built { results: results.map_err(Failure::user)?, others: Vec::new() })
+        let (arch, checker) = (task.chroot.arch().to_owned(), self.options.checker.clone());
+        let folder = dir.join(RESULTS_DIR);
+        let check = move || results::check_all(&checker, &folder, &report.results, &arch, Some(&source));
+        Ok(Built { results: blocking(check).await??, others: Vec::new() })
     }
 
     /// The machine of a task.
