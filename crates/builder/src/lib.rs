@@ -22,6 +22,7 @@ pub mod client;
 mod engine;
 mod heartbeat;
 mod job;
+mod local;
 mod logs;
 mod machine;
 mod options;
@@ -32,6 +33,7 @@ mod workdir;
 
 pub use check::{CheckError, Checked, Examination, Row, Verdict, check, examine};
 pub use copr_vm::{Accel, ProbeProgram, kvm::probe_main};
+pub use local::{LocalBuild, LocalError, Progress, build_local};
 pub use options::{BuilderOptions, EngineOptions, parse_network};
 pub use results::check_results_main;
 pub use run::{Ending, RunError, run};
