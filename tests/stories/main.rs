@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a story ends where something fails")]
 
 mod bad_input;
+mod builder_daemon;
 mod chain;
 mod dependencies;
 mod dnf_copr;
@@ -13,6 +14,7 @@ mod full_disk;
 mod hostile;
 mod journey;
 mod layering;
+mod many_builds;
 mod requirements;
 mod restart;
 mod stock_client;

@@ -41,7 +41,7 @@ pub struct LeaseRequest {
 pub struct Lease {
     /// Names the lease in all further calls.
     pub id: String,
-    /// The claim ends this many seconds after the last heartbeat; a builder beats at a third of it.
+    /// The claim ends this many seconds after the last heartbeat; a builder beats at a third of it, or more often.
     pub seconds: u64,
     /// The build.
     pub build_id: i64,
@@ -237,6 +237,9 @@ pub struct BuildRepository {
     /// Lower wins, as in dnf; 99 when unset.
     #[serde(default = "default_priority")]
     pub priority: i32,
+    /// Nothing is taken from it: it is only looked at where something is missing, to tell that it is there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
 }
 
 fn default_priority() -> i32 {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use copr_api::builder::{BuildRepository, Lease};
+use copr_api::builder::BuildRepository;
 use copr_remote::{Remote, RepoUrl};
 use copr_repodata::{Checksum, Repomd};
 use copr_resolve::kept::Kept;
@@ -10,7 +10,10 @@ use copr_resolve::{PackageId, Packages, Pool, Problem, RepositoryInfo, Request, 
 use copr_rpm::{Dependency, Nevra};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::{job::Failure, logs::Logs};
+use crate::{
+    engine::{Failure, Task},
+    logs::Logs,
+};
 
 /// Downloads at the same time.
 const DOWNLOADS: usize = 8;
@@ -56,14 +59,14 @@ type Read = (Repomd, Packages);
 /// Tools and buildroot.
 type Both = (Vec<PackageId>, Vec<PackageId>);
 
-/// Solves and fetches the buildroot of `lease`, whose SRPM requires `requires`.
+/// Solves and fetches the buildroot of `task`, whose SRPM requires `requires`.
 pub(crate) async fn prepare(
     remotes: &Remotes,
-    lease: &Lease,
+    task: &Task,
     requires: Vec<Dependency>,
     logs: &Logs,
 ) -> Result<Prepared, Failure> {
-    let sources = sources(remotes, lease)?;
+    let sources = sources(remotes, task)?;
     logs.state("Start: reading the repositories");
     let read: Vec<Read> = stream::iter(sources.clone())
         .map(|source| {
@@ -80,13 +83,13 @@ pub(crate) async fn prepare(
         logs.say(&format!("  {}: {} packages ({})", source.info.id, packages.len(), source.url));
     }
 
-    let distribution = lease.definition.repositories.len();
-    let tools = named(&lease.definition.stage0, "the chroot's stage0 list").map_err(Failure::machine)?;
-    let mut install = named(&lease.definition.buildroot, "the chroot's buildroot list").map_err(Failure::machine)?;
-    install.extend(named(&lease.extra_packages, "the additional packages").map_err(Failure::user)?);
+    let distribution = task.definition.repositories.len();
+    let tools = named(&task.definition.stage0, "the chroot's stage0 list").map_err(Failure::machine)?;
+    let mut install = named(&task.definition.buildroot, "the chroot's buildroot list").map_err(Failure::machine)?;
+    install.extend(named(&task.extra_packages, "the additional packages").map_err(Failure::user)?);
     install.extend(requires);
     logs.state("Start: solving the buildroot");
-    let arch = lease.chroot.arch().to_owned();
+    let arch = task.chroot.arch().to_owned();
     let infos: Vec<RepositoryInfo> = sources.iter().map(|source| source.info.clone()).collect();
     let (index, packages): (Vec<Repomd>, Vec<Packages>) = read.into_iter().unzip();
     let (pool, wanted) = {
@@ -122,8 +125,8 @@ fn counted(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-/// The lease's repositories: first the distribution's, then the others.
-fn sources(remotes: &Remotes, lease: &Lease) -> Result<Vec<Source>, Failure> {
+/// The task's repositories: first the distribution's, then the others.
+fn sources(remotes: &Remotes, task: &Task) -> Result<Vec<Source>, Failure> {
     let source = |repository: &BuildRepository, remote: &Remote| -> Result<Source, String> {
         let url: RepoUrl = repository
             .baseurl
@@ -134,10 +137,10 @@ fn sources(remotes: &Remotes, lease: &Lease) -> Result<Vec<Source>, Failure> {
         Ok(Source { info, url, remote: remote.clone() })
     };
     let mut sources = Vec::new();
-    for repository in &lease.definition.repositories {
+    for repository in &task.definition.repositories {
         sources.push(source(repository, &remotes.distribution).map_err(Failure::machine)?);
     }
-    for repository in &lease.repositories {
+    for repository in &task.repositories {
         let other = source(repository, &remotes.others).map_err(Failure::user)?;
         if other.url.is_file() {
             return Err(Failure::user(format!(
