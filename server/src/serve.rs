@@ -235,14 +235,25 @@ fn builder_options(config: &Builder, folder: &Folder, token: &Secret, name: &str
     let cache = set(&config.cache).unwrap_or_else(|| folder.path().join("cache"));
     let mut options = BuilderOptions::new("http://127.0.0.1:0", token.clone(), cache, folder.path().join("work"));
     name.clone_into(&mut options.name);
-    options.workers = config.workers;
-    options.engine.qemu.clone_from(&config.qemu);
-    options.engine.accel = accel(config.accel);
-    options.engine.kernel = set(&config.kernel);
-    options.engine.modules = set(&config.modules);
-    options.engine.memory_mib = config.memory_mib;
-    options.engine.cpus = config.cpus;
-    options.engine.scratch_bytes = config.scratch_bytes;
+    options.jobs = config.jobs;
+    options.chroots.clone_from(&config.chroots);
+    options.tags.clone_from(&config.tags);
+    let engine = &mut options.engine;
+    engine.qemu.clone_from(&config.qemu);
+    engine.accel = accel(config.accel);
+    engine.kernel = set(&config.kernel);
+    engine.modules = set(&config.modules);
+    engine.memory_mib = config.memory_mib;
+    engine.most_memory_mib = config.most_memory_mib.max(config.memory_mib);
+    engine.cpus = config.cpus;
+    engine.most_cpus = if config.most_cpus == 0 { engine.most_cpus } else { config.most_cpus }.max(config.cpus);
+    engine.scratch_bytes = config.scratch_bytes;
+    engine.limits.log_bytes = config.log_bytes;
+    engine.snapshots = config.snapshots;
+    engine.cache_bytes = config.cache_bytes;
+    engine.network.allow.clone_from(&config.allow);
+    engine.confinement.cgroup = set(&config.cgroup);
+    engine.confinement.uid = (config.uid != 0).then_some(config.uid);
     options
 }
 

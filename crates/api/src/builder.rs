@@ -41,7 +41,7 @@ pub struct LeaseRequest {
 pub struct Lease {
     /// Names the lease in all further calls.
     pub id: String,
-    /// The claim ends this many seconds after the last heartbeat; a builder beats at a third of it.
+    /// The claim ends this many seconds after the last heartbeat; a builder beats at a third of it, or more often.
     pub seconds: u64,
     /// The build.
     pub build_id: i64,

@@ -18,6 +18,8 @@ const ANSWER_LIMIT: usize = 8 << 20;
 pub const LOG_PIECE: usize = 1 << 20;
 /// Longest SRPM that is downloaded.
 const SOURCE_LIMIT: u64 = 8 << 30;
+/// How long a server may be away before what a build made is given up.
+const AWAY: Duration = Duration::from_secs(3600);
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -147,7 +149,7 @@ impl LeaseClient {
     /// [`ClientError::Lost`] when it is someone else's by now, and the others.
     pub async fn heartbeat(&self, lease: &str, stage: Stage) -> Result<HeartbeatReply, ClientError> {
         let (call, builder) = self.call(&self.http, Method::POST, &["lease", lease, "heartbeat"])?;
-        json(&call, send(&call, builder.timeout(Duration::from_secs(30)).json(&Heartbeat { stage })).await?).await
+        json(&call, send(&call, builder.timeout(Duration::from_secs(10)).json(&Heartbeat { stage })).await?).await
     }
 
     /// Appends `bytes` (at most [`LOG_PIECE`]) to the log `name` at byte `offset`. The answer is the log's size on the
@@ -229,6 +231,27 @@ impl LeaseClient {
         url.path_segments_mut().map_err(|()| bad())?.pop_if_empty().extend(["builder", "v1"]).extend(path);
         let call = format!("{method} {}", url.path());
         Ok((call, http.request(method, url).bearer_auth(self.token.expose())))
+    }
+}
+
+/// Repeats a call while its failure may pass, with growing pauses, as long as a server may be away.
+///
+/// # Errors
+/// The last call's.
+pub(crate) async fn again<T, F: Future<Output = Result<T, ClientError>>>(
+    call: impl Fn() -> F,
+) -> Result<T, ClientError> {
+    let begun = tokio::time::Instant::now();
+    let mut pause = Duration::from_millis(200);
+    loop {
+        match call().await {
+            Err(error) if error.is_transient() && begun.elapsed() < AWAY => {
+                tracing::debug!(%error, "trying again");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(5));
+            }
+            other => return other,
+        }
     }
 }
 

@@ -257,9 +257,7 @@ impl Work<'_> {
             }
         };
         verdict(&report, self.logs)?;
-        let (arch, nevra, files) = (self.task.chroot.arch().to_owned(), source.nevra, report.results.clone());
-        let results = blocking(move || results::check_all(&files, &arch, &nevra)).await?;
-        let results = results.map_err(Failure::user)?;
+        let results = self.checked(&report.results, Some(source.nevra)).await?;
         let specs = report.results.into_iter().filter(|result| result.name.ends_with(".spec"));
         let others = specs.map(|spec| SourceFile { name: spec.name, size: spec.size, sha256: spec.sha256 }).collect();
         self.lint(&results).await?;
@@ -417,6 +415,17 @@ impl Work<'_> {
             work_dir,
             limits: Limits { build: self.task.timeout.min(options.limits.build), ..options.limits.clone() },
         })
+    }
+
+    /// Has a confined process read what a machine handed back; see [`results::check_all`].
+    pub(crate) async fn checked(
+        &self,
+        files: &[copr_vm::ResultFile],
+        source: Option<Nevra>,
+    ) -> Result<Vec<ResultFile>, Failure> {
+        let (checker, arch) = (self.engine.options.checker.clone(), self.task.chroot.arch().to_owned());
+        let (folder, files) = (self.dir.join(RESULTS_DIR), files.to_vec());
+        blocking(move || results::check_all(&checker, &folder, &files, &arch, source.as_ref())).await?
     }
 
     /// Runs a machine to its end.

@@ -7,14 +7,11 @@ use tokio::sync::watch;
 
 use crate::{
     BuilderOptions,
-    client::{ClientError, LeaseClient},
+    client::{LeaseClient, again},
     engine::{Built, Engine, Failure, Make, RESULTS_DIR, Task},
     heartbeat::{Stop, StopReason, keep},
     logs::Logs,
 };
-
-/// Tries in all for uploads and for the end of a lease.
-const ATTEMPTS: u32 = 5;
 
 /// What all builds of one builder share.
 #[derive(Debug)]
@@ -101,11 +98,17 @@ async fn end(
         Err(Failure::Stopped) => return Err(Failure::Stopped),
     };
     tracing::info!(lease = lease.id, build.id = lease.build_id, ?outcome, "build ended");
-    if let Err(error) = again(|| logs.send(&shared.client, &lease.id)).await {
-        tracing::warn!(lease = lease.id, %error, "the end of the logs could not be sent");
-    }
     let finish = Finish { outcome, results: built.results, others: built.others };
-    again(|| shared.client.finish(&lease.id, &finish)).await.map_err(|error| Failure::machine(error.to_string()))
+    let told = async {
+        if let Err(error) = again(|| logs.send(&shared.client, &lease.id)).await {
+            tracing::warn!(lease = lease.id, %error, "the end of the logs could not be sent");
+        }
+        again(|| shared.client.finish(&lease.id, &finish)).await.map_err(|error| Failure::machine(error.to_string()))
+    };
+    tokio::select! {
+        told = told => told,
+        () = stop.abandoned() => Err(Failure::Stopped),
+    }
 }
 
 /// Everything between a lease and its outcome: the sources come, the engine builds, the results go.
@@ -201,19 +204,4 @@ async fn fetch(
         )));
     }
     Ok(())
-}
-
-/// Repeats a call while its failure may pass, with growing pauses.
-async fn again<T, F: Future<Output = Result<T, ClientError>>>(call: impl Fn() -> F) -> Result<T, ClientError> {
-    let mut attempt = 1;
-    loop {
-        match call().await {
-            Err(error) if error.is_transient() && attempt < ATTEMPTS => {
-                tracing::debug!(%error, attempt, "trying again");
-                tokio::time::sleep(Duration::from_millis(200 << attempt)).await;
-                attempt += 1;
-            }
-            other => return other,
-        }
-    }
 }

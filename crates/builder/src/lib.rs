@@ -9,7 +9,8 @@
 //! 4. the tool root that installs these packages inside the machine is put together, once for each set of packages
 //!    (`stage0`);
 //! 5. the machine runs; its logs go to the server while it does (`logs`);
-//! 6. results are checked as what they are, bytes of strangers (`results`), uploaded, and the lease is finished.
+//! 6. results are checked as what they are, bytes of strangers, in a confined process (`results`), uploaded, and the lease
+//!    is finished.
 //!
 //! The package's own failure ends the build ([`copr_api::builder::Outcome::UserFault`]); a failure of ours gives the
 //! lease back so that the build is tried again ([`copr_api::builder::Outcome::MachineFault`]). A builder that dies says
@@ -35,10 +36,11 @@ mod sources;
 mod stage0;
 mod workdir;
 
-pub use check::{CheckError, Checked, check};
+pub use check::{CheckError, Checked, Examination, Row, Verdict, check, examine};
 pub use copr_vm::{Accel, ProbeProgram, kvm::probe_main};
-pub use options::{BuilderOptions, EngineOptions};
-pub use run::{RunError, run};
+pub use options::{BuilderOptions, EngineOptions, parse_network};
+pub use results::check_results_main;
+pub use run::{Ending, RunError, run};
 
 /// The program that runs as PID 1 inside machines, linked statically, as this crate's build script made it.
 pub static GUEST: &[u8] = include_bytes!(env!("COPR_GUEST_BINARY"));

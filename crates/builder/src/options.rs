@@ -1,11 +1,11 @@
 //! What a builder is told when it is started.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use copr_api::names::Secret;
 use copr_vm::{Accel, Confinement, Limits, Network, ProbeProgram};
 
-/// How to reach the server, and what to build with.
+/// How to reach the server, which builds to take, and what to build with.
 #[derive(Debug, Clone)]
 pub struct BuilderOptions {
     /// Base URL of the server, e.g. `http://127.0.0.1:5000`; `/builder/v1` is added.
@@ -14,21 +14,27 @@ pub struct BuilderOptions {
     pub token: Secret,
     /// The builder's own name, for pages and logs.
     pub name: String,
-    /// How many machines may run at once; 1 at least.
-    pub workers: usize,
+    /// How many builds may run at once; 1 at least.
+    pub jobs: usize,
+    /// Shell patterns of the chroots that it takes, e.g. `fedora-*-x86_64`; empty: all of its architecture.
+    pub chroots: Vec<String>,
+    /// What it offers, e.g. `powerful`: it takes builds that ask for no tag, or for tags that are all here.
+    pub tags: Vec<String>,
     /// Where to work, and what machines to make.
     pub engine: EngineOptions,
 }
 
 impl BuilderOptions {
-    /// Options with one worker and the usual machine, see [`EngineOptions::new`].
+    /// Options with one job at a time, of any chroot, and the usual machine, see [`EngineOptions::new`].
     #[must_use]
     pub fn new(server_url: impl Into<String>, token: Secret, cache_dir: PathBuf, work_dir: PathBuf) -> Self {
         Self {
             server_url: server_url.into(),
             token,
             name: "builder".to_owned(),
-            workers: 1,
+            jobs: 1,
+            chroots: Vec::new(),
+            tags: Vec::new(),
             engine: EngineOptions::new(cache_dir, work_dir),
         }
     }
@@ -48,6 +54,8 @@ pub struct EngineOptions {
     pub accel: Accel,
     /// The program that [`crate::probe_main`] runs in, in a process of its own; used when `accel` is [`Accel::Auto`].
     pub probe: ProbeProgram,
+    /// The program that [`crate::check_results_main`] runs in, in a process of its own.
+    pub checker: ProbeProgram,
     /// Kernel image for machines (`vmlinuz`, or an uncompressed `vmlinux`); `None` takes the newest cloud kernel in `/boot`.
     pub kernel: Option<PathBuf>,
     /// Folder of that kernel's modules (`/lib/modules/VERSION`); `None` derives it from the kernel's name.
@@ -76,19 +84,20 @@ pub struct EngineOptions {
 
 impl EngineOptions {
     /// Options with the usual machine: 2 GiB of memory (8 at most), one CPU (all of the host's at most), 20 GiB of scratch
-    /// disk, started from a snapshot; 50 GiB of cache. The KVM probe is the running program with the argument `kvm-probe`.
+    /// disk, started from a snapshot; 50 GiB of cache. Its children are the running program with the
+    /// arguments `kvm-probe` and `check-results`.
     #[must_use]
     pub fn new(cache_dir: PathBuf, work_dir: PathBuf) -> Self {
+        let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("coprd"));
+        let child = |argument: &str| ProbeProgram { program: program.clone(), args: vec![argument.into()] };
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             cache_dir,
             work_dir,
             qemu: PathBuf::from("qemu-system-x86_64"),
             accel: Accel::Auto,
-            probe: ProbeProgram {
-                program: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("coprd")),
-                args: vec!["kvm-probe".into()],
-            },
+            probe: child("kvm-probe"),
+            checker: child("check-results"),
             kernel: None,
             modules: None,
             memory_mib: 2048,
@@ -101,6 +110,34 @@ impl EngineOptions {
             confinement: Confinement::default(),
             snapshots: true,
             cache_bytes: 50 << 30,
+        }
+    }
+}
+
+/// A network as `ADDRESS` or `ADDRESS/LENGTH`, e.g. `10.1.0.0/16`.
+///
+/// # Errors
+/// One sentence that says what is wrong with it.
+pub fn parse_network(text: &str) -> Result<(IpAddr, u8), String> {
+    let wrong = || format!("{text:?} is no network: say ADDRESS or ADDRESS/LENGTH, e.g. 10.1.0.0/16");
+    let (address, length) = text.split_once('/').map_or((text, None), |(address, length)| (address, Some(length)));
+    let address: IpAddr = address.parse().map_err(|_| wrong())?;
+    let longest = if address.is_ipv4() { 32 } else { 128 };
+    let length = length.map_or(Ok(longest), |length| length.parse::<u8>().map_err(|_| wrong()))?;
+    if length > longest { Err(wrong()) } else { Ok((address, length)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_are_addresses_with_lengths_that_fit() {
+        assert_eq!(parse_network("10.1.0.0/16"), Ok(([10, 1, 0, 0].into(), 16)));
+        assert_eq!(parse_network("127.0.0.1"), Ok(([127, 0, 0, 1].into(), 32)));
+        assert_eq!(parse_network("fd00::/8").map(|(_, length)| length), Ok(8));
+        for text in ["", "10.1", "10.1.0.0/33", "10.1.0.0/", "localhost", "::/129"] {
+            assert!(parse_network(text).is_err_and(|error| error.contains("ADDRESS/LENGTH")), "{text}");
         }
     }
 }

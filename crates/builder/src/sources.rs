@@ -3,19 +3,18 @@
 use std::path::Path;
 
 use copr_api::builder::{GitMake, ResultFile, SourceMethod, Stage};
-use copr_rpm::Package;
 use copr_vm::{Input, JobKind};
 
 use crate::{
     buildroot::{Prepared, Wishes, named},
-    engine::{Built, Failure, Task, Work, blocking, verdict},
+    engine::{Built, Failure, Task, Work, verdict},
     machine::Watcher,
 };
 
 impl Work<'_> {
     /// Makes the one source package of `method`; `files` has what was uploaded for it.
     pub(crate) async fn source(&self, method: &SourceMethod, files: &Path) -> Result<Built, Failure> {
-        let result = match method {
+        let results = match method {
             SourceMethod::Url { url } => return Err(Failure::machine(format!("{url} cannot be downloaded"))),
             SourceMethod::Spec { spec, files: names } => {
                 let inputs = names.iter().map(|file| Input::source(&file.name, files.join(&file.name)));
@@ -32,12 +31,14 @@ impl Work<'_> {
                 self.made(kind, Vec::new()).await?
             }
         };
-        self.logs.say(&format!("The source package is {}", result.file));
-        Ok(Built { results: vec![result], others: Vec::new() })
+        for result in &results {
+            self.logs.say(&format!("The source package is {}", result.file));
+        }
+        Ok(Built { results, others: Vec::new() })
     }
 
     /// Makes it in a machine, which reaches public addresses.
-    async fn made(&self, kind: JobKind, inputs: Vec<Input>) -> Result<ResultFile, Failure> {
+    async fn made(&self, kind: JobKind, inputs: Vec<Input>) -> Result<Vec<ResultFile>, Failure> {
         let definition = &self.task.definition;
         // What a project has built may not say what its next sources are.
         let task = Task { repositories: Vec::new(), extra_packages: Vec::new(), ..self.task.clone() };
@@ -61,36 +62,6 @@ impl Work<'_> {
         let (report, watcher) = self.run(spec, Watcher::new(self.logs.clone(), Some(self.stage.clone()))).await?;
         watcher.keep_installed();
         verdict(&report, self.logs)?;
-        match report.results.as_slice() {
-            [one] => {
-                let one = one.clone();
-                blocking(move || checked(&one)).await?
-            }
-            all => Err(Failure::user(format!("one source package is to be made, not {} files", all.len()))),
-        }
+        self.checked(&report.results, None).await
     }
-}
-
-/// Reads a source package, as what it is: bytes of strangers.
-fn checked(file: &copr_vm::ResultFile) -> Result<ResultFile, Failure> {
-    let name = &file.name;
-    let refused = |reason: String| Failure::user(format!("the source package {name} is refused: {reason}"));
-    let package = Package::open(&file.path).map_err(|error| refused(error.to_string()))?;
-    let nevra = package.nevra().map_err(|error| refused(error.to_string()))?;
-    if !package.is_source() {
-        return Err(refused("it is a binary package".to_owned()));
-    }
-    if nevra.file_name() != *name {
-        return Err(refused(format!("its header says that it is {}", nevra.file_name())));
-    }
-    Ok(ResultFile {
-        file: name.clone(),
-        size: file.size,
-        sha256: file.sha256.clone(),
-        name: nevra.name,
-        epoch: nevra.epoch,
-        version: nevra.version,
-        release: nevra.release,
-        arch: nevra.arch,
-    })
 }

@@ -16,7 +16,7 @@ use copr_builder::GUEST;
 use copr_vm::{
     Accelerator, Confinement, Exit, Fault, Initramfs, Input, Job, JobKind, Kernel, KernelOptions, Limits, LogStream,
     MachineSpec, Observer, Report, Root, Stage, find_qemu,
-    proto::{ErrorKind, FromGuest, GuestExit, ToGuest, read_frame, write_frame},
+    proto::{Begin, ErrorKind, FromGuest, GuestExit, ToGuest, VERSION, read_frame, write_frame},
     qemu::QemuCommand,
     run,
 };
@@ -345,13 +345,22 @@ fn a_guest_that_finds_no_disks_says_so_and_powers_off() {
     let mut frames = Vec::new();
     while let Some((kind, payload)) = read_frame(&mut qemu.port).unwrap() {
         let frame = FromGuest::decode(kind, payload).unwrap();
-        if matches!(frame, FromGuest::Stage { stage: Stage::End, .. }) {
-            std::thread::sleep(Duration::from_millis(300));
-            assert!(!qemu.has_ended().unwrap(), "it powered off before it was told that all is received");
-            let (kind, payload) = ToGuest::Received.encode();
+        let mut say = |word: ToGuest| {
+            let (kind, payload) = word.encode();
             write_frame(&mut qemu.port, kind, &payload).unwrap();
-            frames.push(frame);
-            break;
+        };
+        match frame {
+            FromGuest::Ready { version, .. } => {
+                assert_eq!(version, VERSION);
+                say(ToGuest::Begin(Begin { seconds: 1_764_000_000, nanoseconds: 0, seed: [7; 64] }));
+                continue;
+            }
+            FromGuest::Stage { stage: Stage::End, .. } => {
+                std::thread::sleep(Duration::from_millis(300));
+                assert!(!qemu.has_ended().unwrap(), "it powered off before it was told that all is received");
+                say(ToGuest::Received);
+            }
+            _ => {}
         }
         frames.push(frame);
     }

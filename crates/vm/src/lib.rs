@@ -12,6 +12,14 @@ pub mod proto;
 #[cfg(feature = "host")]
 pub mod accel;
 #[cfg(feature = "host")]
+mod assemble;
+#[cfg(feature = "host")]
+mod cgroup;
+#[cfg(feature = "host")]
+pub mod confine;
+#[cfg(feature = "host")]
+mod deadline;
+#[cfg(feature = "host")]
 pub mod disk;
 #[cfg(feature = "host")]
 pub mod initramfs;
@@ -24,11 +32,15 @@ pub mod machine;
 #[cfg(feature = "host")]
 mod modules;
 #[cfg(feature = "host")]
+mod monitor;
+#[cfg(feature = "host")]
 pub mod qemu;
 #[cfg(feature = "host")]
 mod receive;
 #[cfg(feature = "host")]
 mod session;
+#[cfg(feature = "host")]
+mod snapshot;
 #[cfg(feature = "host")]
 mod unpack;
 
@@ -46,3 +58,5 @@ pub use machine::{
 pub use proto::{Job, JobKind, LogStream, Stage};
 #[cfg(feature = "host")]
 pub use qemu::{find_qemu, qemu_version};
+#[cfg(feature = "host")]
+pub use snapshot::prune_snapshots;
