@@ -21,6 +21,7 @@ mod buildroot;
 mod cache;
 mod check;
 pub mod client;
+pub mod definitions;
 mod engine;
 mod heartbeat;
 mod job;
