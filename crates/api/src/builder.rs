@@ -163,6 +163,31 @@ pub enum Rpmlint {
     Enforce,
 }
 
+impl Rpmlint {
+    /// The word on the wire and in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Report => "report",
+            Self::Enforce => "enforce",
+        }
+    }
+}
+
+impl std::str::FromStr for Rpmlint {
+    type Err = crate::names::NameError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Off, Self::Report, Self::Enforce].into_iter().find(|policy| policy.as_str() == text).ok_or_else(|| {
+            crate::names::NameError {
+                what: "rpmlint policy",
+                value: text.chars().take(100).collect(),
+                rule: "it must be off, report or enforce",
+            }
+        })
+    }
+}
+
 /// What stands in a chroot definition's TOML file (`plugin-conf/chroots/NAME.toml`).
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

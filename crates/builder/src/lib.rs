@@ -26,6 +26,7 @@ mod engine;
 mod heartbeat;
 mod job;
 mod lint;
+mod local;
 mod logs;
 mod machine;
 mod options;
@@ -39,6 +40,7 @@ mod workdir;
 
 pub use check::{CheckError, Checked, Examination, Row, Verdict, check, examine};
 pub use copr_vm::{Accel, ProbeProgram, kvm::probe_main};
+pub use local::{LocalBuild, LocalError, Progress, build_local};
 pub use options::{BuilderOptions, EngineOptions, parse_network};
 pub use results::check_results_main;
 pub use run::{Ending, RunError, run};

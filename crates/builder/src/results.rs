@@ -223,17 +223,97 @@ fn not_named_so(name: &str, nevra: &Nevra) -> String {
 mod tests {
     use super::*;
 
-    fn question(folder: &Path, name: &str, size: u64) -> Question {
-        let (arch, source) = ("x86_64".to_owned(), Some("a".to_owned()));
-        Question { folder: folder.to_owned(), files: vec![(name.to_owned(), size)], arch, source }
+    /// This test program, told to be the child.
+    fn checker() -> ProbeProgram {
+        let name = "results::tests::the_process_that_reads_results";
+        let args = ["--exact", name, "--ignored", "--nocapture", "--test-threads=1"];
+        ProbeProgram { program: std::env::current_exe().unwrap(), args: args.map(Into::into).to_vec() }
     }
 
     #[test]
-    fn a_result_that_is_no_package_is_refused_by_name() {
+    #[ignore = "it is the child of the others"]
+    fn the_process_that_reads_results() {
+        std::process::exit(check_results_main());
+    }
+
+    /// A package that rpmbuild makes here, with nothing in it.
+    fn package(dir: &Path, how: &[&str]) -> PathBuf {
+        let spec = dir.join("pretender.spec");
+        let text = "Name: pretender\nVersion: 1\nRelease: 1\nSummary: x\nLicense: MIT\n%description\nx\n%files\n";
+        fs_err::write(&spec, text).unwrap();
+        let top = dir.join(format!("top{}", how.concat()));
+        let mut command = std::process::Command::new("rpmbuild");
+        command.args(how).args(["--nodeps", "--define", &format!("_topdir {}", top.display())]).arg(&spec);
+        let output = command.output().expect("rpmbuild is needed (Debian: apt install rpm)");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let files = walk(&top);
+        files.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "rpm")).unwrap()
+    }
+
+    fn walk(dir: &Path) -> Vec<PathBuf> {
+        let entries = fs_err::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+        entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+    }
+
+    /// Checks one result for x86_64 of `source`.
+    fn verdict(bytes: &[u8], name: &str, source: &str) -> Result<Vec<ResultFile>, Failure> {
         let dir = tempfile::tempdir().unwrap();
-        fs_err::write(dir.path().join("a-1-1.noarch.rpm"), b"\x7fELF").unwrap();
-        let message = read_all(&question(dir.path(), "a-1-1.noarch.rpm", 4)).unwrap_err();
-        assert!(message.starts_with("the result a-1-1.noarch.rpm is refused: "), "{message}");
+        fs_err::write(dir.path().join(name), bytes).unwrap();
+        let (path, sha256, size) = (dir.path().join(name), "00".to_owned(), bytes.len() as u64);
+        let results = [copr_vm::ResultFile { name: name.to_owned(), path, sha256, size }];
+        let source = (!source.is_empty()).then(|| format!("{source}-1-1.src").parse().unwrap());
+        check_all(&checker(), dir.path(), &results, "x86_64", source.as_ref())
+    }
+
+    fn refused(bytes: &[u8], name: &str, source: &str, why: &str) {
+        match verdict(bytes, name, source) {
+            Err(Failure::User(message)) => {
+                assert!(message.starts_with(&format!("the result {name} is refused: ")), "{message}");
+                assert!(message.contains(why), "{why}: {message}");
+            }
+            other => panic!("{why}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn results_are_what_their_names_say_and_what_was_to_be_built() {
+        let dir = tempfile::tempdir().unwrap();
+        let source = fs_err::read(package(dir.path(), &["-bs"])).unwrap();
+        let name = "pretender-1-1.src.rpm";
+        for of in ["pretender", ""] {
+            let fine = verdict(&source, name, of).unwrap();
+            assert_eq!((fine[0].name.as_str(), fine[0].arch.as_str()), ("pretender", "src"));
+        }
+        refused(b"\x7fELF", name, "pretender", "");
+        refused(&source, "other-1-1.src.rpm", "other", "its header says that it is pretender-1-1.src.rpm");
+        refused(&source, name, "other", "the source package that was built is other");
+        refused(&[source.as_slice(), b"more"].concat(), name, "pretender", "its header says");
+        let mut signed = source.clone();
+        // The MD5 sum's entry becomes one of a signature.
+        let at = signed.windows(8).position(|window| window == [0, 0, 3, 0xEC, 0, 0, 0, 7]).unwrap();
+        signed[at + 3] = 0xED;
+        refused(&signed, name, "pretender", "it is signed");
+
+        let foreign = fs_err::read(package(dir.path(), &["-bb", "--target=aarch64"])).unwrap();
+        refused(&foreign, "pretender-1-1.aarch64.rpm", "pretender", "its architecture is aarch64");
+        let plain = fs_err::read(package(dir.path(), &["-bb", "--target=noarch"])).unwrap();
+        assert_eq!(verdict(&plain, "pretender-1-1.noarch.rpm", "pretender").unwrap()[0].arch, "noarch");
+        refused(&plain, "pretender-1-1.noarch.rpm", "other", "it says that it is made from pretender-1-1.src.rpm");
+        refused(&plain, "pretender-1-1.noarch.rpm", "", "it is no source package");
+    }
+
+    #[test]
+    fn a_build_without_packages_has_failed() {
+        let dir = tempfile::tempdir().unwrap();
+        let source = "a-1-1.src".parse().unwrap();
+        let checked = check_all(&checker(), dir.path(), &[], "x86_64", Some(&source));
+        assert!(matches!(checked, Err(Failure::User(_))), "{checked:?}");
+    }
+
+    #[test]
+    fn the_process_that_reads_results_tells_how_it_is_confined() {
+        let told = confinement(&checker()).unwrap();
+        assert!(told.contains("seccomp"), "{told}");
     }
 
     #[test]
@@ -254,8 +334,7 @@ mod tests {
     #[test]
     fn a_program_that_is_no_checker_is_our_own_fault() {
         let checker = ProbeProgram { program: "/bin/true".into(), args: Vec::new() };
-        let dir = tempfile::tempdir().unwrap();
-        let asked = ask(&checker, &question(dir.path(), "a-1-1.noarch.rpm", 4));
-        assert!(matches!(asked, Err(Failure::Machine(_))), "{asked:?}");
+        let asked = confinement(&checker);
+        assert!(asked.is_err_and(|why| why.starts_with("results cannot be checked")));
     }
 }

@@ -104,6 +104,10 @@ pub(crate) fn options(dir: &Path, server_url: String) -> BuilderOptions {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("builder-cache");
     let mut options = BuilderOptions::new(server_url, Secret::new("builder-token"), cache, dir.join("work"));
     options.engine.accel = Accel::Tcg;
+    // This test program, told to be the child.
+    let args = ["--exact", "the_process_that_reads_results", "--ignored", "--nocapture", "--test-threads=1"];
+    options.engine.checker.program = std::env::current_exe().unwrap();
+    options.engine.checker.args = args.map(Into::into).to_vec();
     options
 }
 
