@@ -155,11 +155,7 @@ fn minidistro_url(folder: &Path) -> Result<url::Url, DefinitionError> {
 }
 
 /// Reads a definition; `None` when it needs a minidistro that is not there.
-fn parse(
-    text: &str,
-    path: &Path,
-    minidistro: Option<&url::Url>,
-) -> Result<Option<ChrootDefinition>, DefinitionError> {
+fn parse(text: &str, path: &Path, minidistro: Option<&url::Url>) -> Result<Option<ChrootDefinition>, DefinitionError> {
     let text = match minidistro {
         Some(url) => text.replace(MINIDISTRO_URL, url.as_str()),
         None if text.contains(MINIDISTRO_URL) => return Ok(None),

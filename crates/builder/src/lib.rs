@@ -22,6 +22,7 @@ mod cache;
 mod check;
 pub mod client;
 pub mod definitions;
+pub mod download;
 mod engine;
 mod heartbeat;
 mod job;
