@@ -236,3 +236,102 @@ pub(crate) fn delta(pool: &Pool, base: &[PackageId], whole: &[PackageId]) -> Opt
     let there: HashSet<String> = base.iter().map(|id| pool.checksum(*id).to_string()).collect();
     Some(whole.iter().copied().filter(|id| !there.contains(&pool.checksum(*id).to_string())).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use copr_repodata::{Checksum, ChecksumKind, Record};
+    use copr_resolve::{Packages, RepositoryInfo};
+
+    use super::*;
+
+    /// A package from `NEVRA; requires a; obsoletes b`; the whole line is what is in its file.
+    fn package(line: &str) -> Record {
+        let mut parts = line.split(';').map(str::trim);
+        let nevra: Nevra = parts.next().unwrap().parse().unwrap();
+        let own = format!("{} = {}", nevra.name, nevra.evr()).parse().unwrap();
+        let checksum = Checksum::of(ChecksumKind::Sha256, line.as_bytes()).unwrap().0;
+        let mut record = Record { nevra, checksum, provides: vec![own], ..Record::default() };
+        for part in parts {
+            let (kind, name) = part.split_once(' ').unwrap();
+            let dependency = name.parse().unwrap();
+            match kind {
+                "requires" => record.requires.push(dependency),
+                "obsoletes" => record.obsoletes.push(dependency),
+                _ => record.provides.push(dependency),
+            }
+        }
+        record
+    }
+
+    /// Plans over a distribution and a project's repository, one package a line each.
+    fn planned(distribution: &str, project: &str, wishes: &Wishes) -> (Pool, Result<Plan, PlanError>) {
+        let mut pool = Pool::new("x86_64");
+        for (id, lines) in [("distribution", distribution), ("alice/libs", project)] {
+            let records: Vec<Record> = lines.lines().map(package).collect();
+            pool.add(RepositoryInfo::new(id, "file:///"), Packages::from_records(&records).unwrap()).unwrap();
+        }
+        let tools = ["rpm".parse().unwrap()];
+        let plan = plan(&pool, &[1], &tools, wishes);
+        (pool, plan)
+    }
+
+    fn wishes(base: &[&str], requires: &[&str]) -> Wishes {
+        let list = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+        Wishes { base: list(base), requires: list(requires), ..Wishes::default() }
+    }
+
+    fn names(pool: &Pool, ids: &[PackageId]) -> Vec<String> {
+        ids.iter().map(|id| pool.nevra(*id).to_string()).collect()
+    }
+
+    const DISTRIBUTION: &str = "rpm-4-1.x86_64; requires libc\nlibc-2-1.x86_64\nbash-5-1.x86_64; requires libc\n\
+                                make-4-1.x86_64; requires libc";
+
+    #[test]
+    fn what_a_project_has_newer_is_an_update_over_the_distributions_base() {
+        let project = "libc-3-1.x86_64\nrpm-9-1.x86_64\nhello-1-1.x86_64";
+        let (pool, plan) = planned(DISTRIBUTION, project, &wishes(&["bash"], &["hello", "make"]));
+        let plan = plan.unwrap();
+        assert_eq!(names(&pool, &plan.tools), ["libc-2-1.x86_64", "rpm-4-1.x86_64"], "of the distribution alone");
+        assert_eq!(names(&pool, &plan.base), ["bash-5-1.x86_64", "libc-2-1.x86_64"]);
+        assert_eq!(names(&pool, &plan.delta), ["hello-1-1.x86_64", "libc-3-1.x86_64", "make-4-1.x86_64"]);
+        assert_eq!(names(&pool, &plan.whole).len(), 4);
+    }
+
+    #[test]
+    fn a_build_that_lacks_something_of_the_base_starts_from_nothing() {
+        let replaced =
+            planned(DISTRIBUTION, "newsh-1-1.x86_64; obsoletes bash; provides bash", &wishes(&["bash"], &[]));
+        let rebuilt = planned(DISTRIBUTION, "libc-2-1.x86_64; provides other", &wishes(&["bash", "other"], &[]));
+        for (pool, plan) in [replaced, rebuilt] {
+            let plan = plan.unwrap();
+            assert!(plan.base.is_empty(), "{:?}", names(&pool, &plan.base));
+            assert_eq!(plan.delta, plan.whole);
+        }
+    }
+
+    #[test]
+    fn what_is_chosen_for_the_chroot_stays_when_the_source_package_would_choose_otherwise() {
+        let distribution = "rpm-4-1.x86_64\na-1-1.x86_64; provides sh\nb-1-1.x86_64; provides sh; provides extra";
+        let (pool, plan) = planned(distribution, "", &wishes(&["sh"], &["extra"]));
+        assert_eq!(names(&pool, &plan.unwrap().whole), ["a-1-1.x86_64", "b-1-1.x86_64"]);
+    }
+
+    #[test]
+    fn what_nothing_provides_is_left_to_the_rebuilt_source_package() {
+        let (pool, plan) = planned(DISTRIBUTION, "", &wishes(&["bash"], &["make > 5"]));
+        let plan = plan.unwrap();
+        assert_eq!(names(&pool, &plan.whole), ["bash-5-1.x86_64", "libc-2-1.x86_64"]);
+        let reason = plan.unmet.unwrap();
+        assert!(reason.contains("nothing provides make > 5") && reason.contains("make = 4-1"), "{reason}");
+    }
+
+    #[test]
+    fn it_is_the_chroots_fault_or_the_projects_by_who_asks_for_what_is_missing() {
+        let (_, plan) = planned(DISTRIBUTION, "", &wishes(&["bash", "nothing-like-it"], &[]));
+        assert!(matches!(plan, Err(PlanError::Project(_))), "a project's repository could have it: {plan:?}");
+        let (pool, _) = planned(DISTRIBUTION, "", &Wishes::default());
+        let alone = super::plan(&pool, &[], &[], &wishes(&["nothing-like-it"], &[]));
+        assert!(matches!(alone, Err(PlanError::Chroot(_))), "{alone:?}");
+    }
+}
