@@ -36,6 +36,9 @@ pub enum Error {
         /// What it should be.
         rule: String,
     },
+    /// The definitions of chroots can't be used.
+    #[error(transparent)]
+    Definition(#[from] copr_builder::definitions::DefinitionError),
 }
 
 /// All of it.

@@ -16,19 +16,26 @@
 //! lease back so that the build is tried again ([`copr_api::builder::Outcome::MachineFault`]). A builder that dies says
 //! nothing: its leases run out, and its work folders are swept when it starts again.
 
+mod bases;
 mod buildroot;
+mod cache;
 mod check;
 pub mod client;
+pub mod definitions;
 pub mod download;
 mod engine;
 mod heartbeat;
 mod job;
+mod lint;
 mod local;
 mod logs;
 mod machine;
 mod options;
+mod repositories;
 mod results;
+mod rounds;
 mod run;
+mod sources;
 mod stage0;
 mod workdir;
 
