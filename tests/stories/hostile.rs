@@ -4,6 +4,8 @@
 
 use std::{
     collections::BTreeMap,
+    io::{Read, Write},
+    net::TcpListener,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -16,6 +18,7 @@ use copr_tests::{
     server::{Options, Server},
 };
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 /// What all of them may write to their logs, in bytes.
 const LOG_BYTES: u64 = 1 << 20;
@@ -127,17 +130,14 @@ impl Case {
 }
 
 /// Small machines and small limits.
-fn start(folder: &Path, groups: Option<&Groups>) -> Server {
+fn start(folder: &Path, more: &str) -> Server {
     let options = Options { data: folder.join("data"), minidistro: minidistro().unwrap(), port: 0 };
     fs_err::create_dir_all(&options.data).unwrap();
-    let mut config = format!(
+    let config = format!(
         "[builds]\nattempts = 2\n[builder]\njobs = 2\naccel = \"tcg\"\nmemory_mib = 512\n\
-         scratch_bytes = {}\nlog_bytes = {LOG_BYTES}\n",
+         scratch_bytes = {}\nlog_bytes = {LOG_BYTES}\n{more}",
         1 << 30
     );
-    if let Some(groups) = groups {
-        config.push_str(&format!("cgroup = {:?}\n", groups.0.display()));
-    }
     fs_err::write(options.data.join("coprd.toml"), config).unwrap();
     Server::start(&options).unwrap()
 }
@@ -152,6 +152,11 @@ impl Groups {
         let parent = if root.join("cgroup.controllers").is_file() { root.to_owned() } else { root.join("memory") };
         let folder = parent.join(format!("copr-story-{}", std::process::id()));
         fs_err::create_dir(&folder).is_ok().then_some(Self(folder))
+    }
+
+    /// The builder's configuration for it.
+    fn line(&self) -> String {
+        format!("cgroup = {:?}\n", self.0.display().to_string())
     }
 
     /// The groups below it.
@@ -195,7 +200,7 @@ fn whatever_a_packager_sends_is_told_right_and_leaves_nothing_behind() {
     let folder: PathBuf = tree().join("target/stories/hostile");
     let _ = fs_err::remove_dir_all(&folder);
     let groups = Groups::make();
-    let server = start(&folder, groups.as_ref());
+    let server = start(&folder, &groups.as_ref().map(Groups::line).unwrap_or_default());
     let report = Report::new(true);
     let mallory = folder.join("mallory.conf");
     server.add_user("mallory", &mallory).unwrap();
@@ -219,4 +224,66 @@ fn whatever_a_packager_sends_is_told_right_and_leaves_nothing_behind() {
     complaints.extend(after.beyond(&before));
     complaints.extend(groups.iter().flat_map(Groups::members));
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+/// Answers each connection to 127.0.0.2 with a redirect to another address, until the story ends.
+fn redirect_to(target: String) -> u16 {
+    let listener = TcpListener::bind("127.0.0.2:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let Ok(mut connection) = connection else { return };
+            let _ = connection.set_read_timeout(Some(Duration::from_secs(10)));
+            // The request is short and comes in one piece.
+            let _ = connection.read(&mut [0; 4096]);
+            let answer =
+                format!("HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let _ = connection.write_all(answer.as_bytes());
+        }
+    });
+    port
+}
+
+#[test]
+fn addresses_that_lead_to_the_host_give_no_source_package() {
+    let folder: PathBuf = tree().join("target/stories/hostile-addresses");
+    let _ = fs_err::remove_dir_all(&folder);
+    // The host's, and one that the admin allows, of a server that leads back to it.
+    let server = start(&folder, "allow = [\"127.0.0.2/32\"]\n");
+    let mallory = folder.join("mallory.conf");
+    server.add_user("mallory", &mallory).unwrap();
+    let report = Report::new(true);
+    copr(&mallory, &["create", "traps", "--chroot", CHROOT], &report).unwrap();
+    let post = |url: &str| {
+        let body = json!({ "ownername": "mallory", "projectname": "traps", "pkgs": [url] });
+        server.post(&mallory, "/api_3/build/create/url", &body).unwrap()
+    };
+    for url in ["file:///etc/passwd", "ftp://127.0.0.1/a.src.rpm", "/etc/passwd"] {
+        let refused = post(url);
+        assert_eq!(refused.status, 400, "{url} was taken: {}", refused.body);
+    }
+    let port = server.options.port;
+    let redirected = redirect_to(format!("http://127.0.0.1:{port}/a.src.rpm"));
+    let to_a_file = redirect_to("file:///etc/passwd".to_owned());
+    for (url, why) in [
+        (format!("http://127.0.0.1:{port}/a.src.rpm"), "127.0.0.1"),
+        (format!("http://localhost:{port}/a.src.rpm"), "localhost"),
+        (format!("http://[::1]:{port}/a.src.rpm"), "::1"),
+        (format!("http://[::ffff:127.0.0.1]:{port}/a.src.rpm"), "7f00:1"),
+        ("http://10.0.0.1/a.src.rpm".to_owned(), "10.0.0.1"),
+        ("http://169.254.169.254/latest/meta-data".to_owned(), "169.254.169.254"),
+        (format!("http://127.0.0.2:{redirected}/a.src.rpm"), "127.0.0.1"),
+        (format!("http://127.0.0.2:{to_a_file}/a.src.rpm"), "file:///etc/passwd"),
+    ] {
+        let taken = post(&url);
+        assert_eq!(taken.status, 200, "{url}: {}", taken.body);
+        let build = serde_json::from_str::<Value>(&taken.body).unwrap()["items"][0]["id"].as_i64().unwrap();
+        let state = server.wait_for_state(build, &["succeeded", "failed", "canceled"], LIMIT).unwrap();
+        assert_eq!(state, "failed", "{url}");
+        let log = format!("store/results/mallory/traps/srpm-builds/{build:08}/builder-live.log");
+        let log = fs_err::read_to_string(server.options.data.join(log)).unwrap();
+        let reason = log.rsplit_once(Fault::User.words()).map(|(_, reason)| reason);
+        let reason = reason.unwrap_or_else(|| panic!("{url}: not the packager's fault:\n{log}"));
+        assert!(reason.contains("is not downloaded") && reason.contains(why), "{url}: {reason}");
+    }
 }

@@ -34,10 +34,7 @@ pub fn router(state: AppState) -> Router {
         .both("/api_3/project/edit/{owner}/{project}", put(user::project::edit).post(user::project::edit))
         .both("/api_3/project-chroot", get(user::chroot::get))
         .both("/api_3/project-chroot/build-config", get(user::chroot::build_config))
-        .both(
-            "/api_3/project-chroot/edit/{owner}/{project}/{chroot}",
-            put(user::chroot::edit).post(user::chroot::edit),
-        )
+        .both("/api_3/project-chroot/edit/{owner}/{project}/{chroot}", put(user::chroot::edit).post(user::chroot::edit))
         .both("/api_3/build/{id}", get(user::build::get))
         .both("/api_3/build/list", get(user::build::list))
         .both("/api_3/build/check-before-build", post(user::submit::check))

@@ -175,11 +175,7 @@ mod tests {
         let mut own = ProjectChroot::new(1, "fedora-44-x86_64".parse().unwrap());
         own.with_opts = words(&["docs", "tests"]);
         own.without_opts = words(&["gui"]);
-        let wishes = Wishes {
-            with_opts: words(&["gui"]),
-            without_opts: words(&["tests"]),
-            ..Wishes::default()
-        };
+        let wishes = Wishes { with_opts: words(&["gui"]), without_opts: words(&["tests"]), ..Wishes::default() };
         let macros: Vec<String> =
             conditionals(&own, &wishes).into_iter().map(|(name, value)| format!("{name} {value}")).collect();
         assert_eq!(macros, ["_with_docs --with-docs", "_with_gui --with-gui", "_without_tests --without-tests"]);

@@ -47,11 +47,7 @@ pub(super) fn view(state: &AppState, build: Build) -> View {
         chroots: build.chroots.iter().map(|chroot| chroot.chroot.to_string()).collect(),
         projectname: build.project,
         ownername: build.owner,
-        source_package: SourcePackage {
-            name: known(&build.package_name),
-            version: known(&build.package_version),
-            url,
-        },
+        source_package: SourcePackage { name: known(&build.package_name), version: known(&build.package_version), url },
         submitter: Some(build.submitter),
         project_dirname: build.dirname,
         is_background: build.background,
@@ -189,7 +185,11 @@ pub async fn built_packages(State(state): State<AppState>, Path(id): Path<String
     let build = find(&state, &id).await?;
     let packages = db::build::packages(&state.db, build.id).await?;
     let of = |chroot: &BuildChroot| -> Vec<Value> {
-        packages.iter().filter(|package| package.build_chroot_id == chroot.id).map(|package| nevra(&package.file)).collect()
+        packages
+            .iter()
+            .filter(|package| package.build_chroot_id == chroot.id)
+            .map(|package| nevra(&package.file))
+            .collect()
     };
     let all: BTreeMap<String, Value> =
         build.chroots.iter().map(|chroot| (chroot.chroot.to_string(), json!({ "packages": of(chroot) }))).collect();

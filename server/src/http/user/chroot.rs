@@ -33,13 +33,20 @@ const CPUS: std::ops::RangeInclusive<i64> = 1..=256;
 /// Build-time repositories; what is wrong with them is added to `wrong`, here and below, a line each.
 pub(super) fn repositories(list: &[String], wrong: &mut Vec<String>) -> Vec<String> {
     count("additional_repos", list, wrong);
-    wrong.extend(list.iter().filter_map(|text| chain::parse(text).err()).map(|error| format!("additional_repos: {error}")));
+    wrong.extend(
+        list.iter().filter_map(|text| chain::parse(text).err()).map(|error| format!("additional_repos: {error}")),
+    );
     list.to_vec()
 }
 
 /// Packages for the buildroot: names, capabilities, files.
 pub(super) fn packages(list: &[String], wrong: &mut Vec<String>) -> Vec<String> {
-    words("additional_packages", list, |text| !text.starts_with('-') && text.bytes().all(|b| b.is_ascii_graphic()), wrong)
+    words(
+        "additional_packages",
+        list,
+        |text| !text.starts_with('-') && text.bytes().all(|b| b.is_ascii_graphic()),
+        wrong,
+    )
 }
 
 /// Names of `--with` or `--without` options.
@@ -229,4 +236,3 @@ pub async fn build_config(State(state): State<AppState>, query: Params) -> Resul
         "with_opts": of.with_opts, "without_opts": of.without_opts, "isolation": "default",
     })))
 }
-
