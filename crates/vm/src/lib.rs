@@ -1,13 +1,16 @@
 //! One throw-away machine: assemble its disks, boot it, talk to it, bound it, kill it.
 //!
-//! A machine is one QEMU process that lives as long as one call of [`machine::run`]. It has no network. What goes in goes
+//! A machine is one QEMU process that lives as long as one call of [`machine::run`]. What goes in goes
 //! in by a read-only disk, what comes out comes out as frames on one virtio-serial port (see [`proto`]), and the host
-//! treats every byte of it as hostile. The guest's side of it is the program in `crates/guest`, which shares only
+//! treats every byte of it as hostile. It has no network, or where the job needs one that of [`net`]. The guest's side of it is the program in `crates/guest`, which shares only
 //! [`proto`] with this crate (build it with `default-features = false`).
 //!
 //! Everything here is synchronous: call it from a thread of its own.
 
+pub mod net;
 pub mod proto;
+#[cfg(any(feature = "host", feature = "guest"))]
+pub mod raw;
 
 #[cfg(feature = "host")]
 pub mod accel;

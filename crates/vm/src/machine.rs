@@ -1,10 +1,16 @@
 //! One machine from its disks to its death: [`run`].
 
-use std::{io, path::PathBuf, sync::atomic::AtomicBool, time::Duration};
+use std::{
+    io,
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use crate::{
     accel::Accelerator,
     kernel::Kernel,
+    net::{Host, Outside},
     proto::{ErrorKind, Heartbeat, Job, LogStream, ProtoError, Stage},
 };
 
@@ -46,11 +52,20 @@ pub enum Root {
     Keep(PathBuf),
 }
 
-/// The addresses that a machine with a network card may reach: public ones, and those that the admin names.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The addresses that a machine with a network card may reach: public ones, and those that the admin names. See
+/// [`Network::permits`].
+#[derive(Debug, Clone)]
 pub struct Network {
     /// Networks that may be reached although they are not public, `(address, prefix length)`.
     pub allow: Vec<(std::net::IpAddr, u8)>,
+    /// How they are reached: normally by [`crate::net::Host`].
+    pub outside: Arc<dyn Outside>,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self { allow: Vec::new(), outside: Arc::new(Host) }
+    }
 }
 
 /// What the host does to keep QEMU itself in bounds; each where it may.
