@@ -18,6 +18,7 @@
 mod buildroot;
 mod check;
 pub mod client;
+pub mod download;
 mod heartbeat;
 mod job;
 mod logs;

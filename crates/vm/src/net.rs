@@ -10,11 +10,28 @@
 pub mod address;
 
 #[cfg(feature = "host")]
+mod connection;
+#[cfg(feature = "host")]
+mod gateway;
+#[cfg(feature = "host")]
+mod link;
+#[cfg(feature = "host")]
+mod names;
+#[cfg(feature = "host")]
 mod outside;
 #[cfg(feature = "host")]
+mod pace;
+#[cfg(feature = "host")]
 mod policy;
+#[cfg(feature = "host")]
+mod relay;
 
 #[cfg(feature = "host")]
 pub use outside::{Host, Outside};
 #[cfg(feature = "host")]
 pub use policy::Refused;
+#[cfg(feature = "host")]
+pub use relay::Relay;
+
+#[cfg(test)]
+mod tests;
