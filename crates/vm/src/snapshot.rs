@@ -7,7 +7,10 @@
 
 use std::{
     io,
-    os::unix::fs::MetadataExt,
+    os::{
+        fd::AsFd,
+        unix::fs::{MetadataExt, PermissionsExt},
+    },
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, SystemTime},
@@ -131,7 +134,7 @@ impl Snapshot {
         initramfs(&at("initramfs"), spec)?;
         let blank = disks.blank_like(home.path())?;
         let mut command = machine(spec, accelerator, home.path(), &blank);
-        command.start = Start::Record { ram: at("ram"), state: at("state") };
+        command.start = Start::Record(at("ram"));
         command.layered = false;
         let mut qemu = command.start()?;
         let mut deadline = Deadline::new(&spec.limits, accelerator);
@@ -153,22 +156,18 @@ impl Snapshot {
                 }
             }
         }
-        qemu.record(RECORD_LIMIT)?;
+        qemu.record(fs_err::File::create_new(at("state"))?.as_fd(), RECORD_LIMIT)?;
         qemu.stop()?;
         for name in ["in.img", "scratch.img", "spare.img", "console"] {
             fs_err::remove_file(at(name))?;
         }
         for name in ["initramfs", "ram", "state"] {
-            use std::os::unix::fs::PermissionsExt;
             let file = fs_err::File::open(at(name))?;
             // Whoever QEMU runs as.
             file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
             file.sync_all()?;
         }
-        {
-            use std::os::unix::fs::PermissionsExt;
-            fs_err::set_permissions(home.path(), std::fs::Permissions::from_mode(0o755))?;
-        }
+        fs_err::set_permissions(home.path(), std::fs::Permissions::from_mode(0o755))?;
         fs_err::File::open(home.path())?.sync_all()?;
         fs_err::rename(home.keep(), &self.folder)?;
         Ok(true)
