@@ -1,8 +1,9 @@
 //! QEMU's monitor (QMP), and what QEMU says on standard error, which comes by the same socket.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
-    os::unix::net::UnixStream,
+    io::{BufRead, BufReader, IoSlice, Read},
+    mem::MaybeUninit,
+    os::{fd::BorrowedFd, unix::net::UnixStream},
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{Receiver, SyncSender, sync_channel},
@@ -11,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde_json::{Value, json};
 
 use crate::machine::MachineError;
@@ -51,27 +53,48 @@ impl Monitor {
         let mut monitor = Self { stream, heard, answers, listener, asked: 0 };
         // Should QEMU stop reading, we must not.
         let _ = monitor.stream.set_write_timeout(Some(Duration::from_millis(200)));
-        monitor.say("qmp_capabilities", &json!({}));
+        monitor.say("qmp_capabilities", &json!({}), None);
         monitor
     }
 
-    fn say(&mut self, command: &str, arguments: &Value) {
+    /// Says a command; with `file`, hands that over.
+    fn say(&mut self, command: &str, arguments: &Value, file: Option<BorrowedFd<'_>>) {
         self.asked += 1;
-        let words = json!({"execute": command, "arguments": arguments, "id": self.asked});
-        // When it fails QEMU is gone, or is killed soon.
-        let _ = self.stream.write_all(format!("{words}\n").as_bytes());
+        let words = format!("{}\n", json!({"execute": command, "arguments": arguments, "id": self.asked}));
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        let files: Vec<_> = file.into_iter().collect();
+        if !files.is_empty() {
+            control.push(SendAncillaryMessage::ScmRights(&files));
+        }
+        // When it fails QEMU is gone, or is killed soon. So short a text goes out whole.
+        let _ = sendmsg(&self.stream, &[IoSlice::new(words.as_bytes())], &mut control, SendFlags::NOSIGNAL);
     }
 
     /// Asks, and waits for the answer.
     ///
     /// # Errors
     /// When QEMU refuses, is gone, or takes too long.
-    pub(crate) fn ask(&mut self, command: &str, arguments: Value) -> Result<Value, MachineError> {
-        self.say(command, &arguments);
+    pub(crate) fn ask(&mut self, command: &str, arguments: &Value) -> Result<Value, MachineError> {
+        self.say(command, arguments, None);
+        self.answer(command)
+    }
+
+    /// Gives QEMU an open file, which has this name from then on.
+    ///
+    /// # Errors
+    /// As [`Monitor::ask`].
+    pub(crate) fn give(&mut self, name: &str, file: BorrowedFd<'_>) -> Result<(), MachineError> {
+        self.say("getfd", &json!({"fdname": name}), Some(file));
+        self.answer("getfd").map(drop)
+    }
+
+    fn answer(&mut self, command: &str) -> Result<Value, MachineError> {
         let until = Instant::now() + PATIENCE;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let mut answer = self.answers.recv_timeout(left).map_err(|_| {
+                // It is gone, and then its last words come before its end; or it hangs.
                 MachineError::Qemu(format!("no answer to {command}: {}", self.heard().complaints.trim()))
             })?;
             if answer.get("id").and_then(Value::as_u64) != Some(self.asked) {
@@ -86,7 +109,7 @@ impl Monitor {
 
     /// Ends QEMU.
     pub(crate) fn quit(&mut self) {
-        self.say("quit", &json!({}));
+        self.say("quit", &json!({}), None);
     }
 
     /// Why the machine went off; call it when QEMU has ended.

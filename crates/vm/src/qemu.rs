@@ -4,7 +4,7 @@ use std::{
     ffi::OsString,
     io,
     os::{
-        fd::OwnedFd,
+        fd::{BorrowedFd, OwnedFd},
         unix::{
             ffi::{OsStrExt, OsStringExt},
             net::UnixStream,
@@ -21,20 +21,16 @@ use crate::{
     accel::Accelerator,
     machine::MachineError,
     monitor::Monitor,
+    net::address::GUEST_MAC,
     proto::{INPUT_SERIAL, PORT, SCRATCH_SERIAL, SPARE_SERIAL},
 };
 
-/// Most that is kept of what QEMU says on standard error, in bytes.
-const MOST_TEXT: u64 = 64 << 10;
-/// Opens what QEMU inherits besides: as 3 what it reads a machine's state from, as 4 what it writes it to; both may be
-/// `/dev/null`. What is standard error here becomes 5, the network card's socket, and the monitor's socket takes what is said.
-const OPEN: &str = r#"from=$1 to=$2; shift 2; exec "$@" 3<"$from" 4>"$to" 5<&2 2>&1"#;
+/// What is standard error here becomes 3, the network card's socket, and the monitor's socket takes what is said.
+const TURN: &str = r#"exec "$@" 3<&2 2>&1"#;
 /// Runs the program behind the first argument only while the process of that number is the parent.
 const GUARD: &str = r#"[ "$PPID" = "$1" ] || exit 3; shift; exec "$@""#;
 /// The translation cache under TCG, in MiB. 1 GiB is the default; gcc and its friends fit into this without being thrown out.
 pub(crate) const TRANSLATIONS_MIB: u32 = 256;
-/// The network card's hardware address, see [`crate::net::address`].
-const MAC: &str = "52:54:00:12:34:56";
 /// How long QEMU may take to obey `quit` before it is killed; it takes 50 ms.
 const QUIT_GRACE: Duration = Duration::from_millis(500);
 
@@ -81,20 +77,10 @@ fn not_started(qemu: &Path, error: &io::Error) -> MachineError {
 pub enum Start {
     /// With its kernel.
     Boot,
-    /// With its kernel, and it is going to be saved: its memory is the file `ram`, its state goes to `state`; both are made.
-    Record {
-        /// Its memory.
-        ram: PathBuf,
-        /// All else.
-        state: PathBuf,
-    },
-    /// Where a machine stood that was saved. The files are left as they are; call [`Qemu::resume`].
-    Resume {
-        /// Its memory.
-        ram: PathBuf,
-        /// All else.
-        state: PathBuf,
-    },
+    /// With its kernel, and it is going to be saved, see [`Qemu::record`]: its memory is this file, which is made.
+    Record(PathBuf),
+    /// Where a machine stood that was saved, see [`Qemu::resume`]: its memory was this file, which is left as it is.
+    Resume(PathBuf),
 }
 
 /// What one QEMU is started with. It has no display, no USB, and no network but the one below; the guest's port is a socket
@@ -171,8 +157,8 @@ impl QemuCommand {
         let board = "q35,usb=off,smbus=off,vmport=off,dump-guest-core=off";
         let (ram, share) = match &self.start {
             Start::Boot => (None, ""),
-            Start::Record { ram, .. } => (Some(ram), "on"),
-            Start::Resume { ram, .. } => (Some(ram), "off"),
+            Start::Record(ram) => (Some(ram), "on"),
+            Start::Resume(ram) => (Some(ram), "off"),
         };
         match ram {
             None => push("-M", board.into()),
@@ -182,7 +168,7 @@ impl QemuCommand {
                 push("-M", format!("{board},memory-backend=ram").into());
             }
         }
-        if matches!(self.start, Start::Resume { .. }) {
+        if matches!(self.start, Start::Resume(_)) {
             push("-incoming", "defer".into());
         }
         push("-smp", self.cpus.to_string().into());
@@ -207,8 +193,9 @@ impl QemuCommand {
             push("-device", format!("virtio-blk-pci,drive=spare,serial={SPARE_SERIAL}").into());
         }
         if self.network {
-            push("-netdev", "socket,id=net,fd=5".into());
-            push("-device", format!("virtio-net-pci,netdev=net,mac={MAC},romfile=").into());
+            push("-netdev", "socket,id=net,fd=3".into());
+            let mac = GUEST_MAC.map(|byte| format!("{byte:02x}")).join(":");
+            push("-device", format!("virtio-net-pci,netdev=net,mac={mac},romfile=").into());
         }
         args
     }
@@ -226,14 +213,8 @@ impl QemuCommand {
         let (port, port_of_qemu) = UnixStream::pair()?;
         let (monitor, monitor_of_qemu) = UnixStream::pair()?;
         let (network, network_of_qemu) = if self.network { Some(UnixStream::pair()?) } else { None }.unzip();
-        let null = Path::new("/dev/null");
-        let (from, to) = match &self.start {
-            Start::Boot => (null, null),
-            Start::Record { state, .. } => (null, state.as_path()),
-            Start::Resume { state, .. } => (state.as_path(), null),
-        };
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", OPEN, "sh"]).args([from, to]).arg(setpriv);
+        command.args(["-c", TURN, "sh"]).arg(setpriv);
         if let Some(uid) = self.uid {
             command.args([format!("--reuid={uid}"), format!("--regid={uid}"), "--clear-groups".to_owned()]);
         }
@@ -279,32 +260,34 @@ impl Qemu {
         self.child.id()
     }
 
-    /// Stops the machine of [`Start::Record`] for ever and saves it.
+    /// Stops the machine of [`Start::Record`] for ever and writes all but its memory to `state`.
     ///
     /// # Errors
     /// When QEMU cannot, or takes longer than `patience`.
-    pub fn record(&mut self, patience: Duration) -> Result<(), MachineError> {
-        self.monitor.ask("stop", json!({}))?;
-        self.monitor.ask("migrate-set-capabilities", json!({"capabilities": [without_ram()]}))?;
-        self.monitor.ask("migrate", json!({"uri": "fd:4"}))?;
+    pub fn record(&mut self, state: BorrowedFd<'_>, patience: Duration) -> Result<(), MachineError> {
+        self.monitor.ask("stop", &json!({}))?;
+        self.monitor.ask("migrate-set-capabilities", &json!({"capabilities": [without_ram()]}))?;
+        self.monitor.give("state", state)?;
+        self.monitor.ask("migrate", &json!({"uri": "fd:state"}))?;
         self.await_migration(patience)
     }
 
-    /// Loads the state of [`Start::Resume`] and lets the machine go on.
+    /// Loads the `state` that [`Qemu::record`] wrote into the machine of [`Start::Resume`] and lets it go on.
     ///
     /// # Errors
     /// When QEMU cannot, or takes longer than `patience`.
-    pub fn resume(&mut self, patience: Duration) -> Result<(), MachineError> {
-        self.monitor.ask("migrate-set-capabilities", json!({"capabilities": [without_ram()]}))?;
-        self.monitor.ask("migrate-incoming", json!({"uri": "fd:3"}))?;
+    pub fn resume(&mut self, state: BorrowedFd<'_>, patience: Duration) -> Result<(), MachineError> {
+        self.monitor.ask("migrate-set-capabilities", &json!({"capabilities": [without_ram()]}))?;
+        self.monitor.give("state", state)?;
+        self.monitor.ask("migrate-incoming", &json!({"uri": "fd:state"}))?;
         self.await_migration(patience)?;
-        self.monitor.ask("cont", json!({})).map(drop)
+        self.monitor.ask("cont", &json!({})).map(drop)
     }
 
     fn await_migration(&mut self, patience: Duration) -> Result<(), MachineError> {
         let until = Instant::now() + patience;
         loop {
-            let state = self.monitor.ask("query-migrate", json!({}))?;
+            let state = self.monitor.ask("query-migrate", &json!({}))?;
             match state.get("status").and_then(serde_json::Value::as_str) {
                 Some("completed") => return Ok(()),
                 Some("failed" | "cancelled") => return Err(MachineError::Qemu(format!("a snapshot: {state}"))),
@@ -426,6 +409,6 @@ mod tests {
         assert!(line.contains("-cpu host") && !line.contains("nokaslr"), "{line}");
         assert!(!line.contains("netdev") && !line.contains("snapshot=on"), "{line}");
         let line = words(&QemuCommand { network: true, layered: true, ..command });
-        assert!(line.contains("-netdev socket,id=net,fd=5") && line.contains("snapshot=on,file=/scratch"), "{line}");
+        assert!(line.contains("-netdev socket,id=net,fd=3") && line.contains("snapshot=on,file=/scratch"), "{line}");
     }
 }

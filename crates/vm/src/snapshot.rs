@@ -7,7 +7,10 @@
 
 use std::{
     io,
-    os::unix::fs::MetadataExt,
+    os::{
+        fd::AsFd,
+        unix::fs::{MetadataExt, PermissionsExt},
+    },
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, SystemTime},
@@ -93,13 +96,21 @@ impl Snapshot {
     /// # Errors
     /// When that cannot be copied.
     pub(crate) fn start(&self, home: &Path, of_its_own: bool) -> io::Result<Start> {
-        let (mut ram, state) = (self.folder.join("ram"), self.folder.join("state"));
+        let mut ram = self.folder.join("ram");
         if of_its_own {
             let copy = home.join("ram");
             disk::copy_sparse(&ram, &copy)?;
             ram = copy;
         }
-        Ok(Start::Resume { ram, state })
+        Ok(Start::Resume(ram))
+    }
+
+    /// Everything else of the machine, for [`crate::qemu::Qemu::resume`].
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub(crate) fn state(&self) -> io::Result<fs_err::File> {
+        fs_err::File::open(self.folder.join("state"))
     }
 
     /// Throws it away, and lets none be made for a while.
@@ -114,7 +125,7 @@ impl Snapshot {
 
     /// Says that it is used, if it is there.
     fn touch(&self) -> io::Result<()> {
-        fs_err::File::open(self.folder.join("state"))?.set_modified(SystemTime::now())
+        self.state()?.set_modified(SystemTime::now())
     }
 
     /// Boots a machine until it is ready and saves it; false when it was cancelled.
@@ -131,7 +142,7 @@ impl Snapshot {
         initramfs(&at("initramfs"), spec)?;
         let blank = disks.blank_like(home.path())?;
         let mut command = machine(spec, accelerator, home.path(), &blank);
-        command.start = Start::Record { ram: at("ram"), state: at("state") };
+        command.start = Start::Record(at("ram"));
         command.layered = false;
         let mut qemu = command.start()?;
         let mut deadline = Deadline::new(&spec.limits, accelerator);
@@ -153,22 +164,18 @@ impl Snapshot {
                 }
             }
         }
-        qemu.record(RECORD_LIMIT)?;
+        qemu.record(fs_err::File::create_new(at("state"))?.as_fd(), RECORD_LIMIT)?;
         qemu.stop()?;
         for name in ["in.img", "scratch.img", "spare.img", "console"] {
             fs_err::remove_file(at(name))?;
         }
         for name in ["initramfs", "ram", "state"] {
-            use std::os::unix::fs::PermissionsExt;
             let file = fs_err::File::open(at(name))?;
             // Whoever QEMU runs as.
             file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
             file.sync_all()?;
         }
-        {
-            use std::os::unix::fs::PermissionsExt;
-            fs_err::set_permissions(home.path(), std::fs::Permissions::from_mode(0o755))?;
-        }
+        fs_err::set_permissions(home.path(), std::fs::Permissions::from_mode(0o755))?;
         fs_err::File::open(home.path())?.sync_all()?;
         fs_err::rename(home.keep(), &self.folder)?;
         Ok(true)

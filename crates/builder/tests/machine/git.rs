@@ -72,7 +72,7 @@ fn repository(home: &Path) -> PathBuf {
     fs_err::write(tree.join(".copr/Makefile"), makefile).unwrap();
     let git = |args: &[&str]| {
         let who = ["-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "init.defaultBranch=main"];
-        command("git", &[&who, &["-C", tree.to_str().unwrap()], args].concat());
+        command("git", &[&who[..], &["-C", tree.to_str().unwrap()], args].concat());
     };
     git(&["init", "-q"]);
     git(&["add", "."]);
