@@ -1,9 +1,12 @@
 //! One throw-away machine: assemble its disks, boot it, talk to it, bound it, kill it.
 //!
-//! A machine is one QEMU process that lives as long as one call of [`machine::run`]. What goes in goes
-//! in by a read-only disk, what comes out comes out as frames on one virtio-serial port (see [`proto`]), and the host
-//! treats every byte of it as hostile. It has no network, or where the job needs one that of [`net`]. The guest's side of it is the program in `crates/guest`, which shares only
-//! [`proto`] with this crate (build it with `default-features = false`).
+//! A machine is one QEMU process that lives as long as one call of [`machine::run`]. What goes in goes in by read-only
+//! disks, what comes out comes out as frames on one virtio-serial port (see [`proto`]), and the host treats every byte of
+//! it as hostile. It has no network, or where the job needs one that of [`net`]. It boots, or goes on from a snapshot of a
+//! machine that has booted; what it writes goes to a disk, or a layer over a base, that is thrown away.
+//!
+//! The guest's side of it is the program in `crates/guest`, which shares only [`proto`] with this crate (build it with
+//! `default-features = false`).
 //!
 //! Everything here is synchronous: call it from a thread of its own.
 

@@ -21,18 +21,16 @@ use crate::{
     accel::Accelerator,
     machine::MachineError,
     monitor::Monitor,
+    net::address::GUEST_MAC,
     proto::{INPUT_SERIAL, PORT, SCRATCH_SERIAL, SPARE_SERIAL},
 };
 
-/// Opens what QEMU inherits besides: as 3 what it reads a machine's state from, which may be `/dev/null`. What is standard
-/// error here becomes 4, the network card's socket, and the monitor's socket takes what is said.
-const OPEN: &str = r#"state=$1; shift; exec "$@" 3<"$state" 4<&2 2>&1"#;
+/// What is standard error here becomes 3, the network card's socket, and the monitor's socket takes what is said.
+const TURN: &str = r#"exec "$@" 3<&2 2>&1"#;
 /// Runs the program behind the first argument only while the process of that number is the parent.
 const GUARD: &str = r#"[ "$PPID" = "$1" ] || exit 3; shift; exec "$@""#;
 /// The translation cache under TCG, in MiB. 1 GiB is the default; gcc and its friends fit into this without being thrown out.
 pub(crate) const TRANSLATIONS_MIB: u32 = 256;
-/// The network card's hardware address, see [`crate::net::address`].
-const MAC: &str = "52:54:00:12:34:56";
 /// How long QEMU may take to obey `quit` before it is killed; it takes 50 ms.
 const QUIT_GRACE: Duration = Duration::from_millis(500);
 
@@ -81,13 +79,8 @@ pub enum Start {
     Boot,
     /// With its kernel, and it is going to be saved, see [`Qemu::record`]: its memory is this file, which is made.
     Record(PathBuf),
-    /// Where a machine stood that was saved. The files are left as they are; call [`Qemu::resume`].
-    Resume {
-        /// Its memory.
-        ram: PathBuf,
-        /// All else.
-        state: PathBuf,
-    },
+    /// Where a machine stood that was saved, see [`Qemu::resume`]: its memory was this file, which is left as it is.
+    Resume(PathBuf),
 }
 
 /// What one QEMU is started with. It has no display, no USB, and no network but the one below; the guest's port is a socket
@@ -165,7 +158,7 @@ impl QemuCommand {
         let (ram, share) = match &self.start {
             Start::Boot => (None, ""),
             Start::Record(ram) => (Some(ram), "on"),
-            Start::Resume { ram, .. } => (Some(ram), "off"),
+            Start::Resume(ram) => (Some(ram), "off"),
         };
         match ram {
             None => push("-M", board.into()),
@@ -175,7 +168,7 @@ impl QemuCommand {
                 push("-M", format!("{board},memory-backend=ram").into());
             }
         }
-        if matches!(self.start, Start::Resume { .. }) {
+        if matches!(self.start, Start::Resume(_)) {
             push("-incoming", "defer".into());
         }
         push("-smp", self.cpus.to_string().into());
@@ -200,8 +193,9 @@ impl QemuCommand {
             push("-device", format!("virtio-blk-pci,drive=spare,serial={SPARE_SERIAL}").into());
         }
         if self.network {
-            push("-netdev", "socket,id=net,fd=4".into());
-            push("-device", format!("virtio-net-pci,netdev=net,mac={MAC},romfile=").into());
+            push("-netdev", "socket,id=net,fd=3".into());
+            let mac = GUEST_MAC.map(|byte| format!("{byte:02x}")).join(":");
+            push("-device", format!("virtio-net-pci,netdev=net,mac={mac},romfile=").into());
         }
         args
     }
@@ -219,9 +213,8 @@ impl QemuCommand {
         let (port, port_of_qemu) = UnixStream::pair()?;
         let (monitor, monitor_of_qemu) = UnixStream::pair()?;
         let (network, network_of_qemu) = if self.network { Some(UnixStream::pair()?) } else { None }.unzip();
-        let state = if let Start::Resume { state, .. } = &self.start { state } else { Path::new("/dev/null") };
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", OPEN, "sh"]).arg(state).arg(setpriv);
+        command.args(["-c", TURN, "sh"]).arg(setpriv);
         if let Some(uid) = self.uid {
             command.args([format!("--reuid={uid}"), format!("--regid={uid}"), "--clear-groups".to_owned()]);
         }
@@ -279,13 +272,14 @@ impl Qemu {
         self.await_migration(patience)
     }
 
-    /// Loads the state of [`Start::Resume`] and lets the machine go on.
+    /// Loads the `state` that [`Qemu::record`] wrote into the machine of [`Start::Resume`] and lets it go on.
     ///
     /// # Errors
     /// When QEMU cannot, or takes longer than `patience`.
-    pub fn resume(&mut self, patience: Duration) -> Result<(), MachineError> {
+    pub fn resume(&mut self, state: BorrowedFd<'_>, patience: Duration) -> Result<(), MachineError> {
         self.monitor.ask("migrate-set-capabilities", &json!({"capabilities": [without_ram()]}))?;
-        self.monitor.ask("migrate-incoming", &json!({"uri": "fd:3"}))?;
+        self.monitor.give("state", state)?;
+        self.monitor.ask("migrate-incoming", &json!({"uri": "fd:state"}))?;
         self.await_migration(patience)?;
         self.monitor.ask("cont", &json!({})).map(drop)
     }
@@ -415,6 +409,6 @@ mod tests {
         assert!(line.contains("-cpu host") && !line.contains("nokaslr"), "{line}");
         assert!(!line.contains("netdev") && !line.contains("snapshot=on"), "{line}");
         let line = words(&QemuCommand { network: true, layered: true, ..command });
-        assert!(line.contains("-netdev socket,id=net,fd=4") && line.contains("snapshot=on,file=/scratch"), "{line}");
+        assert!(line.contains("-netdev socket,id=net,fd=3") && line.contains("snapshot=on,file=/scratch"), "{line}");
     }
 }

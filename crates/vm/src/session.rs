@@ -2,7 +2,7 @@
 
 use std::{
     io::{ErrorKind, Read, Seek, SeekFrom},
-    os::unix::net::UnixStream,
+    os::{fd::AsFd, unix::net::UnixStream},
     path::Path,
     sync::{
         atomic::{AtomicBool, Ordering},
@@ -17,6 +17,7 @@ use crate::{
     cgroup::Group,
     deadline::Deadline,
     machine::{Answer, Exit, MachineError, MachineSpec, Observer, Report, Root},
+    net::Relay,
     proto::{self, FromGuest, GuestExit, ProtoError, Stage, ToGuest},
     qemu::{Qemu, QemuCommand, Start, TRANSLATIONS_MIB},
     receive::{Receiver, Violation},
@@ -152,6 +153,10 @@ impl Session<'_> {
         // Dropped behind QEMU, when nothing is in it any more.
         let group = self.group();
         let mut qemu = command.start()?;
+        let relay = match (qemu.network.take(), &spec.network) {
+            (Some(socket), Some(network)) => Some(Relay::start(socket, network.clone())?),
+            _ => None,
+        };
         if let Some(Err(error)) = group.as_ref().map(|group| group.take(qemu.process())) {
             self.observer.note(&format!("QEMU is in no cgroup of its own: {error}"));
         }
@@ -159,7 +164,7 @@ impl Session<'_> {
             self.observer.note("the machine goes on from a snapshot");
             receiver.resumed();
         }
-        let early = self.talk(accelerator, &mut qemu, &mut receiver, &disks, &command);
+        let early = self.talk(&mut qemu, &mut receiver, &disks, &command, snapshot.as_ref());
         let early = match early {
             Ok(None) => {
                 qemu.wait(EXIT_GRACE)?;
@@ -180,6 +185,9 @@ impl Session<'_> {
             None => verdict(&receiver, &mut qemu, &console_tail)?,
         };
         drop((qemu, group));
+        for refused in relay.map(Relay::finish).unwrap_or_default() {
+            self.observer.note(&format!("network: {refused}"));
+        }
         let mut results = Vec::new();
         if exit == Exit::Built(0) {
             if let Root::Keep(image) = &spec.root {
@@ -221,18 +229,20 @@ impl Session<'_> {
     /// Reads frames until the port closes (`None`) or the machine must be stopped (why).
     fn talk(
         &mut self,
-        accelerator: Accelerator,
         qemu: &mut Qemu,
         receiver: &mut Receiver<'_>,
         disks: &Disks,
         command: &QemuCommand,
+        snapshot: Option<&Snapshot>,
     ) -> Result<Option<Exit>, MachineError> {
         let died = |receiver: &Receiver<'_>, message: String| Some(Exit::Died { after: receiver.stage(), message });
         let incoming = start_reader(qemu.port.try_clone()?);
         qemu.port.set_write_timeout(Some(SAY_LIMIT))?;
-        let mut deadline = Deadline::new(&self.spec.limits, accelerator);
-        if matches!(command.start, Start::Resume { .. }) {
-            if let Err(error) = qemu.resume(RESUME_LIMIT) {
+        let mut deadline = Deadline::new(&self.spec.limits, command.accelerator);
+        if let Some(snapshot) = snapshot {
+            let resumed =
+                snapshot.state().map_err(MachineError::from).and_then(|state| qemu.resume(state.as_fd(), RESUME_LIMIT));
+            if let Err(error) = resumed {
                 return Ok(died(receiver, error.to_string()));
             }
             // That it is not heard is found out by the deadline.

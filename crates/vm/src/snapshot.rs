@@ -96,13 +96,21 @@ impl Snapshot {
     /// # Errors
     /// When that cannot be copied.
     pub(crate) fn start(&self, home: &Path, of_its_own: bool) -> io::Result<Start> {
-        let (mut ram, state) = (self.folder.join("ram"), self.folder.join("state"));
+        let mut ram = self.folder.join("ram");
         if of_its_own {
             let copy = home.join("ram");
             disk::copy_sparse(&ram, &copy)?;
             ram = copy;
         }
-        Ok(Start::Resume { ram, state })
+        Ok(Start::Resume(ram))
+    }
+
+    /// Everything else of the machine, for [`crate::qemu::Qemu::resume`].
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub(crate) fn state(&self) -> io::Result<fs_err::File> {
+        fs_err::File::open(self.folder.join("state"))
     }
 
     /// Throws it away, and lets none be made for a while.
@@ -117,7 +125,7 @@ impl Snapshot {
 
     /// Says that it is used, if it is there.
     fn touch(&self) -> io::Result<()> {
-        fs_err::File::open(self.folder.join("state"))?.set_modified(SystemTime::now())
+        self.state()?.set_modified(SystemTime::now())
     }
 
     /// Boots a machine until it is ready and saves it; false when it was cancelled.
