@@ -10,7 +10,8 @@
 //! there is too much. Any number of processes may share the folder.
 
 use std::{
-    fs::TryLockError,
+    fs::{Permissions, TryLockError},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -189,9 +190,8 @@ impl Making {
         let image = bases.making(key).join("image");
         let file = fs_err::OpenOptions::new().write(true).open(&image)?;
         file.sync_all()?;
-        let mut permissions = file.metadata()?.permissions();
-        permissions.set_readonly(true);
-        fs_err::set_permissions(&image, permissions)?;
+        // QEMU may run as another user, who must read it.
+        fs_err::set_permissions(&image, Permissions::from_mode(0o444))?;
         fs_err::rename(&image, bases.image(key))?;
         fs_err::File::open(&bases.dir)?.sync_all()?;
         bases.sweep(key)?;
