@@ -86,8 +86,8 @@ fn check_out(work: &Work<'_>, git: &Git<'_>) -> Result<(), JobError> {
         return Err(refused(format!("{} cannot be cloned; see build.log", git.clone_url)));
     }
     if let Some(committish) = git.committish {
-        // What is no branch and not among the recent commits, such as a pull request's `refs/pull/1/head`, is fetched by name.
-        let found = run(&["-C", CHECKOUT, "checkout", committish])?
+        // The dashes: it is no file. What is no branch and not among the recent commits, such as a pull request's `refs/pull/1/head`, is fetched by name.
+        let found = run(&["-C", CHECKOUT, "checkout", committish, "--"])?
             || (run(&["-C", CHECKOUT, "fetch", "origin", committish])?
                 && run(&["-C", CHECKOUT, "checkout", "FETCH_HEAD"])?);
         if !found {
