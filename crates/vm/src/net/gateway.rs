@@ -266,8 +266,9 @@ impl Gateway {
             Some(Side::Opening(_)) => {}
             Some(Side::Open(open)) => {
                 let handle = open.handle;
-                let over = |state| matches!(state, State::TimeWait | State::Closed | State::Listen);
-                if begins && over(self.sockets.get::<Socket<'_>>(handle).state()) {
+                // The wire keeps the order: a SYN behind the first ACK means that the guest has begun anew. Its kernel would say
+                // so with a reset when asked, but smoltcp does not ask.
+                if begins && self.sockets.get::<Socket<'_>>(handle).state() != State::SynReceived {
                     self.remove(ends);
                     return self.begin(ends, content, now);
                 }
