@@ -34,6 +34,7 @@ fn build() -> Result<(), String> {
         "crates/vm/Cargo.toml",
         "crates/vm/src/lib.rs",
         "crates/vm/src/proto.rs",
+        "crates/vm/src/raw.rs",
         "Cargo.lock",
     ] {
         println!("cargo:rerun-if-changed={}", workspace.join(path).display());

@@ -5,7 +5,7 @@ use std::{io, path::Path};
 use copr_vm::proto::Job;
 use fs_err as fs;
 
-use crate::child::HOME;
+use crate::{child::HOME, system};
 
 /// Makes the job's user and group, in place of ones of the same name.
 pub(crate) fn ensure(root: &Path, job: &Job) -> io::Result<()> {
@@ -27,8 +27,5 @@ fn put(path: &Path, name: &str, line: &str, when_missing: &str) -> io::Result<()
         new.push_str(line);
         new.push('\n');
     }
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    fs::write(path, new)
+    system::put(path, &new)
 }

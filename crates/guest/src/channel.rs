@@ -3,7 +3,10 @@
 use std::{
     fs::{File, OpenOptions},
     io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{Receiver, sync_channel},
+    },
     time::Duration,
 };
 
@@ -22,6 +25,18 @@ const PARTING: Duration = Duration::from_secs(3600);
 /// The port, shared by the job, the log readers and the heartbeat.
 #[derive(Debug, Clone)]
 pub(crate) struct Channel(Arc<Mutex<File>>);
+
+/// What the host answers to questions: whether the spare disk holds more packages.
+#[derive(Debug)]
+pub(crate) struct Answers(Mutex<Receiver<bool>>);
+
+impl Answers {
+    /// Waits for the answer to the question just sent. That may take the host long: it solves and downloads.
+    pub(crate) fn more(&self) -> bool {
+        // The other end powers off before it lets go.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).recv().unwrap_or_default()
+    }
+}
 
 /// Opens the port.
 pub(crate) fn open() -> io::Result<Channel> {
@@ -75,21 +90,25 @@ impl Channel {
         self.send(&FromGuest::Diagnostic(text.into()));
     }
 
-    /// Powers off when the host says that it has received all or that the job is cancelled, and when it goes away.
-    pub(crate) fn listen_to_host(&self) {
+    /// Listens to the host from now on: answers come from what is returned. Powers off when the host says that it has
+    /// received all or that the job is cancelled, and when it goes away.
+    pub(crate) fn listen_to_host(&self) -> Answers {
+        let (sender, answers) = sync_channel(1);
         let port = self.0.lock().unwrap_or_else(PoisonError::into_inner).try_clone();
-        let Ok(mut port) = port else { return };
         std::thread::spawn(move || {
-            loop {
-                match read_frame(&mut port) {
-                    Ok(Some((kind, payload))) => match ToGuest::decode(kind, &payload) {
-                        Ok(ToGuest::Go | ToGuest::Nothing) => {}
-                        Ok(ToGuest::Begin(_) | ToGuest::Cancel | ToGuest::Received) | Err(_) => system::power_off(),
-                    },
-                    Ok(None) | Err(_) => system::power_off(),
-                }
+            let Ok(mut port) = port else { system::power_off() };
+            while let Ok(Some((kind, payload))) = read_frame(&mut port) {
+                let more = match ToGuest::decode(kind, &payload) {
+                    Ok(ToGuest::Go) => true,
+                    Ok(ToGuest::Nothing) => false,
+                    Ok(ToGuest::Begin(_) | ToGuest::Cancel | ToGuest::Received) | Err(_) => break,
+                };
+                // Nobody has asked, or somebody has panicked; what comes next tells.
+                let _ = sender.try_send(more);
             }
+            system::power_off()
         });
+        Answers(Mutex::new(answers))
     }
 
     /// The last words, and then the wait for the host to have read them: a machine that goes off takes with it what lies

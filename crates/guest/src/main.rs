@@ -1,18 +1,30 @@
-//! The static init that runs as PID 1 inside a build machine: it mounts the disks, installs the buildroot with rpm, runs
-//! rpmbuild as an ordinary user, hands the results back, and powers off, whatever happens.
+//! The static init that runs as PID 1 inside a build machine: it waits for the word to begin, mounts the disks, installs
+//! packages with rpm, does the job (a build, a source package, a base image, rpmlint) as an ordinary user, hands the results
+//! back, and powers off, whatever happens.
 //!
 //! It speaks the protocol of [`copr_vm::proto`] on one virtio-serial port. Without unsafe code there is no `pre_exec`, so
 //! the steps between fork and rpmbuild are done by this program itself, started again with a hidden argument ([`child`]).
 
 mod accounts;
+mod base;
+mod begin;
+mod building;
 mod channel;
 mod child;
+mod hardware;
+mod home;
+mod install;
 mod job;
+mod lint;
+mod network;
 mod results;
 mod run;
+mod source;
 mod system;
 
 use copr_vm::proto::{ErrorKind, GuestExit};
+
+use crate::job::Work;
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
@@ -42,18 +54,18 @@ fn work() {
         Ok(channel) => channel,
         Err(error) => return println!("guest: no channel to the host: {error}"),
     };
-    let _begin = channel.ready();
-    let exit = match job::prepare() {
+    let begun = begin::begin(&channel.ready());
+    let exit = match begun.map_err(job::setup("beginning")).and_then(|()| job::prepare()) {
         Err(error) => {
             channel.hello("-");
-            channel.listen_to_host();
+            let _answers = channel.listen_to_host();
             GuestExit::Error(error.kind, error.text)
         }
         Ok(job) => {
             channel.hello(&job.nonce);
-            channel.listen_to_host();
+            let answers = channel.listen_to_host();
             channel.start_heartbeat();
-            match std::panic::catch_unwind(|| job::run(&job, &channel)) {
+            match std::panic::catch_unwind(|| job::run(&Work::new(&job, &channel, &answers))) {
                 Ok(Ok(code)) => GuestExit::Exit(code),
                 Ok(Err(error)) => GuestExit::Error(error.kind, error.text),
                 Err(_) => GuestExit::Error(ErrorKind::Setup, "the guest panicked; see its console".to_owned()),

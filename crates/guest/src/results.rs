@@ -1,6 +1,7 @@
 //! Handing back: only regular files, only with names that the protocol allows, within the limits.
 
 use std::{
+    collections::BTreeSet,
     fs::OpenOptions,
     io::Read,
     os::unix::fs::OpenOptionsExt,
@@ -12,7 +13,11 @@ use fs_err as fs;
 use nix::fcntl::OFlag;
 use sha2::{Digest, Sha256};
 
-use crate::{channel::Channel, job::JobError};
+use crate::{
+    channel::Channel,
+    home,
+    job::{JobError, Work},
+};
 
 /// How deep packages may lie below RPMS and SRPMS.
 const DEEPEST: u32 = 3;
@@ -23,33 +28,60 @@ fn fault(kind: ErrorKind, text: String) -> JobError {
     JobError { kind, text }
 }
 
-/// Sends every package below `topdir`, and the spec.
-pub(crate) fn hand_back(channel: &Channel, job: &Job, topdir: &Path, spec: &Path) -> Result<(), JobError> {
+/// Sends every package that rpmbuild has made below `topdir`, and the spec; both are paths in the target.
+pub(crate) fn of_build(work: &Work<'_>, topdir: &str, spec: &str) -> Result<(), JobError> {
+    let most = work.job.files as usize;
     let mut found = Vec::new();
     for folder in ["RPMS", "SRPMS"] {
-        collect(&topdir.join(folder), 0, &mut found);
+        let folder = home::outside(topdir).join(folder);
+        if is_plain(&folder) {
+            collect(&folder, 0, most, &mut found);
+        }
     }
     found.sort();
     if found.is_empty() {
         return Err(fault(ErrorKind::Results, "rpmbuild succeeded and made no package".to_owned()));
     }
-    found.push(spec.to_path_buf());
-    if found.len() > job.files as usize {
-        return Err(fault(ErrorKind::Limit, format!("the build made more than {} files", job.files)));
+    let spec = home::outside(spec);
+    if !is_plain(&spec) || !spec.is_file() {
+        return Err(fault(ErrorKind::Results, "the build has taken its spec away".to_owned()));
     }
-    let mut total = 0u64;
-    for path in found {
-        send(channel, job, &path, &mut total)?;
+    found.push(spec);
+    if found.len() > most {
+        return Err(fault(ErrorKind::Limit, format!("the build made more than {most} files")));
     }
-    Ok(())
+    all(work, &found)
 }
 
-fn collect(folder: &Path, depth: u32, found: &mut Vec<PathBuf>) {
+/// Sends the one source package in `folder`, a path in the target.
+pub(crate) fn of_source(work: &Work<'_>, folder: &str) -> Result<(), JobError> {
+    let mut found = Vec::new();
+    let folder = home::outside(folder);
+    if is_plain(&folder) {
+        collect(&folder, DEEPEST, work.job.files as usize, &mut found);
+    }
+    found.retain(|path| path.to_string_lossy().ends_with(".src.rpm"));
+    if found.len() != 1 {
+        return Err(fault(ErrorKind::Results, format!("{} source packages were made, and not one", found.len())));
+    }
+    all(work, &found)
+}
+
+/// True when no link leads from `path` to elsewhere. Nothing of the packager's runs any more, so it stays true.
+pub(crate) fn is_plain(path: &Path) -> bool {
+    fs::canonicalize(path).is_ok_and(|real| real == path)
+}
+
+/// Finds packages, at least one more than `most` when there are so many.
+fn collect(folder: &Path, depth: u32, most: usize, found: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
+        if found.len() > most {
+            return;
+        }
         // Of the entry itself: a link is neither.
         match entry.file_type() {
-            Ok(kind) if kind.is_dir() && depth < DEEPEST => collect(&entry.path(), depth + 1, found),
+            Ok(kind) if kind.is_dir() && depth < DEEPEST => collect(&entry.path(), depth + 1, most, found),
             Ok(kind) if kind.is_file() && entry.path().extension().is_some_and(|end| end == "rpm") => {
                 found.push(entry.path());
             }
@@ -58,13 +90,24 @@ fn collect(folder: &Path, depth: u32, found: &mut Vec<PathBuf>) {
     }
 }
 
-fn send(channel: &Channel, job: &Job, path: &Path, total: &mut u64) -> Result<(), JobError> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+fn all(work: &Work<'_>, paths: &[PathBuf]) -> Result<(), JobError> {
+    let (mut total, mut names) = (0, BTreeSet::new());
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !valid_result_name(&name) {
+            return Err(fault(ErrorKind::Results, format!("a result may not have the file name {name:?}")));
+        }
+        if !names.insert(name.clone()) {
+            return Err(fault(ErrorKind::Results, format!("there are two results with the file name {name}")));
+        }
+        send(work.channel, work.job, path, name, &mut total)?;
+    }
+    Ok(())
+}
+
+fn send(channel: &Channel, job: &Job, path: &Path, name: String, total: &mut u64) -> Result<(), JobError> {
     // Nothing of the build runs any more, so a file that cannot be read is a disk that fails: ours.
     let io = |error: std::io::Error| fault(ErrorKind::Setup, format!("reading the result {name}: {error}"));
-    if !valid_result_name(&name) {
-        return Err(fault(ErrorKind::Results, format!("a result may not have the file name {name:?}")));
-    }
     let mut file = OpenOptions::new().read(true).custom_flags(OFlag::O_NOFOLLOW.bits()).open(path).map_err(io)?;
     let meta = file.metadata().map_err(io)?;
     let size = meta.len();

@@ -74,18 +74,22 @@ pub(crate) fn logged(
     })
 }
 
-/// Runs `command` and returns its output, cut where one frame ends.
-pub(crate) fn captured(mut command: Command) -> io::Result<String> {
+/// Runs `command`; its exit status, and what it wrote to standard output, which must not be longer than fits one frame.
+pub(crate) fn captured(mut command: Command) -> io::Result<(i32, String)> {
+    const MOST: usize = MAX_FRAME / 2;
     let (mut reader, writer) = io::pipe()?;
     command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::null());
     let child = command.spawn()?;
     drop(command);
     let mut output = Vec::new();
-    let read = reader.by_ref().take(MAX_FRAME as u64 / 2).read_to_end(&mut output);
+    let read = reader.by_ref().take(MOST as u64 + 1).read_to_end(&mut output);
     drop(reader);
-    reap_until(child.id())?;
+    let code = reap_until(child.id())?;
     read?;
-    Ok(String::from_utf8_lossy(&output).into_owned())
+    if output.len() > MOST {
+        return Err(io::Error::other(format!("its output is longer than {MOST} bytes")));
+    }
+    Ok((code, String::from_utf8_lossy(&output).into_owned()))
 }
 
 /// Reaps whatever ends, as PID 1 must, until `child` did; then kills and reaps all others.

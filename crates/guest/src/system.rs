@@ -3,26 +3,33 @@
 use std::{
     fs::{File, Permissions},
     io,
-    os::fd::AsRawFd,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use copr_vm::proto::SCRATCH_SERIAL;
 use fs_err as fs;
 use nix::{
+    fcntl::OFlag,
     kmod::{ModuleInitFlags, finit_module},
-    mount::{MsFlags, mount},
+    mount::{MntFlags, MsFlags, mount, umount2},
     sys::{
         reboot::{RebootMode, reboot},
-        socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, send, socket},
         stat::{Mode, SFlag, makedev, mknod},
     },
 };
+
+use crate::network;
 
 /// Where the target's root is mounted.
 pub(crate) const TARGET: &str = "/target";
 /// Where the input disk is mounted.
 pub(crate) const INPUT: &str = "/in";
+/// Where the spare disk is mounted, for the length of one installation.
+pub(crate) const SPARE: &str = "/spare";
+/// What is mounted in the target, the innermost first.
+const IN_TARGET: [&str; 4] = ["dev/shm", "dev/pts", "dev", "sys"];
 /// How often and how long a device is waited for.
 const TRIES: u32 = 300;
 const PAUSE: Duration = Duration::from_millis(10);
@@ -35,7 +42,7 @@ pub(crate) fn start() -> io::Result<()> {
     let _ = mount_at("devtmpfs", "/dev", "devtmpfs", MsFlags::empty(), "");
     fs::create_dir_all("/tmp")?;
     load_modules();
-    if let Err(error) = loopback_up() {
+    if let Err(error) = network::loopback_up() {
         println!("guest: loopback: {error}");
     }
     Ok(())
@@ -56,25 +63,6 @@ fn load_modules() {
             println!("guest: module {name}: {error}");
         }
     }
-}
-
-/// Sets the loopback interface up: an `RTM_NEWLINK` message to interface 1 (rtnetlink(7)). Test suites want it.
-fn loopback_up() -> io::Result<()> {
-    const RTM_NEWLINK: u16 = 16;
-    const NLM_F_REQUEST: u16 = 1;
-    const IFF_UP: u32 = 1;
-    let mut message = Vec::with_capacity(32);
-    message.extend(32u32.to_ne_bytes());
-    message.extend(RTM_NEWLINK.to_ne_bytes());
-    message.extend(NLM_F_REQUEST.to_ne_bytes());
-    message.extend([0; 8]);
-    message.extend([0; 4]);
-    message.extend(1u32.to_ne_bytes());
-    message.extend(IFF_UP.to_ne_bytes());
-    message.extend(IFF_UP.to_ne_bytes());
-    let netlink = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)?;
-    send(netlink.as_raw_fd(), &message, MsgFlags::empty())?;
-    Ok(())
 }
 
 /// The device file of the disk with this serial.
@@ -109,17 +97,45 @@ fn find(class: &str, attribute: &str, value: &str) -> Option<PathBuf> {
     None
 }
 
-/// Mounts both disks and, in the target, proc, sys and a `/dev` with nothing of the machine's own in it.
+/// Mounts the input and the scratch disk.
 pub(crate) fn mount_disks(input: &Path, scratch: &Path) -> io::Result<()> {
-    let text = |path: &Path| path.to_string_lossy().into_owned();
-    mount_at(&text(input), INPUT, "ext4", MsFlags::MS_RDONLY | MsFlags::MS_NODEV | MsFlags::MS_NOSUID, "noload")?;
-    mount_at(&text(scratch), TARGET, "ext4", MsFlags::MS_NOATIME, "nobarrier")
+    mount_read_only(input, INPUT)?;
+    mount_at(&scratch.to_string_lossy(), TARGET, "ext4", MsFlags::MS_NOATIME, "nobarrier")
 }
 
-/// Mounts what programs in the target expect.
+/// Mounts a disk that the host has written, and maybe will write anew.
+pub(crate) fn mount_read_only(disk: &Path, at: &str) -> io::Result<()> {
+    let flags = MsFlags::MS_RDONLY | MsFlags::MS_NODEV | MsFlags::MS_NOSUID;
+    mount_at(&disk.to_string_lossy(), at, "ext4", flags, "noload")
+}
+
+/// Shows `folder` at `at` too.
+pub(crate) fn bind(folder: &Path, at: &Path) -> io::Result<()> {
+    mount_at(&folder.to_string_lossy(), &at.to_string_lossy(), "none", MsFlags::MS_BIND, "")
+}
+
+/// Takes off what is mounted at `at`; nothing may use it.
+pub(crate) fn unmount(at: &str) -> io::Result<()> {
+    umount2(at, MntFlags::empty()).map_err(|errno| io::Error::other(format!("unmounting {at}: {}", errno.desc())))
+}
+
+/// Takes off the target and all that [`mount_target`] has mounted in it: its file system is whole on the disk then.
+pub(crate) fn unmount_target() -> io::Result<()> {
+    for path in IN_TARGET {
+        unmount(&format!("{TARGET}/{path}"))?;
+    }
+    unmount(TARGET)?;
+    // The namespaces of programs that have ended held it too; that they have let go shows when it can be had alone.
+    let scratch = disk(SCRATCH_SERIAL)?;
+    let alone = || File::options().read(true).custom_flags(OFlag::O_EXCL.bits()).open(&scratch).ok();
+    wait_for(alone).map(drop).ok_or_else(|| io::Error::other("something holds the scratch disk"))
+}
+
+/// Mounts what programs in the target expect: sys, and a `/dev` with nothing of the machine's own in it. Each program gets
+/// a `/proc` of its own, see [`crate::child`].
 pub(crate) fn mount_target() -> io::Result<()> {
     let at = |path: &str| format!("{TARGET}/{path}");
-    mount_at("proc", &at("proc"), "proc", MsFlags::empty(), "")?;
+    fs::create_dir_all(at("proc"))?;
     mount_at("sysfs", &at("sys"), "sysfs", MsFlags::MS_RDONLY, "")?;
     mount_at("tmpfs", &at("dev"), "tmpfs", MsFlags::MS_NOSUID, "mode=0755,size=1m")?;
     for (name, major, minor) in
@@ -128,7 +144,7 @@ pub(crate) fn mount_target() -> io::Result<()> {
         let path = at(&format!("dev/{name}"));
         mknod(path.as_str(), SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), makedev(major, minor))?;
         // mknod minds the umask, chmod does not.
-        set_mode(&path, 0o666)?;
+        set_mode(Path::new(&path), 0o666)?;
     }
     for (link, target) in [
         ("fd", "/proc/self/fd"),
@@ -144,9 +160,20 @@ pub(crate) fn mount_target() -> io::Result<()> {
     mount_at("tmpfs", &at("dev/shm"), "tmpfs", MsFlags::MS_NOSUID | MsFlags::MS_NODEV, "mode=1777")
 }
 
-pub(crate) fn set_mode(path: &str, mode: u32) -> io::Result<()> {
+pub(crate) fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(path, Permissions::from_mode(mode))
+}
+
+/// Writes a text file in the target. What stands there is replaced, not followed: a link of the target's, seen from
+/// outside of it, may lead anywhere.
+pub(crate) fn put(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let fresh = path.with_extension("copr-new");
+    fs::write(&fresh, text)?;
+    fs::rename(fresh, path)
 }
 
 /// Seconds since the kernel started.
@@ -155,7 +182,7 @@ pub(crate) fn uptime() -> f64 {
     text.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or_default()
 }
 
-/// Turns the machine off. Its disks are thrown away, so nothing is synced.
+/// Turns the machine off. A disk that is not thrown away is unmounted by now, so nothing is synced.
 pub(crate) fn power_off() -> ! {
     loop {
         // It returns only when it failed.

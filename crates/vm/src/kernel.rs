@@ -56,7 +56,7 @@ impl Kernel {
             return Err(MachineError::Kernel(format!("{} is too large for a kernel", image.display())));
         }
         let key = format!(
-            "1 {} {} {} {} {} {} {}",
+            "2 {} {} {} {} {} {} {}",
             image.display(),
             image_meta.len(),
             image_meta.mtime(),

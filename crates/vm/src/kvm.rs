@@ -1,4 +1,4 @@
-//! Is KVM usable? The only module with unsafe code.
+//! Is KVM usable?
 //!
 //! `/dev/kvm` can be there and be useless: inside some virtual machines every instruction of a guest's kernel is emulated,
 //! and a guest boots for hours, while QEMU says that it is running. What tells is a timed loop in ring 0: a million rounds
@@ -13,7 +13,7 @@ use std::{
 use kvm_bindings::{kvm_regs, kvm_segment, kvm_userspace_memory_region};
 use kvm_ioctls::{Kvm, VcpuExit};
 
-use crate::accel::ProbeProgram;
+use crate::{accel::ProbeProgram, raw};
 
 /// Rounds of the loop.
 const ROUNDS: u32 = 1_000_000;
@@ -96,7 +96,7 @@ fn probe_here() -> Result<Duration, String> {
         memory_size: MEMORY as u64,
         userspace_addr: memory.address(),
     };
-    map(&vm, region)?;
+    raw::give_memory(&vm, region).map_err(named("giving the machine memory"))?;
     let mut cpu = vm.create_vcpu(0).map_err(named("making a processor"))?;
     let mut system = cpu.get_sregs().map_err(named("reading the processor"))?;
     let segment = |kind, selector, long, default_size| kvm_segment {
@@ -179,11 +179,4 @@ impl Memory {
         code.extend([0xff, 0xc9, 0x75, 0xfc, 0x66, 0xba, 0xf8, 0x03, 0xb0, b'K', 0xee, 0xf4]);
         self.put(0x1000, &code);
     }
-}
-
-#[expect(unsafe_code, reason = "KVM takes an address of ours; the caller keeps that memory until the machine is gone")]
-fn map(vm: &kvm_ioctls::VmFd, region: kvm_userspace_memory_region) -> Result<(), String> {
-    // SAFETY: the region is exactly the boxed pages of `Memory` in `probe_here`, which are page-aligned, are neither moved
-    // nor freed before the machine and its processor are dropped, and are not looked at by us while the processor runs.
-    unsafe { vm.set_user_memory_region(region) }.map_err(named("giving the machine memory"))
 }

@@ -47,7 +47,8 @@ pub enum Root {
     Fresh,
     /// What is in this image, which a machine with [`Root::Keep`] has left; writes go to a layer that is thrown away.
     Over(PathBuf),
-    /// Nothing, and when the job ends well the image is left here, for others to be [`Root::Over`] it.
+    /// Nothing, and when the job ends well the image appears here, whole and read-only, for others to be [`Root::Over`] it.
+    /// It must be on the file system of [`MachineSpec::work_dir`].
     Keep(PathBuf),
 }
 
@@ -70,9 +71,11 @@ impl Default for Network {
 /// What the host does to keep QEMU itself in bounds; each where it may.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Confinement {
-    /// A folder of the cgroup tree below which each machine gets a group of its own.
+    /// A folder of the cgroup tree below which each machine gets a group of its own: of version 2, where memory, threads and
+    /// processors are bounded, or of one controller of version 1 (memory or pids).
     pub cgroup: Option<PathBuf>,
-    /// User and group that QEMU runs as; needs root.
+    /// User and group that QEMU runs as; needs root. Kernel, tool root, snapshots and bases must be readable for it, and the
+    /// folders on the way to them and to [`MachineSpec::work_dir`] open.
     pub uid: Option<u32>,
 }
 
@@ -101,6 +104,8 @@ pub struct Limits {
     pub build: Duration,
     /// From there until the machine is off.
     pub results: Duration,
+    /// The longest time without a word from the guest, which says every few seconds that it is alive.
+    pub silence: Duration,
     /// Most bytes of all logs together.
     pub log_bytes: u64,
     /// Largest result, in bytes.
@@ -118,6 +123,7 @@ impl Default for Limits {
             install: Duration::from_secs(600),
             build: Duration::from_secs(5 * 3600),
             results: Duration::from_secs(300),
+            silence: Duration::from_secs(120),
             log_bytes: 64 << 20,
             file_bytes: 4 << 30,
             total_bytes: 16 << 30,
@@ -180,7 +186,8 @@ pub trait Observer: Send {
     fn note(&mut self, text: &str);
     /// The packages that are installed before rpmbuild starts, for `installed_pkgs.log`.
     fn installed(&mut self, _packages: &str) {}
-    /// The guest asks what to install besides, for what the rebuilt source package requires. May take its time.
+    /// The guest asks what to install besides, for what the rebuilt source package requires. May take its time, which does not
+    /// count against the guest's limits, but must itself look whether the job is cancelled.
     fn requires(&mut self, _round: u32, _dynamic: bool, _requires: &[String]) -> Answer {
         Answer::Nothing
     }

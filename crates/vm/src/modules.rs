@@ -9,8 +9,8 @@ use crate::{machine::MachineError, unpack::unpack};
 
 /// What every machine needs; missing ones must be built into the kernel.
 const NEEDED: [&str; 4] = ["virtio_pci", "virtio_blk", "virtio_console", "ext4"];
-/// What is loaded when it is there: entropy, and the checksum that ext4 asks the crypto layer for.
-const WELCOME: [&str; 3] = ["crc32c_generic", "libcrc32c", "virtio_rng"];
+/// What is loaded when it is there: entropy, the checksum that ext4 asks the crypto layer for, and the network card.
+const WELCOME: [&str; 4] = ["crc32c_generic", "libcrc32c", "virtio_rng", "virtio_net"];
 /// Deepest folder, and most modules.
 const DEEPEST: u32 = 12;
 const MOST: usize = 20_000;

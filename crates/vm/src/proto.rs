@@ -528,6 +528,22 @@ pub fn valid_result_name(name: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"._+~^-".contains(&byte))
 }
 
+/// Why a package is not built for `arch`, by the `ExclusiveArch`, `ExcludeArch` and `BuildArch` of its header (rpm's
+/// `EXCLUSIVEARCH`, `EXCLUDEARCH` and `BUILDARCHS`); `None` when it is. As Koji chooses: what names `noarch` is built anywhere
+/// that is not excluded.
+pub fn excluded(arch: &str, exclusive: &[String], exclude: &[String], build_archs: &[String]) -> Option<String> {
+    let names = |list: &[String], what: &str| list.iter().any(|word| word.eq_ignore_ascii_case(what));
+    if names(exclude, arch) {
+        return Some(format!("its spec says ExcludeArch: {}", exclude.join(" ")));
+    }
+    for (tag, list) in [("ExclusiveArch", exclusive), ("BuildArch", build_archs)] {
+        if !list.is_empty() && !names(list, arch) && !names(list, "noarch") {
+            return Some(format!("its spec says {tag}: {}, and this is {arch}", list.join(" ")));
+        }
+    }
+    None
+}
+
 /// What a machine is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]

@@ -2,9 +2,9 @@
 
 use std::{
     ffi::OsString,
-    io::{self, BufRead, BufReader, Read, Write},
+    io,
     os::{
-        fd::OwnedFd,
+        fd::{BorrowedFd, OwnedFd},
         unix::{
             ffi::{OsStrExt, OsStringExt},
             net::UnixStream,
@@ -12,21 +12,25 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, PoisonError},
-    thread::JoinHandle,
     time::{Duration, Instant},
 };
+
+use serde_json::json;
 
 use crate::{
     accel::Accelerator,
     machine::MachineError,
-    proto::{INPUT_SERIAL, PORT, SCRATCH_SERIAL},
+    monitor::Monitor,
+    net::address::GUEST_MAC,
+    proto::{INPUT_SERIAL, PORT, SCRATCH_SERIAL, SPARE_SERIAL},
 };
 
-/// Most that is kept of what QEMU says on standard error, and of one line of its monitor, in bytes.
-const MOST_TEXT: u64 = 64 << 10;
+/// What is standard error here becomes 3, the network card's socket, and the monitor's socket takes what is said.
+const TURN: &str = r#"exec "$@" 3<&2 2>&1"#;
 /// Runs the program behind the first argument only while the process of that number is the parent.
 const GUARD: &str = r#"[ "$PPID" = "$1" ] || exit 3; shift; exec "$@""#;
+/// The translation cache under TCG, in MiB. 1 GiB is the default; gcc and its friends fit into this without being thrown out.
+pub(crate) const TRANSLATIONS_MIB: u32 = 256;
 /// How long QEMU may take to obey `quit` before it is killed; it takes 50 ms.
 const QUIT_GRACE: Duration = Duration::from_millis(500);
 
@@ -41,7 +45,8 @@ pub fn find_qemu(configured: Option<&Path>) -> Result<PathBuf, MachineError> {
     })
 }
 
-fn find_program(name: &str) -> Option<PathBuf> {
+/// A program of the system, by its name.
+pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let folders = ["/usr/bin", "/bin", "/usr/local/bin", "/usr/libexec"];
     folders.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.is_file())
 }
@@ -67,8 +72,20 @@ fn not_started(qemu: &Path, error: &io::Error) -> MachineError {
     }
 }
 
-/// What one QEMU is started with. It has no network, no display, no USB; the guest's port is a socket that QEMU inherits
-/// as standard input, its monitor one that it inherits as standard output, so neither has a name in any file system.
+/// Where a machine begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// With its kernel.
+    Boot,
+    /// With its kernel, and it is going to be saved, see [`Qemu::record`]: its memory is this file, which is made.
+    Record(PathBuf),
+    /// Where a machine stood that was saved, see [`Qemu::resume`]: its memory was this file, which is left as it is.
+    Resume(PathBuf),
+}
+
+/// What one QEMU is started with. It has no display, no USB, and no network but the one below; the guest's port is a socket
+/// that QEMU inherits as standard input, its monitor one that it inherits as standard output, so neither has a name in any
+/// file system.
 #[derive(Debug, Clone)]
 pub struct QemuCommand {
     /// The program.
@@ -85,21 +102,35 @@ pub struct QemuCommand {
     pub kernel: PathBuf,
     /// The initramfs.
     pub initramfs: PathBuf,
-    /// Where the serial console goes.
-    pub console: PathBuf,
+    /// Boot, or go on from a snapshot.
+    pub start: Start,
+    /// An existing folder for the console and for what is written over [`QemuCommand::scratch`].
+    pub home: PathBuf,
     /// The read-only input disk.
     pub input: Option<PathBuf>,
     /// The scratch disk.
     pub scratch: Option<PathBuf>,
+    /// Whether the scratch disk is only read, and what is written goes to a nameless file in `home`.
+    pub layered: bool,
+    /// The read-only disk that is filled while the machine runs.
+    pub spare: Option<PathBuf>,
+    /// Whether there is a network card, at the other end of [`Qemu::network`].
+    pub network: bool,
+    /// The user and group that it runs as; needs root.
+    pub uid: Option<u32>,
 }
 
 impl QemuCommand {
+    /// Where the serial console goes.
+    pub fn console(&self) -> PathBuf {
+        self.home.join("console")
+    }
+
     /// The arguments behind the program's name.
     pub fn args(&self) -> Vec<OsString> {
         let mut args: Vec<OsString> = [
             "-nodefaults -no-user-config -no-reboot -display none -net none",
             "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
-            "-M q35,usb=off,smbus=off,vmport=off,dump-guest-core=off",
             "-object rng-random,id=entropy,filename=/dev/urandom -device virtio-rng-pci,rng=entropy",
             "-device virtio-serial-pci -chardev socket,id=port,fd=0",
             "-chardev socket,id=monitor,fd=1 -mon chardev=monitor,mode=control",
@@ -113,8 +144,7 @@ impl QemuCommand {
             "console=ttyS0 quiet panic=-1 oops=panic mitigations=off tsc=reliable audit=0 random.trust_cpu=on";
         match self.accelerator {
             Accelerator::Tcg => {
-                // A translation cache of 1 GiB is the default; gcc and its friends fit into 256 MiB without being thrown out.
-                push("-accel", "tcg,thread=multi,tb-size=256".into());
+                push("-accel", format!("tcg,thread=multi,tb-size={TRANSLATIONS_MIB}").into());
                 push("-cpu", OsString::from(&self.cpu));
                 push("-append", format!("{console} nokaslr no_timer_check").into());
             }
@@ -124,11 +154,28 @@ impl QemuCommand {
                 push("-append", console.into());
             }
         }
+        let board = "q35,usb=off,smbus=off,vmport=off,dump-guest-core=off";
+        let (ram, share) = match &self.start {
+            Start::Boot => (None, ""),
+            Start::Record(ram) => (Some(ram), "on"),
+            Start::Resume(ram) => (Some(ram), "off"),
+        };
+        match ram {
+            None => push("-M", board.into()),
+            Some(ram) => {
+                let before = format!("memory-backend-file,id=ram,size={}M,share={share},mem-path=", self.memory_mib);
+                push("-object", with_path(&before, ram, ""));
+                push("-M", format!("{board},memory-backend=ram").into());
+            }
+        }
+        if matches!(self.start, Start::Resume(_)) {
+            push("-incoming", "defer".into());
+        }
         push("-smp", self.cpus.to_string().into());
         push("-m", self.memory_mib.to_string().into());
         push("-kernel", self.kernel.clone().into());
         push("-initrd", self.initramfs.clone().into());
-        push("-chardev", with_path("file,id=console,path=", &self.console, ""));
+        push("-chardev", with_path("file,id=console,path=", &self.console(), ""));
         push("-serial", "chardev:console".into());
         if let Some(input) = &self.input {
             push("-drive", with_path("format=raw,if=none,id=in,readonly=on,file=", input, ""));
@@ -136,9 +183,19 @@ impl QemuCommand {
         }
         if let Some(scratch) = &self.scratch {
             // The disk is thrown away: nothing has to reach the platter. A full host must not stop the machine silently.
-            let rest = ",cache=unsafe,discard=unmap,werror=report,rerror=report";
-            push("-drive", with_path("format=raw,if=none,id=scratch,file=", scratch, rest));
+            let rest = ",cache=unsafe,werror=report,rerror=report";
+            let writes = if self.layered { "snapshot=on" } else { "discard=unmap" };
+            push("-drive", with_path(&format!("format=raw,if=none,id=scratch,{writes},file="), scratch, rest));
             push("-device", format!("virtio-blk-pci,drive=scratch,serial={SCRATCH_SERIAL}").into());
+        }
+        if let Some(spare) = &self.spare {
+            push("-drive", with_path("format=raw,if=none,id=spare,readonly=on,file=", spare, ""));
+            push("-device", format!("virtio-blk-pci,drive=spare,serial={SPARE_SERIAL}").into());
+        }
+        if self.network {
+            push("-netdev", "socket,id=net,fd=3".into());
+            let mac = GUEST_MAC.map(|byte| format!("{byte:02x}")).join(":");
+            push("-device", format!("virtio-net-pci,netdev=net,mac={mac},romfile=").into());
         }
         args
     }
@@ -155,16 +212,21 @@ impl QemuCommand {
         }
         let (port, port_of_qemu) = UnixStream::pair()?;
         let (monitor, monitor_of_qemu) = UnixStream::pair()?;
-        let mut command = Command::new(setpriv);
+        let (network, network_of_qemu) = if self.network { Some(UnixStream::pair()?) } else { None }.unzip();
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", TURN, "sh"]).arg(setpriv);
+        if let Some(uid) = self.uid {
+            command.args([format!("--reuid={uid}"), format!("--regid={uid}"), "--clear-groups".to_owned()]);
+        }
         // The shell looks whether we still live: had we died before `setpriv` asked for the signal, none would come.
         command.args(["--pdeathsig", "KILL", "--no-new-privs", "--", "/bin/sh", "-c", GUARD, "sh"]);
         command.arg(std::process::id().to_string()).arg(&self.qemu).args(self.args());
-        command.env_clear().env("PATH", "/usr/bin:/bin").env("LANG", "C");
-        command.stdin(OwnedFd::from(port_of_qemu)).stdout(OwnedFd::from(monitor_of_qemu)).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|error| not_started(&self.qemu, &error))?;
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("LANG", "C").env("TMPDIR", &self.home);
+        command.stdin(OwnedFd::from(port_of_qemu)).stdout(OwnedFd::from(monitor_of_qemu));
+        command.stderr(network_of_qemu.map_or_else(Stdio::null, |socket| OwnedFd::from(socket).into()));
+        let child = command.spawn().map_err(|error| not_started(&self.qemu, &error))?;
         drop(command);
-        let complaints = child.stderr.take().map(collect);
-        Ok(Qemu { child, port, monitor: Monitor::start(monitor), complaints })
+        Ok(Qemu { child, port, network, monitor: Monitor::start(monitor) })
     }
 }
 
@@ -181,27 +243,62 @@ fn with_path(before: &str, path: &Path, after: &str) -> OsString {
     OsString::from_vec(bytes)
 }
 
-fn collect(mut stderr: impl Read + Send + 'static) -> JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut text = Vec::new();
-        // An error ends the text; there is nobody to tell.
-        let _ = stderr.by_ref().take(MOST_TEXT).read_to_end(&mut text);
-        let _ = io::copy(&mut stderr, &mut io::sink());
-        String::from_utf8_lossy(&text).trim().to_owned()
-    })
-}
-
 /// A running QEMU; killed and waited for when it is dropped.
 #[derive(Debug)]
 pub struct Qemu {
     child: Child,
     /// The guest's port.
     pub port: UnixStream,
+    /// What the network card sends and gets, when it has one: packets, each behind its length as `u32` big-endian.
+    pub network: Option<UnixStream>,
     monitor: Monitor,
-    complaints: Option<JoinHandle<String>>,
 }
 
 impl Qemu {
+    /// Its process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Stops the machine of [`Start::Record`] for ever and writes all but its memory to `state`.
+    ///
+    /// # Errors
+    /// When QEMU cannot, or takes longer than `patience`.
+    pub fn record(&mut self, state: BorrowedFd<'_>, patience: Duration) -> Result<(), MachineError> {
+        self.monitor.ask("stop", &json!({}))?;
+        self.monitor.ask("migrate-set-capabilities", &json!({"capabilities": [without_ram()]}))?;
+        self.monitor.give("state", state)?;
+        self.monitor.ask("migrate", &json!({"uri": "fd:state"}))?;
+        self.await_migration(patience)
+    }
+
+    /// Loads the `state` that [`Qemu::record`] wrote into the machine of [`Start::Resume`] and lets it go on.
+    ///
+    /// # Errors
+    /// When QEMU cannot, or takes longer than `patience`.
+    pub fn resume(&mut self, state: BorrowedFd<'_>, patience: Duration) -> Result<(), MachineError> {
+        self.monitor.ask("migrate-set-capabilities", &json!({"capabilities": [without_ram()]}))?;
+        self.monitor.give("state", state)?;
+        self.monitor.ask("migrate-incoming", &json!({"uri": "fd:state"}))?;
+        self.await_migration(patience)?;
+        self.monitor.ask("cont", &json!({})).map(drop)
+    }
+
+    fn await_migration(&mut self, patience: Duration) -> Result<(), MachineError> {
+        let until = Instant::now() + patience;
+        loop {
+            let state = self.monitor.ask("query-migrate", &json!({}))?;
+            match state.get("status").and_then(serde_json::Value::as_str) {
+                Some("completed") => return Ok(()),
+                Some("failed" | "cancelled") => return Err(MachineError::Qemu(format!("a snapshot: {state}"))),
+                _ if Instant::now() >= until => {
+                    return Err(MachineError::Qemu(format!("a snapshot took longer than {patience:?}")));
+                }
+                _ => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
+    }
+
     /// True when it has ended.
     ///
     /// # Errors
@@ -244,7 +341,7 @@ impl Qemu {
 
     /// What QEMU said on standard error; call it after [`Qemu::wait`].
     pub fn complaints(&mut self) -> String {
-        self.complaints.take().and_then(|thread| thread.join().ok()).unwrap_or_default()
+        self.monitor.complaints()
     }
 
     fn kill(&mut self) {
@@ -260,59 +357,9 @@ impl Drop for Qemu {
     }
 }
 
-/// QEMU's monitor (QMP): we send two commands and listen to one event.
-#[derive(Debug)]
-struct Monitor {
-    stream: UnixStream,
-    reason: Arc<Mutex<Option<String>>>,
-    listener: Option<JoinHandle<()>>,
-}
-
-impl Monitor {
-    fn start(stream: UnixStream) -> Self {
-        let reason = Arc::new(Mutex::new(None));
-        let kept = Arc::clone(&reason);
-        // Without a second handle we only learn less: the reason stays unknown.
-        let listener = stream.try_clone().ok().map(|stream| std::thread::spawn(move || listen(stream, &kept)));
-        let mut monitor = Self { stream, reason, listener };
-        // Should QEMU stop reading, we must not.
-        let _ = monitor.stream.set_write_timeout(Some(Duration::from_millis(200)));
-        monitor.say("qmp_capabilities");
-        monitor
-    }
-
-    fn say(&mut self, command: &str) {
-        // When it fails QEMU is gone, or is killed soon.
-        let _ = self.stream.write_all(format!("{{\"execute\":\"{command}\"}}\n").as_bytes());
-    }
-
-    fn quit(&mut self) {
-        self.say("quit");
-    }
-
-    fn reason(&mut self) -> Option<String> {
-        if let Some(listener) = self.listener.take() {
-            let _ = listener.join();
-        }
-        self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-fn listen(stream: UnixStream, reason: &Mutex<Option<String>>) {
-    let mut stream = BufReader::new(stream);
-    loop {
-        let mut line = Vec::new();
-        match stream.by_ref().take(MOST_TEXT).read_until(b'\n', &mut line) {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {}
-        }
-        let Ok(message) = serde_json::from_slice::<serde_json::Value>(&line) else { continue };
-        if message.get("event").and_then(|event| event.as_str()) == Some("SHUTDOWN") {
-            let why = message.get("data").and_then(|data| data.get("reason")).and_then(|reason| reason.as_str());
-            let mut kept = reason.lock().unwrap_or_else(PoisonError::into_inner);
-            *kept = kept.take().or_else(|| why.map(str::to_owned));
-        }
-    }
+/// What keeps memory that is a file out of a machine's state.
+fn without_ram() -> serde_json::Value {
+    json!({"capability": "x-ignore-shared", "state": true})
 }
 
 #[cfg(test)]
@@ -347,12 +394,21 @@ mod tests {
             memory_mib: 512,
             kernel: "/k".into(),
             initramfs: "/i".into(),
-            console: "/c".into(),
+            start: Start::Boot,
+            home: "/h".into(),
             input: Some("/in".into()),
             scratch: Some("/scratch".into()),
+            layered: false,
+            spare: Some("/spare".into()),
+            network: false,
+            uid: None,
         };
-        let line = command.args().join(std::ffi::OsStr::new(" ")).into_string().unwrap();
+        let words = |command: &QemuCommand| command.args().join(std::ffi::OsStr::new(" ")).into_string().unwrap();
+        let line = words(&command);
         assert!(line.contains("-net none") && line.contains("-sandbox on,") && line.contains("readonly=on,file=/in"));
         assert!(line.contains("-cpu host") && !line.contains("nokaslr"), "{line}");
+        assert!(!line.contains("netdev") && !line.contains("snapshot=on"), "{line}");
+        let line = words(&QemuCommand { network: true, layered: true, ..command });
+        assert!(line.contains("-netdev socket,id=net,fd=3") && line.contains("snapshot=on,file=/scratch"), "{line}");
     }
 }

@@ -15,6 +15,10 @@ const MOST_REMARKS: u64 = 10_000_000;
 /// Most bytes of all remarks together; they end in logs of ours.
 const MOST_REMARKED: u64 = 8 << 20;
 
+/// Most build requirements of one question, and the longest of them in bytes.
+const MOST_REQUIREMENTS: usize = 20_000;
+const LONGEST_REQUIREMENT: usize = 4096;
+
 /// Why the machine is to be stopped.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Violation {
@@ -82,6 +86,11 @@ impl<'a> Receiver<'a> {
             asked: None,
             kept: false,
         }
+    }
+
+    /// The machine stands where it has said that it is ready: it goes on from a snapshot.
+    pub(crate) fn resumed(&mut self) {
+        self.stage = Some(Stage::Ready);
     }
 
     /// The last stage that was reached.
@@ -165,7 +174,7 @@ impl<'a> Receiver<'a> {
                 observer.installed(&text);
                 Ok(())
             }
-            FromGuest::BuildRequires { round, dynamic, .. } => self.question(round, dynamic),
+            FromGuest::BuildRequires { round, dynamic, requires } => self.question(round, dynamic, &requires),
             FromGuest::Diagnostic(text) => {
                 self.remark()?;
                 self.texts = self.texts.saturating_add(text.len() as u64);
@@ -197,7 +206,14 @@ impl<'a> Receiver<'a> {
     }
 
     /// Questions come in order, in the middle of the job: the static ones, counted from 1, then the dynamic ones.
-    fn question(&mut self, round: u32, dynamic: bool) -> Result<(), Violation> {
+    fn question(&mut self, round: u32, dynamic: bool, requires: &[String]) -> Result<(), Violation> {
+        let odd = |text: &String| text.len() > LONGEST_REQUIREMENT || text.chars().any(char::is_control);
+        if requires.len() > MOST_REQUIREMENTS || requires.iter().any(odd) {
+            return Err(Violation::Limit(format!(
+                "the build requirements are too many (at most {MOST_REQUIREMENTS}), or one is too long (at most \
+                 {LONGEST_REQUIREMENT} bytes) or has control characters"
+            )));
+        }
         let next = match self.asked {
             Some((true, _)) if !dynamic => return broken("it asks for static requirements behind dynamic ones"),
             Some((kind, last)) if kind == dynamic => last + 1,
@@ -409,6 +425,31 @@ mod tests {
         assert!(results(&[8, 8]).contains("more than 15"));
         assert!(results(&[1, 1, 1]).contains("more than 2 files"));
         assert_eq!(results(&[8, 7]), "");
+    }
+
+    #[test]
+    fn questions_that_no_package_has_are_refused() {
+        let asks = |requires: Vec<String>| {
+            let question = FromGuest::BuildRequires { round: 1, dynamic: false, requires };
+            let frames = hello().into_iter().chain([stage(Stage::Installed), question]);
+            feed(&Limits::default(), frames).0.unwrap_or_default()
+        };
+        assert_eq!(asks(vec!["make".into(), "(a if b)".into()]), "");
+        for wrong in [vec!["x".into(); MOST_REQUIREMENTS + 1], vec!["x".repeat(5000)], vec!["a\u{1b}[2J".into()]] {
+            assert!(asks(wrong).contains("requirements"));
+        }
+    }
+
+    #[test]
+    fn a_machine_from_a_snapshot_begins_with_its_hello() {
+        let limits = Limits::default();
+        let begun = |frame| {
+            let mut receiver = Receiver::new("n", &limits, PathBuf::new());
+            receiver.resumed();
+            receiver.take(frame, &mut Nobody)
+        };
+        let [ready, hello] = hello();
+        assert!(begun(hello).is_ok() && begun(ready).is_err());
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! One machine's life, driven: disks, start, frames, deadlines, end.
+//! One machine's life, driven: disks, start, frames, deadlines, rounds, end.
 
 use std::{
-    io::{ErrorKind, Read, Seek, SeekFrom, Write},
-    os::unix::net::UnixStream,
+    io::{ErrorKind, Read, Seek, SeekFrom},
+    os::{fd::AsFd, unix::net::UnixStream},
     path::Path,
     sync::{
         atomic::{AtomicBool, Ordering},
@@ -13,12 +13,15 @@ use std::{
 
 use crate::{
     accel::Accelerator,
-    disk,
-    initramfs::Initramfs,
-    machine::{Exit, Limits, MachineError, MachineSpec, Observer, Report, TCG_BOOT_FACTOR, TCG_FACTOR},
-    proto::{self, FromGuest, GuestExit, JOB_FILE, ProtoError, Stage, ToGuest},
-    qemu::{Qemu, QemuCommand},
+    assemble::{Disks, give, initramfs},
+    cgroup::Group,
+    deadline::Deadline,
+    machine::{Answer, Exit, MachineError, MachineSpec, Observer, Report, Root},
+    net::Relay,
+    proto::{self, FromGuest, GuestExit, ProtoError, Stage, ToGuest},
+    qemu::{Qemu, QemuCommand, Start, TRANSLATIONS_MIB},
     receive::{Receiver, Violation},
+    snapshot::Snapshot,
 };
 
 /// How often deadlines and the cancel flag are looked at.
@@ -29,12 +32,10 @@ const WAITING_FRAMES: usize = 8;
 const CONSOLE_LIMIT: u64 = 16 << 20;
 /// How much of the console's end is reported.
 const CONSOLE_TAIL: u64 = 16 << 10;
-/// Room that must be left on the work folder's disk besides the inputs.
-const ROOM: u64 = 512 << 20;
 /// How long QEMU may take to go once its port is closed; on a busy host with a large machine that is seconds.
 const EXIT_GRACE: Duration = Duration::from_secs(30);
-/// How long a guest may take to power off once it was told to; multiplied by [`TCG_FACTOR`] under TCG.
-const OFF: Duration = Duration::from_secs(10);
+/// How long QEMU may take to load a snapshot; it takes 50 ms.
+const RESUME_LIMIT: Duration = Duration::from_secs(60);
 /// How long the guest's port may be too full for a word of ours. It has room for thousands, so such a guest listens not.
 const SAY_LIMIT: Duration = Duration::from_secs(1);
 
@@ -44,16 +45,23 @@ pub(crate) fn run(
     cancel: &AtomicBool,
 ) -> Result<Report, MachineError> {
     check(spec)?;
-    let report = attempt(spec, spec.accelerator, observer, cancel)?;
-    let silent = matches!(
-        report.exit,
-        Exit::TimedOut { after: None, .. } | Exit::Died { after: None, .. } | Exit::Lost { after: None, .. }
-    );
-    if silent && report.accelerator == Accelerator::Kvm {
-        observer.note(&format!("with KVM: {}; trying again with TCG", report.exit));
-        return attempt(spec, Accelerator::Tcg, observer, cancel);
+    let mut session = Session { spec, observer, cancel };
+    let report = session.with(spec.accelerator)?;
+    if is_silent(&report.exit) && report.accelerator == Accelerator::Kvm {
+        session.observer.note(&format!("with KVM: {}; trying again with TCG", report.exit));
+        return session.with(Accelerator::Tcg);
     }
     Ok(report)
+}
+
+/// True when the guest never said hello.
+fn is_silent(exit: &Exit) -> bool {
+    match exit {
+        Exit::TimedOut { after, .. } | Exit::Died { after, .. } | Exit::Lost { after, .. } => {
+            *after <= Some(Stage::Ready)
+        }
+        _ => false,
+    }
 }
 
 fn check(spec: &MachineSpec) -> Result<(), MachineError> {
@@ -73,113 +81,274 @@ fn check(spec: &MachineSpec) -> Result<(), MachineError> {
             return wrong(format!("{} is no folder", folder.display()));
         }
     }
-    Ok(())
+    match &spec.root {
+        Root::Over(image) if !image.is_file() => wrong(format!("there is no image {}", image.display())),
+        Root::Keep(image) => {
+            let device = |folder: &Path| rustix::fs::stat(folder).map(|stat| stat.st_dev).ok();
+            // The image is moved there.
+            if image.parent().and_then(device) == device(&spec.work_dir) {
+                return Ok(());
+            }
+            wrong(format!("{} is not on the file system of {}", image.display(), spec.work_dir.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
-fn attempt(
-    spec: &MachineSpec,
-    accelerator: Accelerator,
-    observer: &mut dyn Observer,
-    cancel: &AtomicBool,
-) -> Result<Report, MachineError> {
-    // Removed with all that is in it when this function returns.
-    let home = tempfile::Builder::new().prefix("machine-").tempdir_in(&spec.work_dir)?;
-    let nonce = nonce()?;
-    let command = assemble(spec, accelerator, home.path(), &nonce)?;
-    let mut receiver = Receiver::new(&nonce, &spec.limits, spec.results_dir.clone());
-    if cancel.load(Ordering::Relaxed) {
-        return Ok(Report { exit: Exit::Cancelled, results: Vec::new(), console_tail: String::new(), accelerator });
-    }
-    let mut qemu = command.start()?;
-    let early = talk(spec, accelerator, &mut qemu, &mut receiver, &command.console, observer, cancel);
-    let early = match early {
-        Ok(None) => {
-            qemu.wait(EXIT_GRACE)?;
-            None
-        }
-        Ok(Some(exit)) => {
-            qemu.stop()?;
-            Some(exit)
-        }
-        Err(error) => {
-            qemu.stop()?;
-            return Err(error);
-        }
-    };
-    let console_tail = tail(&command.console).unwrap_or_default();
-    let exit = match early {
-        Some(exit) => exit,
-        None => verdict(&receiver, &mut qemu, &console_tail)?,
-    };
-    let results = if exit == Exit::Built(0) { receiver.keep() } else { Vec::new() };
-    Ok(Report { exit, results, console_tail, accelerator })
+/// One call of [`run`].
+struct Session<'a> {
+    spec: &'a MachineSpec,
+    observer: &'a mut dyn Observer,
+    cancel: &'a AtomicBool,
 }
 
-/// Writes disks and initramfs.
-fn assemble(
-    spec: &MachineSpec,
-    accelerator: Accelerator,
-    home: &Path,
-    nonce: &str,
-) -> Result<QemuCommand, MachineError> {
-    let mut needed = ROOM;
-    for input in &spec.inputs {
-        needed = needed.saturating_add(fs_err::metadata(&input.source)?.len());
+impl Session<'_> {
+    /// Runs the machine, from a snapshot where that is wanted and works.
+    fn with(&mut self, accelerator: Accelerator) -> Result<Report, MachineError> {
+        let (report, snapshot) = self.attempt(accelerator, true)?;
+        let Some(snapshot) = snapshot else { return Ok(report) };
+        // What goes wrong this early may be the snapshot's doing; the packager's code has not run yet.
+        let early = match &report.exit {
+            Exit::Died { after, .. } | Exit::Lost { after, .. } => *after <= Some(Stage::Hello),
+            other => is_silent(other),
+        };
+        if !early {
+            return Ok(report);
+        }
+        self.observer.note(&format!("from a snapshot: {}; the snapshot is thrown away", report.exit));
+        snapshot.condemn();
+        self.attempt(accelerator, false).map(|(report, _)| report)
     }
-    let free = disk::free_bytes(home)?;
-    if free < needed {
-        let message = format!("{} MiB are free and {} MiB are needed", free >> 20, needed >> 20);
-        return Err(MachineError::Disk { path: home.to_path_buf(), message });
+
+    /// Runs the machine once, and tells which snapshot it began from.
+    fn attempt(
+        &mut self,
+        accelerator: Accelerator,
+        may_resume: bool,
+    ) -> Result<(Report, Option<Snapshot>), MachineError> {
+        let spec = self.spec;
+        // Removed with all that is in it when this function returns.
+        let home = tempfile::Builder::new().prefix("machine-").tempdir_in(&spec.work_dir)?;
+        let nonce = nonce()?;
+        let disks = Disks::write(spec, home.path(), &nonce)?;
+        let snapshot = if may_resume { self.snapshot(accelerator, &disks) } else { None };
+        let mut command = machine(spec, accelerator, home.path(), &disks);
+        command.uid = spec.confinement.uid;
+        match &snapshot {
+            Some(snapshot) => {
+                command.initramfs = snapshot.initramfs();
+                command.start = snapshot.start(home.path(), command.uid.is_some())?;
+            }
+            None => initramfs(&command.initramfs, spec)?,
+        }
+        if let Some(uid) = command.uid {
+            give(home.path(), uid)?;
+        }
+        if self.cancel.load(Ordering::Relaxed) {
+            let report =
+                Report { exit: Exit::Cancelled, results: Vec::new(), console_tail: String::new(), accelerator };
+            return Ok((report, None));
+        }
+        let mut receiver = Receiver::new(&nonce, &spec.limits, spec.results_dir.clone());
+        // Dropped behind QEMU, when nothing is in it any more.
+        let group = self.group();
+        let mut qemu = command.start()?;
+        let relay = match (qemu.network.take(), &spec.network) {
+            (Some(socket), Some(network)) => Some(Relay::start(socket, network.clone())?),
+            _ => None,
+        };
+        if let Some(Err(error)) = group.as_ref().map(|group| group.take(qemu.process())) {
+            self.observer.note(&format!("QEMU is in no cgroup of its own: {error}"));
+        }
+        if snapshot.is_some() {
+            self.observer.note("the machine goes on from a snapshot");
+            receiver.resumed();
+        }
+        let early = self.talk(&mut qemu, &mut receiver, &disks, &command, snapshot.as_ref());
+        let early = match early {
+            Ok(None) => {
+                qemu.wait(EXIT_GRACE)?;
+                None
+            }
+            Ok(Some(exit)) => {
+                qemu.stop()?;
+                Some(exit)
+            }
+            Err(error) => {
+                qemu.stop()?;
+                return Err(error);
+            }
+        };
+        let console_tail = tail(&command.console()).unwrap_or_default();
+        let exit = match early {
+            Some(exit) => exit,
+            None => verdict(&receiver, &mut qemu, &console_tail)?,
+        };
+        drop((qemu, group));
+        for refused in relay.map(Relay::finish).unwrap_or_default() {
+            self.observer.note(&format!("network: {refused}"));
+        }
+        let mut results = Vec::new();
+        if exit == Exit::Built(0) {
+            if let Root::Keep(image) = &spec.root {
+                disks.keep(image)?;
+            }
+            results = receiver.keep();
+        }
+        Ok((Report { exit, results, console_tail, accelerator }, snapshot))
     }
-    let mut job = spec.job.clone();
-    nonce.clone_into(&mut job.nonce);
-    job.log_bytes = spec.limits.log_bytes;
-    job.file_bytes = spec.limits.file_bytes;
-    job.total_bytes = spec.limits.total_bytes;
-    job.files = spec.limits.files;
-    let job = serde_json::to_vec(&job).map_err(|error| MachineError::Spec(error.to_string()))?;
-    let (input, scratch, initramfs) = (home.join("in.img"), home.join("scratch.img"), home.join("initramfs"));
-    disk::write_input(&input, &spec.inputs, &[(JOB_FILE, &job)])?;
-    disk::write_scratch(&scratch, spec.scratch_bytes)?;
-    write_initramfs(&initramfs, &spec.initramfs, spec.guest_binary, &spec.kernel.modules)?;
-    Ok(QemuCommand {
+
+    /// A snapshot of such a machine; `None`, with a remark, when there is none and none can be made.
+    fn snapshot(&mut self, accelerator: Accelerator, disks: &Disks) -> Option<Snapshot> {
+        let folder = self.spec.snapshots.as_deref()?;
+        match Snapshot::get(folder, self.spec, accelerator, disks, self.cancel) {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                self.observer.note(&format!("no snapshot of a booted machine: {error}"));
+                None
+            }
+        }
+    }
+
+    /// A group of QEMU's own, where the specification names a place and it may be written.
+    fn group(&mut self) -> Option<Group> {
+        let spec = self.spec;
+        let parent = spec.confinement.cgroup.as_deref()?;
+        match Group::create(parent, spec.memory_mib, TRANSLATIONS_MIB, spec.cpus) {
+            Ok(group) => {
+                self.observer.note(&format!("QEMU has a cgroup of its own; bounded: {}", group.bounds.join(", ")));
+                Some(group)
+            }
+            Err(error) => {
+                self.observer.note(&format!("QEMU has no cgroup of its own: {}: {error}", parent.display()));
+                None
+            }
+        }
+    }
+
+    /// Reads frames until the port closes (`None`) or the machine must be stopped (why).
+    fn talk(
+        &mut self,
+        qemu: &mut Qemu,
+        receiver: &mut Receiver<'_>,
+        disks: &Disks,
+        command: &QemuCommand,
+        snapshot: Option<&Snapshot>,
+    ) -> Result<Option<Exit>, MachineError> {
+        let died = |receiver: &Receiver<'_>, message: String| Some(Exit::Died { after: receiver.stage(), message });
+        let incoming = start_reader(qemu.port.try_clone()?);
+        qemu.port.set_write_timeout(Some(SAY_LIMIT))?;
+        let mut deadline = Deadline::new(&self.spec.limits, command.accelerator);
+        if let Some(snapshot) = snapshot {
+            let resumed =
+                snapshot.state().map_err(MachineError::from).and_then(|state| qemu.resume(state.as_fd(), RESUME_LIMIT));
+            if let Err(error) = resumed {
+                return Ok(died(receiver, error.to_string()));
+            }
+            // That it is not heard is found out by the deadline.
+            let _ = say(&mut qemu.port, ToGuest::Begin(begin()?));
+        }
+        let console = command.console();
+        let mut console_seen = Instant::now();
+        loop {
+            if self.cancel.load(Ordering::Relaxed) {
+                return Ok(Some(Exit::Cancelled));
+            }
+            if let Some(exit) = deadline.passed(receiver.stage()) {
+                return Ok(Some(exit));
+            }
+            // By the clock, and not when there is nothing else to do: a guest that floods both would never be found out.
+            if console_seen.elapsed() >= TICK {
+                console_seen = Instant::now();
+                if fs_err::metadata(&console).is_ok_and(|meta| meta.len() > CONSOLE_LIMIT) {
+                    return Ok(died(receiver, "it flooded its console".to_owned()));
+                }
+            }
+            let frame = match incoming.recv_timeout(TICK) {
+                Ok(Ok(frame)) => frame,
+                Ok(Err(ProtoError::Io(error))) if error.kind() != ErrorKind::ConnectionReset => {
+                    return Err(error.into());
+                }
+                Ok(Err(ProtoError::Io(_) | ProtoError::Truncated)) | Err(RecvTimeoutError::Disconnected) => {
+                    return Ok(None);
+                }
+                Ok(Err(error)) => return Ok(died(receiver, format!("the guest broke the protocol: {error}"))),
+                Err(RecvTimeoutError::Timeout) => continue,
+            };
+            let mut answer = match &frame {
+                FromGuest::Ready { .. } => Some(ToGuest::Begin(begin()?)),
+                FromGuest::Stage { stage: Stage::End, .. } => Some(ToGuest::Received),
+                _ => None,
+            };
+            let asked = match &frame {
+                FromGuest::BuildRequires { round, dynamic, requires } => Some((*round, *dynamic, requires.clone())),
+                _ => None,
+            };
+            match receiver.take(frame, self.observer) {
+                Ok(()) => deadline.heard(),
+                Err(Violation::Protocol(what)) => {
+                    return Ok(died(receiver, format!("the guest broke the protocol: {what}")));
+                }
+                Err(Violation::Limit(what)) => return Ok(Some(Exit::Refused(what))),
+                Err(Violation::Host(error)) => return Err(error.into()),
+            }
+            if let Some((round, dynamic, requires)) = asked {
+                let began = Instant::now();
+                answer = match self.round(round, dynamic, &requires, disks)? {
+                    Ok(word) => Some(word),
+                    Err(exit) => return Ok(Some(exit)),
+                };
+                deadline.put_off(began.elapsed());
+            }
+            if let Some(answer) = answer
+                && let Err(ProtoError::Io(error)) = say(&mut qemu.port, answer)
+                && matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+            {
+                return Ok(died(receiver, "the guest asks and does not listen".to_owned()));
+            }
+        }
+    }
+
+    /// Answers one question for requirements: the word for the guest, or the job's end.
+    fn round(
+        &mut self,
+        round: u32,
+        dynamic: bool,
+        requires: &[String],
+        disks: &Disks,
+    ) -> Result<Result<ToGuest, Exit>, MachineError> {
+        Ok(match self.observer.requires(round, dynamic, requires) {
+            Answer::Nothing => Ok(ToGuest::Nothing),
+            Answer::Install(packages) if packages.is_empty() => Ok(ToGuest::Nothing),
+            Answer::Install(packages) => {
+                disks.fill_spare(&packages)?;
+                Ok(ToGuest::Go)
+            }
+            Answer::Impossible(why) => Err(Exit::Refused(why)),
+            Answer::Failed(why) => Err(Exit::Setup(why)),
+        })
+    }
+}
+
+/// The machine of the specification, booting, with these disks.
+pub(crate) fn machine(spec: &MachineSpec, accelerator: Accelerator, home: &Path, disks: &Disks) -> QemuCommand {
+    QemuCommand {
         qemu: spec.qemu.clone(),
         accelerator,
         cpu: spec.cpu.clone(),
         cpus: spec.cpus,
         memory_mib: spec.memory_mib,
         kernel: spec.kernel.image.clone(),
-        initramfs,
-        console: home.join("console"),
-        input: Some(input),
-        scratch: Some(scratch),
-    })
-}
-
-/// The tool root's archive, and behind it one with the guest and the modules: the kernel unpacks both, the later wins.
-pub(crate) fn write_initramfs(
-    path: &Path,
-    tools: &Path,
-    guest: &[u8],
-    modules: &[std::path::PathBuf],
-) -> Result<(), MachineError> {
-    let mut out = fs_err::OpenOptions::new().write(true).create_new(true).open(path)?;
-    let length = std::io::copy(&mut fs_err::File::open(tools)?, &mut out)?;
-    let padding = (4 - length % 4) % 4;
-    out.write_all(&[0; 3][..usize::try_from(padding).unwrap_or_default()])?;
-    let mut archive = Initramfs::new(std::io::BufWriter::new(out));
-    archive.add_file("init", 0o755, guest.len() as u64, &mut &*guest)?;
-    let mut order = String::new();
-    for module in modules {
-        let name = module.file_name().unwrap_or_default().to_string_lossy();
-        let mut file = fs_err::File::open(module)?;
-        archive.add_file(&format!("modules/{name}"), 0o644, file.metadata()?.len(), &mut file)?;
-        order.push_str(&name);
-        order.push('\n');
+        initramfs: home.join("initramfs"),
+        start: Start::Boot,
+        home: home.to_path_buf(),
+        input: Some(disks.input.clone()),
+        scratch: Some(disks.scratch.clone()),
+        layered: matches!(spec.root, Root::Over(_)),
+        spare: Some(disks.spare.clone()),
+        network: spec.network.is_some(),
+        uid: None,
     }
-    archive.add_file("modules/order", 0o644, order.len() as u64, &mut order.as_bytes())?;
-    archive.finish()?;
-    Ok(())
 }
 
 /// Sixteen hexadecimal digits that nobody guesses by accident.
@@ -187,69 +356,6 @@ fn nonce() -> Result<String, MachineError> {
     let mut bytes = [0; 8];
     fs_err::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(hex::encode(bytes))
-}
-
-/// Reads frames until the port closes (`None`) or the machine must be stopped (why).
-fn talk(
-    spec: &MachineSpec,
-    accelerator: Accelerator,
-    qemu: &mut Qemu,
-    receiver: &mut Receiver<'_>,
-    console: &Path,
-    observer: &mut dyn Observer,
-    cancel: &AtomicBool,
-) -> Result<Option<Exit>, MachineError> {
-    let incoming = start_reader(qemu.port.try_clone()?);
-    qemu.port.set_write_timeout(Some(SAY_LIMIT))?;
-    let mut deadline = Deadline::new(&spec.limits, accelerator);
-    let mut console_seen = Instant::now();
-    loop {
-        if cancel.load(Ordering::Relaxed) {
-            return Ok(Some(Exit::Cancelled));
-        }
-        if let Some(seconds) = deadline.passed(receiver.stage()) {
-            return Ok(Some(Exit::TimedOut { after: receiver.stage(), seconds }));
-        }
-        let died = |receiver: &Receiver<'_>, message: String| Some(Exit::Died { after: receiver.stage(), message });
-        // By the clock, and not when there is nothing else to do: a guest that floods both would never be found out.
-        if console_seen.elapsed() >= TICK {
-            console_seen = Instant::now();
-            if fs_err::metadata(console).is_ok_and(|meta| meta.len() > CONSOLE_LIMIT) {
-                return Ok(died(receiver, "it flooded its console".to_owned()));
-            }
-        }
-        let frame = match incoming.recv_timeout(TICK) {
-            Ok(Ok(frame)) => frame,
-            Ok(Err(ProtoError::Io(error))) if error.kind() != std::io::ErrorKind::ConnectionReset => {
-                return Err(error.into());
-            }
-            Ok(Err(ProtoError::Io(_) | ProtoError::Truncated)) | Err(RecvTimeoutError::Disconnected) => {
-                return Ok(None);
-            }
-            Ok(Err(error)) => return Ok(died(receiver, format!("the guest broke the protocol: {error}"))),
-            Err(RecvTimeoutError::Timeout) => continue,
-        };
-        let answer = match &frame {
-            FromGuest::Ready { .. } => Some(ToGuest::Begin(begin()?)),
-            FromGuest::BuildRequires { .. } => Some(ToGuest::Nothing),
-            FromGuest::Stage { stage: Stage::End, .. } => Some(ToGuest::Received),
-            _ => None,
-        };
-        match receiver.take(frame, observer) {
-            Ok(()) => {}
-            Err(Violation::Protocol(what)) => {
-                return Ok(died(receiver, format!("the guest broke the protocol: {what}")));
-            }
-            Err(Violation::Limit(what)) => return Ok(Some(Exit::Refused(what))),
-            Err(Violation::Host(error)) => return Err(error.into()),
-        }
-        if let Some(answer) = answer
-            && let Err(ProtoError::Io(error)) = say(&mut qemu.port, answer)
-            && matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
-        {
-            return Ok(died(receiver, "the guest asks and does not listen".to_owned()));
-        }
-    }
 }
 
 /// The time, and randomness, for a guest that has neither.
@@ -266,9 +372,9 @@ fn say(port: &mut UnixStream, word: ToGuest) -> Result<(), ProtoError> {
     proto::write_frame(port, kind, &payload)
 }
 
-fn start_reader(mut port: UnixStream) -> Incoming<Result<FromGuest, ProtoError>> {
+/// Reads frames, ahead of those who take them, until the port closes or nobody listens any more.
+pub(crate) fn start_reader(mut port: UnixStream) -> Incoming<Result<FromGuest, ProtoError>> {
     let (sender, incoming): (SyncSender<Result<FromGuest, ProtoError>>, _) = sync_channel(WAITING_FRAMES);
-    // It ends when the port closes, which QEMU's end sees to, or when nobody listens any more.
     std::thread::spawn(move || {
         loop {
             let frame = match proto::read_frame(&mut port) {
@@ -283,62 +389,6 @@ fn start_reader(mut port: UnixStream) -> Incoming<Result<FromGuest, ProtoError>>
         }
     });
     incoming
-}
-
-/// The limit of the part of the life that runs now.
-struct Deadline<'a> {
-    limits: &'a Limits,
-    accelerator: Accelerator,
-    part: Part,
-    until: Option<Instant>,
-    allowed: Duration,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Boot,
-    Install,
-    Build,
-    Results,
-    Off,
-}
-
-impl<'a> Deadline<'a> {
-    fn new(limits: &'a Limits, accelerator: Accelerator) -> Self {
-        let mut deadline = Self { limits, accelerator, part: Part::Boot, until: None, allowed: Duration::ZERO };
-        deadline.enter(Part::Boot);
-        deadline
-    }
-
-    fn enter(&mut self, part: Part) {
-        let (limit, factor) = match part {
-            Part::Boot => (self.limits.boot, TCG_BOOT_FACTOR),
-            Part::Install => (self.limits.install, TCG_FACTOR),
-            Part::Build => (self.limits.build, TCG_FACTOR),
-            Part::Results => (self.limits.results, TCG_FACTOR),
-            Part::Off => (OFF, TCG_FACTOR),
-        };
-        let factor = if self.accelerator == Accelerator::Tcg { factor } else { 1 };
-        self.part = part;
-        self.allowed = limit.saturating_mul(factor);
-        // A limit beyond the clock's range is none.
-        self.until = Instant::now().checked_add(self.allowed);
-    }
-
-    /// The limit in seconds when it is passed.
-    fn passed(&mut self, stage: Option<Stage>) -> Option<u64> {
-        let part = match stage {
-            None => Part::Boot,
-            Some(Stage::Ready | Stage::Hello | Stage::Mounted) => Part::Install,
-            Some(Stage::Installed | Stage::Unpacked) => Part::Build,
-            Some(Stage::Built) => Part::Results,
-            Some(Stage::End) => Part::Off,
-        };
-        if part != self.part {
-            self.enter(part);
-        }
-        self.until.filter(|until| Instant::now() >= *until).map(|_| self.allowed.as_secs())
-    }
 }
 
 /// What a machine's end means that came by itself.
@@ -406,22 +456,5 @@ mod tests {
             panic!("it is lost")
         };
         assert_eq!(message, "Kernel panic - oops");
-    }
-
-    #[test]
-    fn each_part_of_a_life_has_a_deadline_of_its_own_that_emulation_stretches() {
-        let second = Duration::from_secs(1);
-        let limits = Limits { boot: second, install: second, build: 2 * second, results: second, ..Limits::default() };
-        let allowed = |stage, accelerator| {
-            let mut deadline = Deadline::new(&limits, accelerator);
-            assert_eq!(deadline.passed(stage), None);
-            deadline.allowed
-        };
-        assert_eq!(allowed(None, Accelerator::Tcg), TCG_BOOT_FACTOR * second);
-        assert_eq!(allowed(Some(Stage::Hello), Accelerator::Tcg), TCG_FACTOR * second);
-        assert_eq!(allowed(Some(Stage::Unpacked), Accelerator::Tcg), TCG_FACTOR * 2 * second);
-        assert_eq!(allowed(Some(Stage::Unpacked), Accelerator::Kvm), 2 * second);
-        assert_eq!(allowed(Some(Stage::Built), Accelerator::Kvm), second);
-        assert_eq!(allowed(Some(Stage::End), Accelerator::Kvm), OFF);
     }
 }

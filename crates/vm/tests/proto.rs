@@ -129,6 +129,25 @@ fn a_job_that_could_reach_a_path_or_a_command_line_is_refused() {
     }
 }
 
+#[test]
+fn a_package_is_skipped_where_its_spec_excludes_it() {
+    let list = |words: &str| words.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let why = |exclusive, exclude, build| excluded("x86_64", &list(exclusive), &list(exclude), &list(build));
+    for (exclusive, exclude, build) in [
+        ("", "", ""),
+        ("aarch64 X86_64", "", ""),
+        ("aarch64 noarch", "", "noarch"),
+        ("", "aarch64", ""),
+        ("", "noarch", "noarch"),
+        ("", "", "noarch"),
+    ] {
+        assert_eq!(why(exclusive, exclude, build), None, "{exclusive:?} {exclude:?} {build:?}");
+    }
+    assert_eq!(why("aarch64 s390x", "", "").unwrap(), "its spec says ExclusiveArch: aarch64 s390x, and this is x86_64");
+    assert_eq!(why("", "x86_64", "noarch").unwrap(), "its spec says ExcludeArch: x86_64");
+    assert_eq!(why("", "", "i686").unwrap(), "its spec says BuildArch: i686, and this is x86_64");
+}
+
 proptest! {
     #[test]
     fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
