@@ -221,12 +221,17 @@ fn a_port_of_the_guests_can_be_used_again_at_once() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let server = spawn(move || {
-        for _ in 0..3 {
-            listener.accept().unwrap().0.write_all(b"bye").unwrap();
+        for _ in 0..4 {
+            // The first is not listened to.
+            let _ = listener.accept().unwrap().0.write_all(b"bye");
         }
     });
     let world = World::new(address);
     let (mut guest, _relay) = Guest::new(&world);
+    // As a guest does that knows nothing of it any more.
+    let handle = guest.connect(PUBLIC, 80, 40000);
+    guest.until_state(handle, State::Established);
+    guest.sockets.remove(handle);
     for _ in 0..3 {
         let handle = guest.connect(PUBLIC, 80, 40000);
         assert_eq!(guest.talk(handle, b""), b"bye");
@@ -234,7 +239,7 @@ fn a_port_of_the_guests_can_be_used_again_at_once() {
         guest.sockets.remove(handle);
     }
     server.join().unwrap();
-    assert_eq!(world.asked().len(), 3);
+    assert!(world.asked().len() >= 4);
 }
 
 #[test]
