@@ -145,7 +145,16 @@ fn copr_cli_submits_urls_specs_and_git_repositories_and_sees_their_sources_being
     done(&["create", "libs", "--chroot", CHROOT]);
     done(&["modify", "libs", "--enable-net", "on"]);
     let chroot = format!("libs/{CHROOT}");
-    done(&["edit-chroot", &chroot, "--packages", "gcc make", "--rpmbuild-with", "docs", "--repos", "https://x.org/?priority=5"]);
+    done(&[
+        "edit-chroot",
+        &chroot,
+        "--packages",
+        "gcc make",
+        "--rpmbuild-with",
+        "docs",
+        "--repos",
+        "https://x.org/?priority=5",
+    ]);
     let shown: Value = serde_json::from_str(&done(&["get-chroot", &chroot]).stdout).unwrap();
     assert_eq!((&shown["additional_packages"], &shown["with_opts"]), (&json!(["gcc", "make"]), &json!(["docs"])));
 

@@ -25,7 +25,8 @@ pub use self::{
 use crate::{
     names::{Chroot, DirName, OwnerName, ProjectName, Secret},
     v3::{
-        AuthCheck, Build, BuildChroot, BuildOptions, ChrootEdit, Page, Project, ProjectAdd, ProjectEdit, RpmRepo, ScmBuild,
+        AuthCheck, Build, BuildChroot, BuildOptions, ChrootEdit, Page, Project, ProjectAdd, ProjectEdit, RpmRepo,
+        ScmBuild,
     },
 };
 
@@ -197,8 +198,7 @@ impl Client {
         project: &ProjectName,
         chroot: &Chroot,
     ) -> Result<Value, Error> {
-        let query =
-            [("ownername", owner.as_str()), ("projectname", project.as_str()), ("chrootname", chroot.as_str())];
+        let query = [("ownername", owner.as_str()), ("projectname", project.as_str()), ("chrootname", chroot.as_str())];
         self.answer(self.request(Method::GET, &["project-chroot"])?.query(&query)).await
     }
 

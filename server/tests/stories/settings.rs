@@ -84,7 +84,10 @@ async fn what_is_chosen_for_a_chroot_and_for_a_build_reaches_the_builder() {
         });
         edit(&hub, &bob, &path, &wishes).await.error(403);
         let shown = edit(&hub, &alice, &path, &wishes).await.ok();
-        assert_eq!((&shown["with_opts"], &shown["additional_packages"]), (&json!(["docs", "tests"]), &json!(["gcc", "make"])));
+        assert_eq!(
+            (&shown["with_opts"], &shown["additional_packages"]),
+            (&json!(["docs", "tests"]), &json!(["gcc", "make"]))
+        );
         let query = format!("ownername=alice&projectname=libs&chrootname={CHROOT}");
         assert_eq!(hub.get(&format!("/api_3/project-chroot?{query}")).await.ok(), shown);
 
@@ -106,11 +109,19 @@ async fn what_is_chosen_for_a_chroot_and_for_a_build_reaches_the_builder() {
         assert_eq!(settings.rpmlint, Rpmlint::Enforce);
         let value = |name: &str| lease.macros.iter().rev().find(|(of, _)| of == name).map(|(_, value)| value.as_str());
         assert_eq!((value("_with_docs"), value("_with_gui")), (Some("--with-docs"), Some("--with-gui")));
-        assert_eq!((value("_without_tests"), value("_with_tests"), value("_without_gui")), (Some("--without-tests"), None, None));
+        assert_eq!(
+            (value("_without_tests"), value("_with_tests"), value("_without_gui")),
+            (Some("--without-tests"), None, None)
+        );
         assert_eq!((value("copr_username"), value("copr_projectname")), (Some("alice"), Some("libs")));
         assert_eq!(value("vendor"), Some("Copr - user alice"));
         assert_eq!(value("buildtag"), Some(format!(".copr{}", lease.build_id).as_str()));
         assert_eq!(value("dist"), Some(".fc44"));
+        let config =
+            hub.get(&format!("/api_3/build-chroot/build-config?build_id={}&chrootname={CHROOT}", lease.build_id));
+        let config = config.await.ok();
+        assert_eq!((&config["without_opts"], &config["with_opts"]), (&json!(["tests"]), &json!(["docs", "gui"])));
+        assert_eq!((&config["memory_limit"], &config["repos"][0]["id"]), (&json!(4096), &json!("copr_base")));
         assert_eq!(value("packager"), Some("alice <alice@example.org>"));
         assert_eq!(value("bugurl"), Some(format!("{BASE}/coprs/alice/libs/").as_str()));
 
@@ -133,7 +144,8 @@ async fn a_source_knows_nothing_of_the_chroot_that_it_is_made_in() {
         hub.upload(&alice, "libs", "hello.spec", b"Name: hello\n", json!({})).await.ok();
         let lease = hub.lease().await;
         assert_eq!(lease.chroot.as_str(), CHROOT, "the one with packages for it");
-        let dist: Vec<_> = lease.macros.iter().filter(|(name, _)| name == "dist").map(|(_, value)| value.as_str()).collect();
+        let dist: Vec<_> =
+            lease.macros.iter().filter(|(name, _)| name == "dist").map(|(_, value)| value.as_str()).collect();
         assert_eq!(dist, ["%{nil}"]);
         assert!(lease.macros.iter().any(|(name, value)| name == "copr_username" && value == "alice"));
     }
@@ -157,7 +169,10 @@ async fn wishes_without_sense_are_refused_line_by_line() {
         );
         let path = format!("alice/libs/{CHROOT}");
         let error = edit(&hub, &alice, &path, &json!({ "reset_fields": ["nonsense"] })).await.error(400);
-        assert!(error.starts_with("Trying to reset an invalid attribute: nonsense\nSee `copr-cli get-chroot "), "{error}");
+        assert!(
+            error.starts_with("Trying to reset an invalid attribute: nonsense\nSee `copr-cli get-chroot "),
+            "{error}"
+        );
         let error = edit(&hub, &alice, &path, &json!({ "additional_modules": ["a:1"] })).await.error(400);
         assert!(error.starts_with("additional_modules: "), "{error}");
         edit(&hub, &alice, "alice/libs/epel-9-x86_64", &json!({})).await.error(404);
@@ -250,7 +265,8 @@ async fn beside_packages_stand_their_spec_their_logs_and_what_the_host_says_of_t
             ["hello-1.0-1.x86_64.rpm", "hello.spec", "results.json", "rpmlint.log", "success"]
         );
         assert_eq!(hub.read(&format!("{folder}/hello.spec")).await.unwrap(), spec);
-        let results: Value = serde_json::from_slice(&hub.read(&format!("{folder}/results.json")).await.unwrap()).unwrap();
+        let results: Value =
+            serde_json::from_slice(&hub.read(&format!("{folder}/results.json")).await.unwrap()).unwrap();
         let expected = json!({ "name": "hello", "epoch": null, "version": "1.0", "release": "1", "arch": "x86_64" });
         assert_eq!(results, json!({ "packages": [expected] }));
     }

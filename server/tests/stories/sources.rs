@@ -100,9 +100,8 @@ async fn a_spec_and_its_sources_come_to_the_builder_as_they_were_uploaded_even_w
         assert_eq!(*method(&lease), SourceMethod::Spec { spec: "hello.spec".to_owned(), files: expected });
 
         let hub = hub.restart().await;
-        let fetch = async |name: &str| {
-            hub.builder_call("GET", &format!("lease/{}/source/{name}", lease.id), "", &[]).await
-        };
+        let fetch =
+            async |name: &str| hub.builder_call("GET", &format!("lease/{}/source/{name}", lease.id), "", &[]).await;
         assert_eq!(fetch("hello.spec").await.body, spec);
         assert_eq!(fetch("fix=1.patch").await.body, patch);
         for other in ["builder-live.log", "..%2F..%2Fx", "hello.spec%00"] {
@@ -115,9 +114,7 @@ async fn a_spec_and_its_sources_come_to_the_builder_as_they_were_uploaded_even_w
         // A spec alone, as copr-cli sends it.
         hub.upload(&alice, "libs", "other.spec", b"Name: other\n", json!({})).await.ok();
         let sources: Vec<_> = [hub.lease().await, hub.lease().await].into_iter().map(|lease| lease.work).collect();
-        let made = |work: &Work| {
-            matches!(work, Work::Source { method: SourceMethod::Spec { spec, files } } if spec == "other.spec" && files.len() == 1)
-        };
+        let made = |work: &Work| matches!(work, Work::Source { method: SourceMethod::Spec { spec, files } } if spec == "other.spec" && files.len() == 1);
         assert!(made(&sources[0]), "sources go before packages: {sources:?}");
     }
 }
@@ -133,9 +130,12 @@ async fn a_git_repository_is_built_as_copr_cli_asks_for_it() {
             "timeout": "300", "chroots": null, "background": false, "isolation": "unchanged", "progress_callback": null,
         });
         hub.call(&alice, "POST", "/api_3/build/create/scm", &body).await.ok();
-        for (key, value) in
-            [("committish", "v1"), ("subdirectory", "dist/rpm/"), ("spec", "hello.spec"), ("source_build_method", "make_srpm")]
-        {
+        for (key, value) in [
+            ("committish", "v1"),
+            ("subdirectory", "dist/rpm/"),
+            ("spec", "hello.spec"),
+            ("source_build_method", "make_srpm"),
+        ] {
             body[key] = json!(value);
         }
         let id = hub.call(&alice, "POST", "/api_3/build/create/scm", &body).await.ok()["id"].as_i64().unwrap();
@@ -183,7 +183,10 @@ async fn a_source_that_cannot_be_made_ends_all_that_waits_for_it() {
         hub.log(&lease.id, "builder-live.log", 0, "404 Not Found\n").await.ok();
         hub.finish(&lease.id, Outcome::UserFault { message: "The server said 404.".into() }, vec![]).await.ok();
         assert_eq!(all(id).await, words("failed", "The source package could not be made: The server said 404."));
-        assert_eq!(hub.read(&format!("alice/libs/srpm-builds/{id:08}/builder-live.log")).await.unwrap(), b"404 Not Found\n");
+        assert_eq!(
+            hub.read(&format!("alice/libs/srpm-builds/{id:08}/builder-live.log")).await.unwrap(),
+            b"404 Not Found\n"
+        );
         assert!(hub.build(id).await["ended_on"].is_i64());
 
         let id = submit_url(&hub, &alice, "libs").await;

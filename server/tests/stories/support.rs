@@ -156,14 +156,13 @@ impl Hub {
             config.store.credentials = folder.path().join("key");
             fs_err::write(&config.store.credentials, "aws_access_key_id = a\naws_secret_access_key = b\n").unwrap();
         }
-        let definition =
-            |source: &[&str], tags: &[&str]| ChrootDefinition {
-                comment: "old".into(),
-                source: source.iter().map(|&name| name.to_owned()).collect(),
-                tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
-                macros: vec![("dist".to_owned(), ".fc44".to_owned())],
-                ..Default::default()
-            };
+        let definition = |source: &[&str], tags: &[&str]| ChrootDefinition {
+            comment: "old".into(),
+            source: source.iter().map(|&name| name.to_owned()).collect(),
+            tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
+            macros: vec![("dist".to_owned(), ".fc44".to_owned())],
+            ..Default::default()
+        };
         let definitions = Definitions::of([
             ("fedora-43-x86_64".parse().unwrap(), definition(&[], &[])),
             (CHROOT.parse().unwrap(), definition(&["git"], &[])),

@@ -374,9 +374,16 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for line in
-            ["copr build p", "copr watch", "copr status x", "copr create p", "copr build p a --timeout 0", "copr x", "copr buildscm p", "copr build p a --rpmlint x"]
-        {
+        for line in [
+            "copr build p",
+            "copr watch",
+            "copr status x",
+            "copr create p",
+            "copr build p a --timeout 0",
+            "copr x",
+            "copr buildscm p",
+            "copr build p a --rpmlint x",
+        ] {
             assert!(Arguments::try_parse_from(line.split_whitespace()).is_err(), "{line}");
         }
     }

@@ -101,7 +101,9 @@ fn pieces(named: &[String]) -> Result<Vec<Piece>, Failure> {
     let is = |ending: &str, name: &str| Path::new(name).extension().is_some_and(|found| found == ending);
     let specs: Vec<&String> = named.iter().filter(|name| !name.contains("://") && is("spec", name)).collect();
     if specs.len() > 1 {
-        return Err(Failure::Package("There is more than one spec: submit each with its sources on its own".to_owned()));
+        return Err(Failure::Package(
+            "There is more than one spec: submit each with its sources on its own".to_owned(),
+        ));
     }
     let mut pieces = Vec::new();
     let mut of_spec: Vec<PathBuf> = specs.iter().map(PathBuf::from).collect();
