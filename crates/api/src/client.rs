@@ -26,7 +26,7 @@ use crate::{
     names::{Chroot, DirName, OwnerName, ProjectName, Secret},
     v3::{
         AuthCheck, Build, BuildChroot, BuildOptions, ChrootEdit, Page, Project, ProjectAdd, ProjectEdit, RpmRepo,
-        ScmBuild,
+        ScmBuild, SourceChroot,
     },
 };
 
@@ -238,6 +238,11 @@ impl Client {
     /// `GET /build-chroot/list`: the chroots of a build with their states and result folders.
     pub async fn build_chroots(&self, build: i64) -> Result<Vec<BuildChroot>, Error> {
         self.pages(&["build-chroot", "list"], &[("build_id", build.to_string())]).await
+    }
+
+    /// `GET /build/source-chroot/{id}`: how far the build's source package is.
+    pub async fn source_chroot(&self, build: i64) -> Result<SourceChroot, Error> {
+        self.answer(self.request(Method::GET, &["build", "source-chroot", &build.to_string()])?).await
     }
 
     /// Every row of a list, page by page.
