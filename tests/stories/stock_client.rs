@@ -159,7 +159,7 @@ fn copr_cli_submits_urls_specs_and_git_repositories_and_sees_their_sources_being
     assert_eq!((&shown["additional_packages"], &shown["with_opts"]), (&json!(["gcc", "make"]), &json!(["docs"])));
 
     let clone = ["--clone-url", "https://example.org/greet.git", "--commit", "v1", "--method", "make_srpm"];
-    let scm = done(&[&["buildscm", "--nowait", "libs"], clone.as_slice()].concat());
+    let scm = done(&[["buildscm", "--nowait", "libs"].as_slice(), clone.as_slice()].concat());
     let id = created_build(&scm).unwrap();
     let status = || done(&["status", &id.to_string()]).stdout.trim().to_owned();
     assert_eq!(status(), "pending");

@@ -117,9 +117,8 @@ async fn what_is_chosen_for_a_chroot_and_for_a_build_reaches_the_builder() {
         assert_eq!(value("vendor"), Some("Copr - user alice"));
         assert_eq!(value("buildtag"), Some(format!(".copr{}", lease.build_id).as_str()));
         assert_eq!(value("dist"), Some(".fc44"));
-        let config =
-            hub.get(&format!("/api_3/build-chroot/build-config?build_id={}&chrootname={CHROOT}", lease.build_id));
-        let config = config.await.ok();
+        let query = format!("build_id={}&chrootname={CHROOT}", lease.build_id);
+        let config = hub.get(&format!("/api_3/build-chroot/build-config?{query}")).await.ok();
         assert_eq!((&config["without_opts"], &config["with_opts"]), (&json!(["tests"]), &json!(["docs", "gui"])));
         assert_eq!((&config["memory_limit"], &config["repos"][0]["id"]), (&json!(4096), &json!("copr_base")));
         assert_eq!(value("packager"), Some("alice <alice@example.org>"));
