@@ -211,11 +211,11 @@ pub(super) struct How {
     #[arg(long, value_name = "OPTION")]
     pub(super) without: Vec<String>,
     /// Memory of its machines [default: the chroot's, or the builder's usual].
-    #[arg(long, value_name = "MIB")]
-    pub(super) memory_mib: Option<i64>,
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(256..))]
+    pub(super) memory_mib: Option<u32>,
     /// CPUs of its machines [default: the chroot's, or the builder's usual].
-    #[arg(long, value_name = "NUMBER")]
-    pub(super) cpus: Option<i64>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) cpus: Option<u32>,
     /// Whether rpmlint is run, and whether its errors fail the build.
     #[arg(long, value_name = "off|report|enforce")]
     pub(super) rpmlint: Option<Rpmlint>,

@@ -74,8 +74,8 @@ fn options(target: &Target, how: &args::How) -> BuildOptions {
         enable_net: how.enable_net.map(bool::from),
         with_opts: how.with.clone(),
         without_opts: how.without.clone(),
-        memory_mib: how.memory_mib,
-        cpus: how.cpus,
+        memory_mib: how.memory_mib.map(i64::from),
+        cpus: how.cpus.map(i64::from),
         rpmlint: how.rpmlint,
         ..build_options(&target.owner, &target.directory)
     }
@@ -163,7 +163,7 @@ fn length_of_file(path: &Path) -> Result<u64, Failure> {
 }
 
 /// Refuses what the hub would refuse after the upload: no file, no RPM, not all of it, no source package.
-fn check_source_package(path: &Path) -> Result<(), Failure> {
+pub(super) fn check_source_package(path: &Path) -> Result<(), Failure> {
     let (shown, length) = (path.display(), length_of_file(path)?);
     let package = copr_rpm::Package::open(path)
         .map_err(|error| Failure::Package(format!("{shown} is not an RPM package that can be read: {error}")))?;
