@@ -24,7 +24,7 @@ const TIMEOUT: u64 = 18_000;
 
 /// Builds one source package here; results and logs go to a folder.
 pub(super) async fn build(ui: &Ui, build: args::Build) -> Result<(), Failure> {
-    let here = build.here;
+    let (here, how) = (build.here, build.how);
     let Some([srpm, chroot]) = here.local.as_deref() else {
         return Err(Failure::File("--local takes a source package and a chroot".to_owned()));
     };
@@ -32,25 +32,28 @@ pub(super) async fn build(ui: &Ui, build: args::Build) -> Result<(), Failure> {
     check_source_package(&srpm)?;
     let definition = definition(&chroot, here.definitions.as_deref(), here.minidistro.as_deref())?;
     let repositories = here.repos.iter().zip(1..).map(|(text, number)| repository(text, number, &chroot));
-    let timeout = build.timeout.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(TIMEOUT);
+    let repositories = repositories.collect::<Result<_, _>>()?;
+    let with = how.with.iter().map(|option| (format!("_with_{option}"), format!("--with-{option}")));
+    let without = how.without.iter().map(|option| (format!("_without_{option}"), format!("--without-{option}")));
+    let timeout = how.timeout.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(TIMEOUT);
     let settings = Settings {
-        network: build.enable_net.is_some_and(bool::from),
-        memory_mib: here.memory_mib,
-        cpus: here.cpus,
-        ..Settings::default()
+        network: how.enable_net.is_some_and(bool::from),
+        memory_mib: how.memory_mib,
+        cpus: how.cpus,
+        rpmlint: how.rpmlint.unwrap_or_default(),
     };
     let out = here.out.unwrap_or_else(|| PathBuf::from("."));
     let cache = here.cache.map_or_else(usual_cache, Ok)?;
     let mut options = EngineOptions::new(cache.clone(), cache.join("work"));
-    options.most_memory_mib = options.most_memory_mib.max(here.memory_mib.unwrap_or_default());
-    options.most_cpus = options.most_cpus.max(here.cpus.unwrap_or_default());
+    options.most_memory_mib = options.most_memory_mib.max(how.memory_mib.unwrap_or_default());
+    options.most_cpus = options.most_cpus.max(how.cpus.unwrap_or_default());
     let local = LocalBuild {
         chroot,
         definition,
         srpm,
-        repositories: repositories.collect::<Result<_, _>>()?,
+        repositories,
         extra_packages: Vec::new(),
-        macros: Vec::new(),
+        macros: with.chain(without).collect(),
         timeout: Duration::from_secs(timeout),
         settings,
         out: out.clone(),
@@ -61,7 +64,7 @@ pub(super) async fn build(ui: &Ui, build: args::Build) -> Result<(), Failure> {
     let mut line = Vec::new();
     let show = |progress: Progress<'_>| match progress {
         Progress::Stage(stage) => spinner.set_message(words(stage)),
-        Progress::Log(_) if build.no_log => {}
+        Progress::Log(_) if how.no_log => {}
         Progress::Log(bytes) => {
             for byte in bytes {
                 match byte {
