@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a story ends where something fails")]
 
 mod bad_input;
+mod builder_daemon;
 mod chain;
 mod dependencies;
 mod dnf_copr;
@@ -12,6 +13,7 @@ mod drop_in;
 mod full_disk;
 mod journey;
 mod layering;
+mod many_builds;
 mod restart;
 mod stock_client;
 mod stock_plugin;

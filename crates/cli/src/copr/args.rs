@@ -77,6 +77,12 @@ pub(super) enum Command {
         /// The project.
         project: String,
     },
+    /// Tell by the exit status whether KVM works; `copr build --local` calls this.
+    #[command(hide = true)]
+    KvmProbe,
+    /// Check the results of a build in a confined process; `copr build --local` calls this.
+    #[command(hide = true)]
+    CheckResults,
     /// Write the manual pages into a folder, or the first of them on standard output.
     #[command(hide = true)]
     Man {
@@ -134,9 +140,10 @@ pub(super) struct Create {
 #[derive(Debug, Args)]
 pub(super) struct Build {
     /// Where to build: a project, or a side directory of it as NAME:custom:SUFFIX.
-    pub(super) project: String,
+    #[arg(required_unless_present = "local")]
+    pub(super) project: Option<String>,
     /// Source package (.src.rpm).
-    #[arg(required = true, value_name = "SRPM")]
+    #[arg(required_unless_present = "local", value_name = "SRPM")]
     pub(super) packages: Vec<PathBuf>,
     /// Build for this chroot only; may be repeated, may have * and ?.
     #[arg(short = 'r', long = "chroot", value_name = "CHROOT")]
@@ -159,6 +166,40 @@ pub(super) struct Build {
     /// Watch the states only.
     #[arg(long)]
     pub(super) no_log: bool,
+    /// Build on this machine instead.
+    #[command(flatten)]
+    pub(super) here: Here,
+}
+
+/// Arguments of `copr build --local`.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Builds on this machine, without a server")]
+pub(super) struct Here {
+    /// Build SRPM for CHROOT here, in a throw-away virtual machine, as an ordinary user.
+    #[arg(long, num_args = 2, value_names = ["SRPM", "CHROOT"])]
+    #[arg(conflicts_with_all = ["project", "packages", "chroots", "exclude_chroots", "background", "nowait"])]
+    pub(super) local: Option<Vec<String>>,
+    /// Repository to draw from besides the chroot's own: a URL or a folder, $chroot stands for the chroot; may be repeated.
+    #[arg(long = "repo", value_name = "URL", requires = "local")]
+    pub(super) repos: Vec<String>,
+    /// Folder for packages and logs [default: the current one].
+    #[arg(long, value_name = "DIR", requires = "local")]
+    pub(super) out: Option<PathBuf>,
+    /// Folder with more chroot definitions, CHROOT.toml.
+    #[arg(long, value_name = "DIR", requires = "local")]
+    pub(super) definitions: Option<PathBuf>,
+    /// Repository of the minidistro, for the chroot minidistro-12-x86_64.
+    #[arg(long, value_name = "DIR", env = "COPR_MINIDISTRO", hide = true)]
+    pub(super) minidistro: Option<PathBuf>,
+    /// Folder of what is kept between builds here [default: copr/builder in ~/.cache].
+    #[arg(long, value_name = "DIR", requires = "local")]
+    pub(super) cache: Option<PathBuf>,
+    /// Memory of the machine, in MiB.
+    #[arg(long, value_name = "MIB", requires = "local", value_parser = clap::value_parser!(u32).range(256..))]
+    pub(super) memory_mib: Option<u32>,
+    /// Virtual CPUs of the machine.
+    #[arg(long, value_name = "N", requires = "local", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) cpus: Option<u32>,
 }
 
 /// Arguments of `copr watch`.
@@ -204,11 +245,23 @@ mod tests {
                     --exclude-chroot f-3-x86_64 --timeout 300 --background --nowait";
         let arguments = Arguments::try_parse_from(line.split_whitespace()).unwrap();
         let Some(Command::Build(build)) = arguments.command else { panic!("{arguments:?}") };
-        assert_eq!(build.project, "@g/p:custom:x");
+        assert_eq!(build.project.as_deref(), Some("@g/p:custom:x"));
         assert_eq!(build.packages, [PathBuf::from("a.src.rpm"), PathBuf::from("b.src.rpm")]);
         assert_eq!(build.chroots, ["f-1-x86_64", "f-2-x86_64"]);
         assert_eq!((build.exclude_chroots.len(), build.timeout), (1, Some(300)));
         assert!(build.background && build.nowait && !build.no_log);
+    }
+
+    #[test]
+    fn a_build_here_names_a_source_package_and_a_chroot_and_no_project() {
+        let line = "copr build --local a.src.rpm fedora-44-x86_64 --repo https://h/r --out o --timeout 60";
+        let arguments = Arguments::try_parse_from(line.split_whitespace()).unwrap();
+        let Some(Command::Build(build)) = arguments.command else { panic!("{arguments:?}") };
+        assert_eq!(build.here.local.unwrap(), ["a.src.rpm", "fedora-44-x86_64"]);
+        assert_eq!((build.project, build.packages.len(), build.timeout), (None, 0, Some(60)));
+        for line in ["copr build --local a.src.rpm", "copr build p a.src.rpm --out o", "copr build p a --local b c"] {
+            assert!(Arguments::try_parse_from(line.split_whitespace()).is_err(), "{line}");
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::{
 
 /// `copr build`: checks the files, asks the hub, uploads, and watches.
 pub(super) async fn build(session: &Session, build: args::Build) -> Result<(), Failure> {
-    let target = session.target(&build.project).await?;
+    let target = session.target(build.project.as_deref().unwrap_or_default()).await?;
     for path in &build.packages {
         check_source_package(path)?;
     }
@@ -72,7 +72,7 @@ async fn upload(session: &Session, path: &Path, options: &BuildOptions) -> Resul
 }
 
 /// Refuses what the hub would refuse after the upload: no file, no RPM, not all of it, no source package.
-fn check_source_package(path: &Path) -> Result<(), Failure> {
+pub(super) fn check_source_package(path: &Path) -> Result<(), Failure> {
     let shown = path.display();
     let length = match fs_err::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
