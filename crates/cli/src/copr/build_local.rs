@@ -32,6 +32,7 @@ pub(super) async fn build(ui: &Ui, build: args::Build) -> Result<(), Failure> {
     check_source_package(&srpm)?;
     let definition = definition(&chroot, here.definitions.as_deref(), here.minidistro.as_deref())?;
     let repositories = here.repos.iter().zip(1..).map(|(text, number)| repository(text, number, &chroot));
+    let repositories = repositories.collect::<Result<_, _>>()?;
     let timeout = build.how.timeout.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(TIMEOUT);
     let settings = Settings {
         network: build.how.enable_net.is_some_and(bool::from),
@@ -48,7 +49,7 @@ pub(super) async fn build(ui: &Ui, build: args::Build) -> Result<(), Failure> {
         chroot,
         definition,
         srpm,
-        repositories: repositories.collect::<Result<_, _>>()?,
+        repositories,
         extra_packages: Vec::new(),
         macros: Vec::new(),
         timeout: Duration::from_secs(timeout),
