@@ -100,10 +100,8 @@ fn static_rounds(work: &Work<'_>, spec: &str) -> Result<bool, JobError> {
         if let Some(why) = excluded(&work.job.arch, &header.only, &header.not, &header.built_for) {
             return Err(JobError::new(ErrorKind::Skipped, why));
         }
-        if round == 1 {
-            work.channel.stage(Stage::Unpacked);
-        }
         if !work.ask(false, round, &header.requires)? {
+            work.channel.stage(Stage::Unpacked);
             return Ok(header.dynamic);
         }
     }
