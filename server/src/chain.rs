@@ -49,11 +49,33 @@ enum Kind {
 /// The longest URL of a dependency.
 const URL_BYTES: usize = 2000;
 
-/// `copr://owner/name`, a URL, or nonsense.
+/// `copr://owner/name`, a URL, or nonsense; each may have Copr's `?priority=N`, which is not part of it.
 ///
 /// # Errors
 /// The text is neither; the message names it.
 pub fn parse(text: &str) -> Result<Dependency, String> {
+    parse_with_priority(text).map(|(dependency, _)| dependency)
+}
+
+/// The same, and the priority: 1 to 99, lower wins.
+fn parse_with_priority(text: &str) -> Result<(Dependency, Option<i32>), String> {
+    let (bare, query) = text.split_once('?').unwrap_or((text, ""));
+    let (own, others): (Vec<&str>, Vec<&str>) =
+        query.split('&').filter(|part| !part.is_empty()).partition(|part| part.starts_with("priority="));
+    let priority = match own.as_slice() {
+        [] => return parse_bare(text).map(|dependency| (dependency, None)),
+        [one] => one.trim_start_matches("priority=").parse().ok().filter(|priority| (1..=99).contains(priority)),
+        _ => None,
+    };
+    let bare = if others.is_empty() { bare.to_owned() } else { format!("{bare}?{}", others.join("&")) };
+    let dependency = parse_bare(&bare)?;
+    match priority {
+        Some(priority) => Ok((dependency, Some(priority))),
+        None => Err(format!("{bare}: its priority must be one number from 1 to 99")),
+    }
+}
+
+fn parse_bare(text: &str) -> Result<Dependency, String> {
     if let Some(rest) = text.strip_prefix("copr://") {
         let wrong = |error: NameError| format!("{text}: {error}");
         let (owner, name) =
@@ -92,15 +114,16 @@ pub struct RunTime {
 /// # Errors
 /// The chain is too long, or the database does not answer.
 pub async fn run_time(db: &Db, project: &Project) -> Result<RunTime, Error> {
-    let chain = resolve(db, project, None, Kind::Run).await?;
+    let chain = resolve(db, project, None, Kind::Run, &[]).await?;
     let gone = chain.problems.iter().filter(|problem| problem.error == FetchError::NotFound);
     let missing =
         gone.filter_map(|problem| Some((problem.project.owner.parse().ok()?, problem.project.dirname.parse().ok()?)));
-    Ok(RunTime { dependencies: dependencies(&chain, project), missing: missing.collect() })
+    let dependencies = dependencies(&chain, project).into_iter().map(|(dependency, _)| dependency).collect();
+    Ok(RunTime { dependencies, missing: missing.collect() })
 }
 
 /// The repositories of a project's buildroot besides the distribution's: its chain with dependencies first, the project itself
-/// last, and after it the side directory when the build goes to one.
+/// last, and after it the side directory when the build goes to one. `more` are repositories of this one build.
 ///
 /// # Errors
 /// A project of the chain is gone, the chain is too long, or the database does not answer.
@@ -109,21 +132,34 @@ pub async fn build_time(
     project: &Project,
     dirname: &DirName,
     chroot: &Chroot,
+    more: &[String],
 ) -> Result<Vec<BuildRepository>, Error> {
-    let chain = resolve(&state.db, project, Some(chroot), Kind::Build).await?;
+    let chain = resolve(&state.db, project, Some(chroot), Kind::Build, more).await?;
     if let Some(problem) = chain.problems.first() {
         return Err(Error::Chain(format!("The project's repositories cannot all be had: {problem}")));
     }
     let mut repositories: Vec<BuildRepository> = Vec::new();
-    let mut push = |id: String, baseurl: String| {
+    let mut push = |id: String, baseurl: String, priority: Option<i32>| {
         let number = repositories
             .iter()
             .filter(|repository| repository.id == id || repository.id.starts_with(&format!("{id}_")))
             .count();
         let id = if number == 0 { id } else { format!("{id}_{number}") };
-        repositories.push(BuildRepository { id, baseurl, priority: 99, ..BuildRepository::default() });
+        let priority = priority.unwrap_or(99);
+        repositories.push(BuildRepository { id, baseurl, priority, ..BuildRepository::default() });
     };
-    for dependency in dependencies(&chain, project) {
+    // What the project itself says of a project counts; nobody else's word about it does.
+    let of_chroot = db::chroot::get(&state.db, project.id, chroot).await?.map(|of| of.additional_repos);
+    let said: Vec<_> = project
+        .additional_repos
+        .iter()
+        .chain(of_chroot.iter().flatten())
+        .chain(more)
+        .filter_map(|text| parse_with_priority(text).ok())
+        .collect();
+    for (dependency, priority) in dependencies(&chain, project) {
+        let own = said.iter().rev().find_map(|(of, priority)| priority.filter(|_| *of == dependency));
+        let priority = own.or(priority);
         match dependency {
             Dependency::Project { owner, name } => {
                 // A project without this chroot has nothing for it: that is no fault.
@@ -132,15 +168,19 @@ pub async fn build_time(
                     continue;
                 }
                 let Ok(main) = name.as_str().parse::<DirName>() else { continue };
-                push(repository_id(&format!("copr://{owner}/{name}")), state.repository_url(&owner, &main, chroot));
+                push(
+                    repository_id(&format!("copr://{owner}/{name}")),
+                    state.repository_url(&owner, &main, chroot),
+                    priority,
+                );
             }
-            Dependency::External(url) => push(repository_id(&url), expand(&url, chroot)),
+            Dependency::External(url) => push(repository_id(&url), expand(&url, chroot), priority),
         }
     }
     if let Ok(main) = project.name.as_str().parse::<DirName>() {
-        push("copr_base".to_owned(), state.repository_url(&project.owner, &main, chroot));
+        push("copr_base".to_owned(), state.repository_url(&project.owner, &main, chroot), None);
         if main != *dirname {
-            push("copr_coprdir".to_owned(), state.repository_url(&project.owner, dirname, chroot));
+            push("copr_coprdir".to_owned(), state.repository_url(&project.owner, dirname, chroot), None);
         }
     }
     Ok(repositories)
@@ -169,8 +209,8 @@ pub fn expand(url: &str, chroot: &Chroot) -> String {
         .replace("$basearch", chroot.arch())
 }
 
-/// A chain without its root, in the program's types.
-fn dependencies(chain: &chain::Chain, root: &Project) -> Vec<Dependency> {
+/// A chain without its root, in the program's types; URLs with the priority that they have.
+fn dependencies(chain: &chain::Chain, root: &Project) -> Vec<(Dependency, Option<i32>)> {
     chain
         .repositories
         .iter()
@@ -179,22 +219,36 @@ fn dependencies(chain: &chain::Chain, root: &Project) -> Vec<Dependency> {
                 None
             }
             Link::Project(project) => {
-                Some(Dependency::Project { owner: project.owner.parse().ok()?, name: project.dirname.parse().ok()? })
+                let (owner, name) = (project.owner.parse().ok()?, project.dirname.parse().ok()?);
+                Some((Dependency::Project { owner, name }, None))
             }
-            Link::External { url } => Some(Dependency::External(url.clone())),
+            Link::External { url } => parse_with_priority(url).ok(),
         })
         .collect()
 }
 
-async fn resolve(db: &Db, root: &Project, chroot: Option<&Chroot>, kind: Kind) -> Result<chain::Chain, Error> {
+async fn resolve(
+    db: &Db,
+    root: &Project,
+    chroot: Option<&Chroot>,
+    kind: Kind,
+    more: &[String],
+) -> Result<chain::Chain, Error> {
     let root_ref = ProjectRef::new("", root.owner.as_str(), root.name.as_str());
-    let (db, chroot) = (db.clone(), chroot.cloned());
+    let (db, chroot, of_root) = (db.clone(), chroot.cloned(), root_ref.clone());
+    let more: Vec<Link> = more.iter().map(|text| link(text)).collect();
     // The resolver is synchronous: it asks the database from a thread that may wait.
     let runtime = tokio::runtime::Handle::current();
     let resolved = tokio::task::spawn_blocking(move || {
         chain::resolve(
             &root_ref,
-            |project| runtime.block_on(facts(&db, project, chroot.as_ref(), kind)),
+            |project| {
+                let mut facts = runtime.block_on(facts(&db, project, chroot.as_ref(), kind))?;
+                if *project == of_root {
+                    facts.dependencies.splice(0..0, more.iter().cloned());
+                }
+                Ok(facts)
+            },
             Limits::default(),
         )
     })
@@ -234,6 +288,18 @@ mod tests {
         assert!(matches!(parse("https://example.org/$chroot/"), Ok(Dependency::External(_))));
         for bad in ["copr://a", "copr://../p", "copr://a/b/c", "libs", "javascript:alert(1)", "file:///etc"] {
             assert!(parse(bad).unwrap_err().contains(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_priority_is_read_off_a_dependency_and_other_parameters_stay() {
+        let url = |text: &str| Dependency::External(text.to_owned());
+        assert_eq!(parse_with_priority("https://x/?priority=5"), Ok((url("https://x/"), Some(5))));
+        assert_eq!(parse_with_priority("https://x/?a=b&priority=5&c"), Ok((url("https://x/?a=b&c"), Some(5))));
+        assert_eq!(parse_with_priority("https://x/?a=b"), Ok((url("https://x/?a=b"), None)));
+        assert!(matches!(parse_with_priority("copr://a/p?priority=99"), Ok((Dependency::Project { .. }, Some(99)))));
+        for bad in ["https://x/?priority=0", "https://x/?priority=high", "copr://a/p?priority=1&priority=2"] {
+            assert!(parse(bad).unwrap_err().contains("1 to 99"), "{bad}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! The command line of `coprd`.
 
-use std::path::PathBuf;
+use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -27,6 +27,9 @@ pub enum Command {
     /// Tell by the exit status whether KVM works; the builder calls this.
     #[command(hide = true)]
     KvmProbe,
+    /// Check the results of a build in a confined process; the builder calls this.
+    #[command(hide = true)]
+    CheckResults,
     /// Print the manual page.
     #[command(hide = true)]
     Man,
@@ -101,26 +104,41 @@ pub enum UserAction {
 #[derive(Debug, Args)]
 pub struct Builder {
     /// Base URL of the server.
-    #[arg(long, value_name = "URL")]
-    pub server: String,
+    #[arg(long, value_name = "URL", required_unless_present = "check")]
+    pub server: Option<String>,
     /// File with the builder token (DIR/builder-token of the server).
-    #[arg(long, value_name = "FILE")]
-    pub token_file: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "check")]
+    pub token_file: Option<PathBuf>,
+    /// Only print a table of what this host has for builds and what is missing; exit 1 when it cannot build.
+    #[arg(long)]
+    pub check: bool,
     /// This builder's name, for pages and logs [default: the host's name].
     #[arg(long)]
     pub name: Option<String>,
-    /// Folder for packages and tool roots that are kept.
+    /// Shell patterns of the chroots that it takes, e.g. 'fedora-*-x86_64' [default: all of its architecture].
+    #[arg(long, value_name = "PATTERN", num_args = 1.., value_delimiter = ',')]
+    pub chroots: Vec<String>,
+    /// What it offers: it takes builds that ask for no tag, or for tags that are all here.
+    #[arg(long, value_name = "TAG", num_args = 1.., value_delimiter = ',')]
+    pub tags: Vec<String>,
+    /// Builds at once.
+    #[arg(long, alias = "workers", value_name = "N", default_value_t = 1)]
+    pub jobs: usize,
+    /// Folder of what is kept between builds: packages, tool roots, bases and snapshots of machines.
     #[arg(long, value_name = "DIR", default_value = "/var/cache/coprd-builder")]
     pub cache: PathBuf,
+    /// Most bytes of that; the part that was not used for longest goes.
+    #[arg(long, value_name = "BYTES", default_value_t = 50 << 30)]
+    pub cache_bytes: u64,
     /// Folder for the work of running builds; emptied at the start.
     #[arg(long, value_name = "DIR", default_value = "/var/lib/coprd-builder")]
     pub work: PathBuf,
-    /// Machines at once.
-    #[arg(long, default_value_t = 1)]
-    pub workers: usize,
     /// Hardware virtualisation or emulation.
     #[arg(long, value_enum, default_value_t = AccelArg::Auto)]
     pub accel: AccelArg,
+    /// Let every machine boot, instead of starting it from a snapshot of a booted one.
+    #[arg(long)]
+    pub no_snapshots: bool,
     /// The QEMU program.
     #[arg(long, value_name = "FILE", default_value = "qemu-system-x86_64")]
     pub qemu: PathBuf,
@@ -131,11 +149,32 @@ pub struct Builder {
     #[arg(long, value_name = "DIR")]
     pub modules: Option<PathBuf>,
     /// Memory of a machine, in MiB.
-    #[arg(long, default_value_t = 2048)]
+    #[arg(long, value_name = "MIB", default_value_t = 2048)]
     pub memory_mib: u32,
+    /// Most memory of a machine whose build asks for more, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 8192)]
+    pub most_memory_mib: u32,
     /// Virtual CPUs of a machine.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1)]
     pub cpus: u32,
+    /// Most virtual CPUs of a machine whose build asks for more [default: as many as the host has].
+    #[arg(long, value_name = "N")]
+    pub most_cpus: Option<u32>,
+    /// Scratch disk of a machine, sparse.
+    #[arg(long, value_name = "BYTES", default_value_t = 20 << 30)]
+    pub scratch_bytes: u64,
+    /// All logs of a build together; one that writes more fails.
+    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20)]
+    pub log_bytes: u64,
+    /// Network that machines with a network card, and downloads of sources, reach besides public addresses; may be repeated.
+    #[arg(long, value_name = "ADDRESS/LENGTH", value_parser = copr_builder::parse_network)]
+    pub allow: Vec<(IpAddr, u8)>,
+    /// Folder of the cgroup tree below which each QEMU gets a group of its own [default: none].
+    #[arg(long, value_name = "DIR")]
+    pub cgroup: Option<PathBuf>,
+    /// User and group that QEMU runs as, by number; needs root [default: the builder's own].
+    #[arg(long, value_name = "NUMBER")]
+    pub uid: Option<u32>,
 }
 
 /// How machines run.
@@ -147,4 +186,41 @@ pub enum AccelArg {
     Kvm,
     /// Emulation only.
     Tcg,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn builder(line: &str) -> Result<Builder, clap::Error> {
+        match Cli::try_parse_from(["coprd", "builder"].into_iter().chain(line.split_whitespace()))?.command {
+            Command::Builder(options) => Ok(options),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definitions_hold_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_builder_names_its_server_unless_it_only_looks_at_its_host() {
+        assert!(builder("--check").unwrap().check);
+        assert!(builder("--token-file t").is_err());
+        let options = builder("--server http://h --token-file t --workers 3").unwrap();
+        assert_eq!((options.server.as_deref(), options.jobs), (Some("http://h"), 3));
+    }
+
+    #[test]
+    fn chroots_and_tags_are_lists() {
+        let line = "--check --chroots fedora-*-x86_64 epel-9-x86_64 --tags big,fast --allow 10.0.0.0/8 --jobs 2";
+        let options = builder(line).unwrap();
+        assert_eq!(options.chroots, ["fedora-*-x86_64", "epel-9-x86_64"]);
+        assert_eq!(options.tags, ["big", "fast"]);
+        assert_eq!(options.allow, [([10, 0, 0, 0].into(), 8)]);
+        assert!(builder("--check --allow 10.0.0.0/40").is_err());
+    }
 }

@@ -1,6 +1,9 @@
 //! The server's configuration: `DIR/coprd.toml`, documented in the template that the first start writes.
 
-use std::path::{Path, PathBuf};
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 
@@ -33,6 +36,9 @@ pub enum Error {
         /// What it should be.
         rule: String,
     },
+    /// The definitions of chroots can't be used.
+    #[error(transparent)]
+    Definition(#[from] copr_builder::definitions::DefinitionError),
 }
 
 /// All of it.
@@ -185,12 +191,21 @@ pub struct Chroots {
 pub struct Builder {
     /// Whether the server has one inside.
     pub enabled: bool,
-    /// Machines at once.
-    pub workers: usize,
+    /// Builds at once.
+    #[serde(alias = "workers")]
+    pub jobs: usize,
+    /// Shell patterns of the chroots that it takes; empty: all.
+    pub chroots: Vec<String>,
+    /// Tags that it offers.
+    pub tags: Vec<String>,
     /// Hardware virtualisation or emulation.
     pub accel: Accel,
-    /// Folder for packages and tool roots that are kept between builds; empty: `cache` in the data folder.
+    /// Folder of what is kept between builds; empty: `cache` in the data folder.
     pub cache: PathBuf,
+    /// Most bytes of that.
+    pub cache_bytes: u64,
+    /// Whether machines start from snapshots of booted ones.
+    pub snapshots: bool,
     /// The QEMU program.
     pub qemu: PathBuf,
     /// Kernel image; empty: found.
@@ -199,10 +214,28 @@ pub struct Builder {
     pub modules: PathBuf,
     /// Memory of a machine.
     pub memory_mib: u32,
+    /// Memory of a machine whose build asks for more, at most.
+    pub most_memory_mib: u32,
     /// Virtual CPUs of a machine.
     pub cpus: u32,
+    /// Virtual CPUs of a machine whose build asks for more, at most; 0: as many as the host has.
+    pub most_cpus: u32,
     /// Scratch disk of a machine, sparse.
     pub scratch_bytes: u64,
+    /// All logs of a build together; one that writes more fails.
+    pub log_bytes: u64,
+    /// Networks that machines with a network card reach besides public addresses.
+    #[serde(deserialize_with = "networks")]
+    pub allow: Vec<(IpAddr, u8)>,
+    /// Folder of the cgroup tree below which each QEMU gets a group of its own; empty: none.
+    pub cgroup: PathBuf,
+    /// User and group that QEMU runs as; 0: the server's own.
+    pub uid: u32,
+}
+
+fn networks<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<(IpAddr, u8)>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    texts.iter().map(|text| copr_builder::parse_network(text).map_err(serde::de::Error::custom)).collect()
 }
 
 /// How machines run.
@@ -255,15 +288,25 @@ impl Default for Builder {
     fn default() -> Self {
         Self {
             enabled: true,
-            workers: 1,
+            jobs: 1,
+            chroots: Vec::new(),
+            tags: Vec::new(),
             accel: Accel::Auto,
             cache: PathBuf::new(),
+            cache_bytes: 50 << 30,
+            snapshots: true,
             qemu: PathBuf::from("qemu-system-x86_64"),
             kernel: PathBuf::new(),
             modules: PathBuf::new(),
             memory_mib: 2048,
+            most_memory_mib: 8192,
             cpus: 1,
+            most_cpus: 0,
             scratch_bytes: 20 << 30,
+            log_bytes: 64 << 20,
+            allow: Vec::new(),
+            cgroup: PathBuf::new(),
+            uid: 0,
         }
     }
 }
@@ -312,8 +355,8 @@ impl Config {
         if config.builds.attempts < 1 {
             return wrong("builds.attempts", "must be 1 at least".to_owned());
         }
-        if config.builder.enabled && config.builder.workers == 0 {
-            return wrong("builder.workers", "must be 1 at least; `enabled = false` turns the builder off".to_owned());
+        if config.builder.enabled && config.builder.jobs == 0 {
+            return wrong("builder.jobs", "must be 1 at least; `enabled = false` turns the builder off".to_owned());
         }
         Ok(config)
     }
@@ -364,7 +407,7 @@ mod tests {
             ("[builds]\nlease_seconds = 0", "builds.lease_seconds"),
             ("[builds]\nattempts = 0", "builds.attempts"),
             ("[builds]\ntimeout = 10\nmax_timeout = 5", "builds.timeout"),
-            ("[builder]\nworkers = 0", "builder.workers"),
+            ("[builder]\nworkers = 0", "builder.jobs"),
             ("[store]\nbucket = \"copr\"", "store.bucket"),
             ("[store]\nbucket = \"s3://copr/../x\"", "store.bucket"),
             ("[store]\nbucket = \"s3://copr/a b\"", "store.bucket"),

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use clap::{CommandFactory as _, Parser as _};
 use copr_api::names::Secret;
-use copr_builder::BuilderOptions;
+use copr_builder::{BuilderOptions, Ending};
 use coprd::{
     admin,
     cli::{self, AdminWhat, Cli, Command, UserAction},
@@ -57,7 +57,7 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Builder(options) => {
             log();
-            build(&options)?;
+            return build(&options);
         }
         Command::CheckConfig(options) => {
             let options = serve_options(options);
@@ -71,6 +71,7 @@ fn run(command: Command) -> Result<ExitCode> {
             chroots.iter().for_each(|(name, _)| println!("  {name}"));
         }
         Command::KvmProbe => std::process::exit(copr_builder::probe_main()),
+        Command::CheckResults => std::process::exit(copr_builder::check_results_main()),
         Command::Man => clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "coprd", &mut std::io::stdout());
@@ -89,36 +90,79 @@ fn serve_options(options: cli::Serve) -> serve::Options {
     }
 }
 
-/// A builder for a server elsewhere, until a signal.
-fn build(options: &cli::Builder) -> Result<()> {
-    let token = fs_err::read_to_string(&options.token_file)?;
+/// A builder for a server elsewhere, until a signal; or a look at whether this host could be one.
+fn build(options: &cli::Builder) -> Result<ExitCode> {
     let mut builder = BuilderOptions::new(
-        options.server.clone(),
-        Secret::new(token.trim()),
+        options.server.clone().unwrap_or_default(),
+        Secret::new(""),
         options.cache.clone(),
         options.work.clone(),
     );
     builder.name =
         options.name.clone().unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned());
-    builder.workers = options.workers;
-    builder.accel = serve::accel(match options.accel {
+    builder.jobs = options.jobs;
+    builder.chroots.clone_from(&options.chroots);
+    builder.tags.clone_from(&options.tags);
+    let engine = &mut builder.engine;
+    engine.accel = serve::accel(match options.accel {
         cli::AccelArg::Auto => Accel::Auto,
         cli::AccelArg::Kvm => Accel::Kvm,
         cli::AccelArg::Tcg => Accel::Tcg,
     });
-    builder.qemu.clone_from(&options.qemu);
-    builder.kernel.clone_from(&options.kernel);
-    builder.modules.clone_from(&options.modules);
-    builder.memory_mib = options.memory_mib;
-    builder.cpus = options.cpus;
-    let checked = copr_builder::check(&builder).context("this host can't build")?;
+    engine.cache_bytes = options.cache_bytes;
+    engine.snapshots = !options.no_snapshots;
+    engine.qemu.clone_from(&options.qemu);
+    engine.kernel.clone_from(&options.kernel);
+    engine.modules.clone_from(&options.modules);
+    engine.memory_mib = options.memory_mib;
+    engine.most_memory_mib = options.most_memory_mib.max(options.memory_mib);
+    engine.cpus = options.cpus;
+    engine.most_cpus = options.most_cpus.unwrap_or(engine.most_cpus).max(options.cpus);
+    engine.scratch_bytes = options.scratch_bytes;
+    engine.limits.log_bytes = options.log_bytes;
+    engine.network.allow.clone_from(&options.allow);
+    engine.confinement.cgroup.clone_from(&options.cgroup);
+    engine.confinement.uid = options.uid;
+    if options.check {
+        let table = copr_builder::examine(&builder.engine);
+        print!("{table}");
+        return Ok(if table.can_build() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    let token_file = options.token_file.as_deref().context("--token-file is missing")?;
+    builder.token = Secret::new(fs_err::read_to_string(token_file)?.trim());
+    let checked = copr_builder::check(&builder.engine).context("this host can't build")?;
     println!("{checked}");
     until_stopped(async {
-        let stopping = CancellationToken::new();
-        serve::stop_at_signals(stopping.clone())?;
-        copr_builder::run(builder, stopping).await?;
+        let ending = Ending::default();
+        end_at_signals(ending.clone())?;
+        copr_builder::run(builder, ending).await?;
         Ok(())
-    })
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The first SIGTERM or SIGINT lets running builds end and begins none; the second stops them.
+fn end_at_signals(ending: Ending) -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::spawn(async move {
+        for stop in [false, true] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if stop {
+                tracing::info!("asked to stop: running builds are stopped");
+                ending.stop();
+            } else {
+                tracing::info!(
+                    "asked to end: running builds go on to their end, none is begun; a second signal stops them"
+                );
+                ending.drain();
+            }
+        }
+    });
+    Ok(())
 }
 
 /// Runs a service to its end; a thread that hangs after that (on a dead disk, say) does not keep the process.

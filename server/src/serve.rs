@@ -82,15 +82,16 @@ pub async fn serve(options: Options, stopping: CancellationToken) -> Result<()> 
     let mut builder = None;
     if config.builder.enabled {
         let mut options = builder_options(&config.builder, &folder, &builder_token, &name);
-        options.qemu = find_program(&config.builder.qemu, &options_path)?;
+        options.engine.qemu = find_program(&config.builder.qemu, &options_path)?;
         builder = Some(options);
     }
     if let Some(options) = builder.clone() {
-        let checked = tokio::task::spawn_blocking(move || copr_builder::check(&options)).await?.map_err(|error| {
-            anyhow::anyhow!(
-                "the embedded builder can't work: {error} (or set `enabled = false` in [builder] of coprd.toml)"
-            )
-        })?;
+        let checked =
+            tokio::task::spawn_blocking(move || copr_builder::check(&options.engine)).await?.map_err(|error| {
+                anyhow::anyhow!(
+                    "the embedded builder can't work: {error} (or set `enabled = false` in [builder] of coprd.toml)"
+                )
+            })?;
         tracing::info!("embedded builder: {}", checked.to_string().replace('\n', "; "));
     }
     let listener =
@@ -234,14 +235,25 @@ fn builder_options(config: &Builder, folder: &Folder, token: &Secret, name: &str
     let cache = set(&config.cache).unwrap_or_else(|| folder.path().join("cache"));
     let mut options = BuilderOptions::new("http://127.0.0.1:0", token.clone(), cache, folder.path().join("work"));
     name.clone_into(&mut options.name);
-    options.workers = config.workers;
-    options.qemu.clone_from(&config.qemu);
-    options.accel = accel(config.accel);
-    options.kernel = set(&config.kernel);
-    options.modules = set(&config.modules);
-    options.memory_mib = config.memory_mib;
-    options.cpus = config.cpus;
-    options.scratch_bytes = config.scratch_bytes;
+    options.jobs = config.jobs;
+    options.chroots.clone_from(&config.chroots);
+    options.tags.clone_from(&config.tags);
+    let engine = &mut options.engine;
+    engine.qemu.clone_from(&config.qemu);
+    engine.accel = accel(config.accel);
+    engine.kernel = set(&config.kernel);
+    engine.modules = set(&config.modules);
+    engine.memory_mib = config.memory_mib;
+    engine.most_memory_mib = config.most_memory_mib.max(config.memory_mib);
+    engine.cpus = config.cpus;
+    engine.most_cpus = if config.most_cpus == 0 { engine.most_cpus } else { config.most_cpus }.max(config.cpus);
+    engine.scratch_bytes = config.scratch_bytes;
+    engine.limits.log_bytes = config.log_bytes;
+    engine.snapshots = config.snapshots;
+    engine.cache_bytes = config.cache_bytes;
+    engine.network.allow.clone_from(&config.allow);
+    engine.confinement.cgroup = set(&config.cgroup);
+    engine.confinement.uid = (config.uid != 0).then_some(config.uid);
     options
 }
 

@@ -3,9 +3,11 @@
 //! Nothing here is faked: `coprd`, `copr` and `copr-repo` are the release binaries, builds run in QEMU, and the packages
 //! are installed by the machine's own dnf.
 
+pub mod builder;
 pub mod dnf;
 pub mod files;
 pub mod journey;
+pub mod leftovers;
 pub mod programs;
 pub mod report;
 pub mod server;

@@ -18,7 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("copr-vm", &[]),
     ("copr-guest", &["copr-vm"]),
     ("copr-builder", &["copr-rpm", "copr-repodata", "copr-resolve", "copr-remote", "copr-api", "copr-vm"]),
-    ("copr-cli", &["copr-rpm", "copr-repodata", "copr-resolve", "copr-remote", "copr-api"]),
+    ("copr-cli", &["copr-rpm", "copr-repodata", "copr-resolve", "copr-remote", "copr-api", "copr-builder"]),
     ("coprd", &["copr-rpm", "copr-repodata", "copr-resolve", "copr-remote", "copr-api", "copr-builder"]),
     ("copr-python", &["copr-rpm", "copr-repodata", "copr-resolve"]),
 ];

@@ -41,7 +41,7 @@ pub struct LeaseRequest {
 pub struct Lease {
     /// Names the lease in all further calls.
     pub id: String,
-    /// The claim ends this many seconds after the last heartbeat; a builder beats at a third of it.
+    /// The claim ends this many seconds after the last heartbeat; a builder beats at a third of it, or more often.
     pub seconds: u64,
     /// The build.
     pub build_id: i64,
@@ -163,6 +163,31 @@ pub enum Rpmlint {
     Enforce,
 }
 
+impl Rpmlint {
+    /// The word on the wire and in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Report => "report",
+            Self::Enforce => "enforce",
+        }
+    }
+}
+
+impl std::str::FromStr for Rpmlint {
+    type Err = crate::names::NameError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Off, Self::Report, Self::Enforce].into_iter().find(|policy| policy.as_str() == text).ok_or_else(|| {
+            crate::names::NameError {
+                what: "rpmlint policy",
+                value: text.chars().take(100).collect(),
+                rule: "it must be off, report or enforce",
+            }
+        })
+    }
+}
+
 /// What stands in a chroot definition's TOML file (`plugin-conf/chroots/NAME.toml`).
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -212,6 +237,9 @@ pub struct BuildRepository {
     /// Lower wins, as in dnf; 99 when unset.
     #[serde(default = "default_priority")]
     pub priority: i32,
+    /// Nothing is taken from it: it is only looked at where something is missing, to tell that it is there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
 }
 
 fn default_priority() -> i32 {

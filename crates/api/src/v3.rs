@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::names::{Chroot, DirName, OwnerName, ProjectName};
+use crate::{
+    builder::Rpmlint,
+    names::{Chroot, DirName, OwnerName, ProjectName},
+};
 
 /// Every error of this API.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -103,6 +106,9 @@ pub struct Project {
     pub repo_priority: Option<i64>,
     /// Always `backend`: makes copr-cli download by directory listing.
     pub storage: String,
+    /// Ours: what rpmlint's verdict means; Copr's own answer lacks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rpmlint: Option<Rpmlint>,
 }
 
 /// Body of `POST /project/add/{owner}`. Null and absent are the same; unknown keys are ignored.
@@ -141,6 +147,77 @@ pub struct ProjectAdd {
     pub repo_priority: Option<i64>,
     /// Users of a 64-bit chroot get the 32-bit one of the same release too.
     pub multilib: Option<bool>,
+    /// Ours: what rpmlint's verdict means.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rpmlint: Option<Rpmlint>,
+}
+
+/// Body of `PUT /project/edit/{owner}/{project}`: what is null or absent stays as it is.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProjectEdit {
+    /// Chroot names: exactly these from now on.
+    #[serde(deserialize_with = "maybe_words")]
+    pub chroots: Option<Vec<String>>,
+    /// Text.
+    pub description: Option<String>,
+    /// Text.
+    pub instructions: Option<String>,
+    /// URL.
+    pub homepage: Option<String>,
+    /// Mail address or URL.
+    pub contact: Option<String>,
+    /// Build-time repositories, under the name that python-copr gives them here.
+    #[serde(alias = "additional_repos", deserialize_with = "maybe_words")]
+    pub repos: Option<Vec<String>>,
+    /// Run-time repositories.
+    #[serde(deserialize_with = "maybe_words")]
+    pub runtime_dependencies: Option<Vec<String>>,
+    /// Not on the front page.
+    pub unlisted_on_hp: Option<bool>,
+    /// Network during builds.
+    pub enable_net: Option<bool>,
+    /// Publish only when asked to.
+    pub devel_mode: Option<bool>,
+    /// `module_hotfixes=1` in .repo files.
+    pub module_hotfixes: Option<bool>,
+    /// `priority=` in .repo files.
+    #[serde(deserialize_with = "number_or_text")]
+    pub repo_priority: Option<i64>,
+    /// Users of a 64-bit chroot get the 32-bit one of the same release too.
+    pub multilib: Option<bool>,
+    /// Ours: what rpmlint's verdict means.
+    pub rpmlint: Option<Rpmlint>,
+}
+
+/// The `json` part of `PUT /project-chroot/edit/{owner}/{project}/{chroot}`: what is null or absent stays as it is.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ChrootEdit {
+    /// Build-time repositories for this chroot alone.
+    #[serde(deserialize_with = "maybe_words")]
+    pub additional_repos: Option<Vec<String>>,
+    /// Packages that every buildroot has.
+    #[serde(deserialize_with = "maybe_words")]
+    pub additional_packages: Option<Vec<String>>,
+    /// `--with` options.
+    #[serde(deserialize_with = "maybe_words")]
+    pub with_opts: Option<Vec<String>>,
+    /// `--without` options.
+    #[serde(deserialize_with = "maybe_words")]
+    pub without_opts: Option<Vec<String>>,
+    /// Module streams to enable or disable; this server knows none.
+    #[serde(deserialize_with = "maybe_words")]
+    pub additional_modules: Option<Vec<String>>,
+    /// Ours: memory of machines in MiB; 0: the builder's usual.
+    #[serde(deserialize_with = "number_or_text")]
+    pub memory_mib: Option<i64>,
+    /// Ours: CPUs of machines; 0: the builder's usual.
+    #[serde(deserialize_with = "number_or_text")]
+    pub cpus: Option<i64>,
+    /// Names of fields that lose their value.
+    #[serde(deserialize_with = "list_or_words")]
+    pub reset_fields: Vec<String>,
 }
 
 /// A build as the clients see it.
@@ -297,6 +374,15 @@ pub struct BuildChroot {
     pub result_url: Option<String>,
 }
 
+/// `GET /build/source-chroot/{id}`: the making of a build's source package.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SourceChroot {
+    /// How far it is.
+    pub state: BuildState,
+    /// Folder of its log and of the source package, with a trailing slash.
+    pub result_url: Option<String>,
+}
+
 /// Options that every way of submitting a build has (`pkgs` for URLs, the rest for all).
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -323,6 +409,49 @@ pub struct BuildOptions {
     /// URLs of SRPMs, for `create/url`.
     #[serde(deserialize_with = "list_or_words")]
     pub pkgs: Vec<String>,
+    /// Ours: build-time repositories of this build alone.
+    #[serde(deserialize_with = "list_or_words", skip_serializing_if = "Vec::is_empty")]
+    pub additional_repos: Vec<String>,
+    /// Ours: packages that its buildroots have.
+    #[serde(deserialize_with = "list_or_words", skip_serializing_if = "Vec::is_empty")]
+    pub additional_packages: Vec<String>,
+    /// Ours: `--with` options.
+    #[serde(deserialize_with = "list_or_words", skip_serializing_if = "Vec::is_empty")]
+    pub with_opts: Vec<String>,
+    /// Ours: `--without` options.
+    #[serde(deserialize_with = "list_or_words", skip_serializing_if = "Vec::is_empty")]
+    pub without_opts: Vec<String>,
+    /// Ours: memory of its machines in MiB.
+    #[serde(deserialize_with = "number_or_text", skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<i64>,
+    /// Ours: their CPUs.
+    #[serde(deserialize_with = "number_or_text", skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<i64>,
+    /// Ours: what rpmlint's verdict means.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rpmlint: Option<Rpmlint>,
+}
+
+/// Body of `POST /build/create/scm`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ScmBuild {
+    /// What every build has.
+    #[serde(flatten)]
+    pub options: BuildOptions,
+    /// Address of the repository.
+    pub clone_url: String,
+    /// Branch, tag or commit; empty: the default branch.
+    pub committish: Option<String>,
+    /// Folder of the spec in the repository.
+    pub subdirectory: Option<String>,
+    /// Path of the spec in that folder; empty: the only one.
+    pub spec: Option<String>,
+    /// `git`; Copr knows `svn` too.
+    pub scm_type: Option<String>,
+    /// `rpkg` or `make_srpm`; Copr knows `tito` and `tito_test` too.
+    #[serde(alias = "srpm_build_method")]
+    pub source_build_method: Option<String>,
 }
 
 /// `GET /rpmrepo/{owner}/{dirname}/{name_release}`: what the dnf5 plugin asks for, and ours.
@@ -463,6 +592,18 @@ fn list_or_words<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::E
         Form::Words(words) => words.split_whitespace().map(str::to_owned).collect(),
         Form::Null(()) => Vec::new(),
     })
+}
+
+/// The same where nothing said and an empty list are two things; empty texts in it are none.
+fn maybe_words<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<String>>, D::Error> {
+    struct Words(Vec<String>);
+    impl<'de> Deserialize<'de> for Words {
+        fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            list_or_words(from).map(Self)
+        }
+    }
+    let words = Option::<Words>::deserialize(from)?;
+    Ok(words.map(|Words(list)| list.into_iter().filter(|word| !word.is_empty()).collect()))
 }
 
 /// A number, a number as text (copr-cli sends both), an empty text, or null.

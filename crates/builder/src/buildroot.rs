@@ -1,304 +1,337 @@
-//! From what a source package requires to verified packages in the cache.
+//! What is to be installed: the tools, the base, and the whole.
+//!
+//! As mock does it: the distribution's group (or list) and the chroot's additional packages are chosen first, of all
+//! repositories together, best version; then what the source package requires is added to that. The base is what the
+//! distribution alone makes of its group. It is installed once for all builds; what a build has besides, or in another
+//! version, is its delta.
 
-use std::path::PathBuf;
+use std::collections::{HashMap, HashSet};
 
-use copr_api::builder::{BuildRepository, Lease};
-use copr_remote::{Remote, RepoUrl};
-use copr_repodata::{Checksum, Repomd};
-use copr_resolve::kept::Kept;
-use copr_resolve::{PackageId, Packages, Pool, Problem, RepositoryInfo, Request, solve};
+use copr_resolve::{PackageId, Pool, Problem, Request, solve};
 use copr_rpm::{Dependency, Nevra};
-use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::{job::Failure, logs::Logs};
+use crate::{
+    engine::{Failure, Task, blocking},
+    logs::Logs,
+    repositories::{Remotes, Repositories},
+};
 
-/// Downloads at the same time.
-const DOWNLOADS: usize = 8;
-
-/// A verified package in the cache.
-#[derive(Debug, Clone)]
-pub(crate) struct Fetched {
-    pub(crate) nevra: Nevra,
-    pub(crate) path: PathBuf,
-    /// Its checksum, `kind:hex`.
-    pub(crate) sha: String,
+/// What is wished for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wishes {
+    /// A group of the distribution's repositories that is part of the base; empty: none.
+    pub(crate) group: String,
+    /// What all that start from this base have.
+    pub(crate) base: Vec<Dependency>,
+    /// What this one has besides, see [`Task::extra_packages`].
+    pub(crate) extra: Vec<Dependency>,
+    /// What the source package requires, as its header says.
+    pub(crate) requires: Vec<Dependency>,
 }
 
-/// All packages that one build needs.
+/// What is chosen. Ids are those of the pool that it was chosen from.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// What brings rpm into the machine; only of the distribution.
+    pub(crate) tools: Vec<PackageId>,
+    /// The base that the machine starts from, only of the distribution; empty: from nothing.
+    pub(crate) base: Vec<PackageId>,
+    /// What is installed over that.
+    pub(crate) delta: Vec<PackageId>,
+    /// All that is there then.
+    pub(crate) whole: Vec<PackageId>,
+    /// Why the source package's requirements are not part of it, if they are not: the rebuilt one may require others.
+    pub(crate) unmet: Option<String>,
+}
+
+/// Why there is no plan.
 #[derive(Debug)]
-pub(crate) struct Prepared {
-    /// To be installed inside the machine.
-    pub(crate) buildroot: Vec<Fetched>,
-    /// To be unpacked as the machine's tools; only from the distribution's own repositories.
-    pub(crate) tools: Vec<Fetched>,
+pub(crate) enum PlanError {
+    /// The chroot's own packages cannot be installed: the distribution's fault, or the definition's.
+    Chroot(String),
+    /// What the project adds cannot be installed.
+    Project(String),
 }
 
-/// How repositories are read: those that an admin named may be folders, those that users named may not.
-#[derive(Debug, Clone)]
-pub(crate) struct Remotes {
-    pub(crate) distribution: Remote,
-    pub(crate) others: Remote,
-    /// Repositories that were read before.
-    pub(crate) kept: Kept,
-}
-
-/// One repository to draw from.
-#[derive(Debug, Clone)]
-struct Source {
-    info: RepositoryInfo,
-    url: RepoUrl,
-    remote: Remote,
-}
-
-/// What is known of a repository: its repomd.xml, and the packages that its primary.xml has.
-type Read = (Repomd, Packages);
-
-/// Tools and buildroot.
-type Both = (Vec<PackageId>, Vec<PackageId>);
-
-/// Solves and fetches the buildroot of `lease`, whose SRPM requires `requires`.
-pub(crate) async fn prepare(
-    remotes: &Remotes,
-    lease: &Lease,
-    requires: Vec<Dependency>,
-    logs: &Logs,
-) -> Result<Prepared, Failure> {
-    let sources = sources(remotes, lease)?;
-    logs.state("Start: reading the repositories");
-    let read: Vec<Read> = stream::iter(sources.clone())
-        .map(|source| {
-            let kept = remotes.kept.clone();
-            async move {
-                let read = read(&source, kept).await;
-                read.map_err(|error| Failure::machine(format!("the repository {}: {error}", source.info.id)))
-            }
-        })
-        .buffered(DOWNLOADS)
-        .try_collect()
-        .await?;
-    for (source, (_, packages)) in sources.iter().zip(&read) {
-        logs.say(&format!("  {}: {} packages ({})", source.info.id, packages.len(), source.url));
-    }
-
-    let distribution = lease.definition.repositories.len();
-    let tools = named(&lease.definition.stage0, "the chroot's stage0 list").map_err(Failure::machine)?;
-    let mut install = named(&lease.definition.buildroot, "the chroot's buildroot list").map_err(Failure::machine)?;
-    install.extend(named(&lease.extra_packages, "the additional packages").map_err(Failure::user)?);
-    install.extend(requires);
-    logs.state("Start: solving the buildroot");
-    let arch = lease.chroot.arch().to_owned();
-    let infos: Vec<RepositoryInfo> = sources.iter().map(|source| source.info.clone()).collect();
-    let (index, packages): (Vec<Repomd>, Vec<Packages>) = read.into_iter().unzip();
-    let (pool, wanted) = {
-        let paths: Vec<Dependency> = tools.iter().chain(&install).cloned().collect();
-        blocking(move || pool(&arch, infos.into_iter().zip(packages), &paths)).await??
-    };
-    let pool = with_files(remotes, &sources, &index, pool, wanted).await?;
-    let (pool, (tools, buildroot)) = blocking(move || {
-        let chosen = choose(&pool, distribution, tools, install)?;
-        Ok::<_, Failure>((pool, chosen))
-    })
-    .await??;
-    let used = {
-        let mut used: Vec<usize> = buildroot.iter().map(|id| pool.repository(*id)).collect();
-        used.sort_unstable();
-        used.dedup();
-        used.len()
-    };
-    logs.say(&format!(
-        "Solving the buildroot: {} from {}",
-        counted(buildroot.len(), "package", "packages"),
-        counted(used, "repository", "repositories")
-    ));
-    let bytes = buildroot.iter().map(|id| pool.package_size(*id)).fold(0, u64::saturating_add);
-    logs.state(&format!("Start: fetching {} MiB of packages", bytes.div_ceil(1 << 20)));
-    let buildroot = fetch(&sources, &pool, &buildroot).await?;
-    let tools = fetch(&sources, &pool, &tools).await?;
-    logs.say(&format!("Fetched and verified {}", counted(buildroot.len(), "package", "packages")));
-    Ok(Prepared { buildroot, tools })
-}
-
-fn counted(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
-}
-
-/// The lease's repositories: first the distribution's, then the others.
-fn sources(remotes: &Remotes, lease: &Lease) -> Result<Vec<Source>, Failure> {
-    let source = |repository: &BuildRepository, remote: &Remote| -> Result<Source, String> {
-        let url: RepoUrl = repository
-            .baseurl
-            .parse()
-            .map_err(|error: copr_remote::Error| format!("the repository {}: {error}", repository.id))?;
-        let info =
-            RepositoryInfo { priority: repository.priority, ..RepositoryInfo::new(&repository.id, url.to_string()) };
-        Ok(Source { info, url, remote: remote.clone() })
-    };
-    let mut sources = Vec::new();
-    for repository in &lease.definition.repositories {
-        sources.push(source(repository, &remotes.distribution).map_err(Failure::machine)?);
-    }
-    for repository in &lease.repositories {
-        let other = source(repository, &remotes.others).map_err(Failure::user)?;
-        if other.url.is_file() {
-            return Err(Failure::user(format!(
-                "the repository {} is a file:// URL; a project's repositories must be http:// or https://",
-                other.info.id
-            )));
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Chroot(message) => Self::machine(message),
+            PlanError::Project(message) => Self::user(message),
         }
-        sources.push(other);
     }
-    Ok(sources)
 }
 
-fn named(names: &[String], what: &str) -> Result<Vec<Dependency>, String> {
+/// Reads a list of names as requirements; `what` names it in messages.
+pub(crate) fn named(names: &[String], what: &str) -> Result<Vec<Dependency>, String> {
     names.iter().map(|name| name.parse().map_err(|error: copr_rpm::ParseError| format!("{what}: {error}"))).collect()
 }
 
-/// A repository's index and packages: the packages as they were kept, or read now.
-async fn read(source: &Source, kept: Kept) -> Result<Read, copr_remote::Error> {
-    let repomd = source.remote.repomd(&source.url).await?;
-    let wrong = |reason: String| copr_remote::Error::Metadata { url: format!("{}/repodata", source.url), reason };
-    let primary = repomd
-        .record("primary")
-        .map(|record| record.checksum.clone())
-        .ok_or_else(|| wrong("it names no primary file, so this is no package repository".to_owned()))?;
-    let look = {
-        let (kept, primary) = (kept.clone(), primary.clone());
-        move || kept.packages(&primary)
-    };
-    if let Ok(Some(packages)) = tokio::task::spawn_blocking(look).await {
-        return Ok((repomd, packages));
-    }
-    let file = source.remote.metadata_file(&source.url, &repomd, "primary").await?;
-    let file = file.ok_or_else(|| wrong("it names no primary file".to_owned()))?;
-    let packages = tokio::task::spawn_blocking(move || kept.read_packages(&primary, &file));
-    match packages.await {
-        Ok(packages) => Ok((repomd, packages.map_err(|error| wrong(error.to_string()))?)),
-        Err(error) => Err(wrong(format!("a worker thread ended early: {error}"))),
-    }
+/// What is chosen, and what from.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) repositories: Repositories,
+    pub(crate) plan: Plan,
+    /// What was asked for but for what the source package requires.
+    pub(crate) wishes: Vec<Dependency>,
 }
 
-/// All repositories in one pool, and the paths whose owners only file lists tell: those that packages name, and those that
-/// `requests` name.
-fn pool(
-    arch: &str,
-    repositories: impl Iterator<Item = (RepositoryInfo, Packages)>,
-    requests: &[Dependency],
-) -> Result<(Pool, Vec<String>), Failure> {
-    let mut pool = Pool::new(arch);
-    for (info, packages) in repositories {
-        let id = info.id.clone();
-        pool.add(info, packages).map_err(|error| Failure::machine(format!("the repository {id}: {error}")))?;
-    }
-    let mut wanted = pool.missing_paths();
-    let words = requests.iter().flat_map(|request| request.name.split([' ', '\t', '(', ')']));
-    let unknown = |path: &&str| path.starts_with('/') && pool.providers_of(&Dependency::named(*path)).is_empty();
-    wanted.extend(words.filter(unknown).map(str::to_owned));
-    wanted.sort_unstable();
-    wanted.dedup();
-    Ok((pool, wanted))
-}
-
-/// Puts the owners of the wanted paths into the pool.
-async fn with_files(
+/// Reads the task's repositories and chooses from them.
+pub(crate) async fn prepare(
     remotes: &Remotes,
-    sources: &[Source],
-    index: &[Repomd],
-    mut pool: Pool,
-    wanted: Vec<String>,
-) -> Result<Pool, Failure> {
-    if wanted.is_empty() {
-        return Ok(pool);
+    task: &Task,
+    mut wishes: Wishes,
+    logs: &Logs,
+) -> Result<Prepared, Failure> {
+    logs.state("Start: reading the repositories");
+    let mut repositories = Repositories::open(remotes, task, false, logs).await?;
+    logs.state("Start: solving the buildroot");
+    if !wishes.group.is_empty() {
+        wishes.base.extend(repositories.group(&wishes.group).await?);
     }
-    for (repository, (source, repomd)) in sources.iter().zip(index).enumerate() {
-        let failed = |error: String| Failure::machine(format!("the repository {}: {error}", source.info.id));
-        let sum = |kind| repomd.record(kind).map(|record| record.checksum.clone());
-        let (Some(primary), Some(listed)) = (sum("primary"), sum("filelists")) else { continue };
-        let (kept, paths) = (remotes.kept.clone(), wanted.clone());
-        let sums = (primary.clone(), listed.clone());
-        let known = blocking(move || kept.owners(&sums.0, &sums.1, &paths)).await?;
-        let file = match known {
-            Some(_) => None,
-            None => {
-                let file = source.remote.metadata_file(&source.url, repomd, "filelists").await;
-                file.map_err(|error| failed(error.to_string()))?
-            }
-        };
-        let (kept, paths) = (remotes.kept.clone(), wanted.clone());
-        let added = blocking(move || {
-            let owners = match (known, file) {
-                (Some(known), _) => known,
-                (None, Some(file)) => kept.read_owners((&primary, &listed), &file, &pool, repository, &paths)?,
-                (None, None) => Vec::new(),
-            };
-            pool.add_file_owners(repository, owners.iter().map(|(path, package)| (path.as_str(), *package)))?;
-            Ok::<_, copr_repodata::Error>(pool)
-        });
-        pool = added.await?.map_err(|error| failed(error.to_string()))?;
+    let tools = named(&task.definition.stage0, "the chroot's stage0 list").map_err(Failure::machine)?;
+    for list in [&tools, &wishes.base, &wishes.extra, &wishes.requires] {
+        repositories.learn_paths(list).await?;
     }
-    Ok(pool)
+    let (repositories, plan) = {
+        let wishes = wishes.clone();
+        blocking(move || {
+            let plan = plan(repositories.pool(), &repositories.foreign(), &tools, &wishes);
+            (repositories, plan)
+        })
+        .await?
+    };
+    let plan = match plan {
+        Ok(plan) => plan,
+        // What is missing may be in a repository that is not enabled, and that is good to know.
+        Err(PlanError::Project(message)) => {
+            return Err(Failure::User(explained(remotes, task, &wishes.all(), message, logs).await));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let used: HashSet<usize> = plan.whole.iter().map(|id| repositories.pool().repository(*id)).collect();
+    logs.say(&format!(
+        "Solving the buildroot: {} from {}",
+        counted(plan.whole.len(), "package", "packages"),
+        counted(used.len(), "repository", "repositories")
+    ));
+    if let Some(reason) = &plan.unmet {
+        if plan.whole.is_empty() {
+            return Err(Failure::User(explained(remotes, task, &wishes.requires, reason.clone(), logs).await));
+        }
+        logs.say(&format!("Not yet part of it is what the source package requires: {reason}"));
+    }
+    Ok(Prepared { repositories, plan, wishes: wishes.all() })
 }
 
-/// Chooses tools from the first `distribution` repositories, and the buildroot from all.
-fn choose(pool: &Pool, distribution: usize, tools: Vec<Dependency>, install: Vec<Dependency>) -> Result<Both, Failure> {
-    let others = (distribution..pool.repositories().len()).flat_map(|repository| pool.ids_of(repository));
-    let tools = chosen(pool, &Request { excluded: others.collect(), ..Request::install(tools) })
-        .map_err(|problem| Failure::machine(format!("the chroot's tools cannot be installed: {problem}")))?;
-    let buildroot = chosen(pool, &Request::install(install)).map_err(|problem| {
-        Failure::user(match &problem {
-            Problem::Unsatisfiable { reasons } => format!("the buildroot cannot be solved: {}", reasons.join("; ")),
-            other => format!("the buildroot cannot be solved: {other}"),
-        })
-    })?;
-    Ok((tools, buildroot))
+/// The words for why `asked` cannot be had, with what the optional repositories would help; `message` where they do not.
+pub(crate) async fn explained(
+    remotes: &Remotes,
+    task: &Task,
+    asked: &[Dependency],
+    message: String,
+    logs: &Logs,
+) -> String {
+    let mut all = task.definition.repositories.iter().chain(&task.repositories);
+    if !all.any(|repository| repository.optional) {
+        return message;
+    }
+    let Ok(mut repositories) = Repositories::open(remotes, task, true, logs).await else { return message };
+    if repositories.learn_paths(asked).await.is_err() {
+        return message;
+    }
+    let request = Request { not_enabled: repositories.optional(), ..Request::install(asked.to_vec()) };
+    match blocking(move || solve(repositories.pool(), &request)).await {
+        Ok(Err(problem)) => impossible(&problem),
+        _ => message,
+    }
+}
+
+/// One sentence, or several parted by `;`.
+pub(crate) fn impossible(problem: &Problem) -> String {
+    match problem {
+        Problem::Unsatisfiable { reasons } => format!("the buildroot cannot be solved: {}", reasons.join("; ")),
+        other => format!("the buildroot cannot be solved: {other}"),
+    }
+}
+
+/// `1 package`, `2 packages`.
+pub(crate) fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 fn chosen(pool: &Pool, request: &Request) -> Result<Vec<PackageId>, Problem> {
     Ok(solve(pool, request)?.packages().collect())
 }
 
-/// What a download needs to know of a package.
-struct Wanted {
-    nevra: Nevra,
-    base: String,
-    href: String,
-    checksum: Checksum,
-    size: u64,
+/// Chooses; `foreign` are the repositories that nothing of the distribution's may come from.
+fn plan(pool: &Pool, foreign: &[usize], tools: &[Dependency], wishes: &Wishes) -> Result<Plan, PlanError> {
+    let of_distribution = |wishes: &[Dependency]| {
+        chosen(pool, &Request { not_enabled: foreign.to_vec(), ..Request::install(wishes.to_vec()) })
+    };
+    let tools = of_distribution(tools)
+        .map_err(|problem| PlanError::Chroot(format!("the chroot's tools cannot be installed: {problem}")))?;
+    let alone = foreign.is_empty() && wishes.extra.is_empty();
+    let base = of_distribution(&wishes.base);
+    let first = match &base {
+        Ok(base) if alone => base.clone(),
+        Err(problem) if alone => {
+            return Err(PlanError::Chroot(format!("the chroot's base cannot be installed: {problem}")));
+        }
+        _ => {
+            let asked = wishes.base.iter().chain(&wishes.extra).cloned();
+            chosen(pool, &Request::install(asked)).map_err(|problem| PlanError::Project(impossible(&problem)))?
+        }
+    };
+    let (whole, unmet) = match added(pool, &first, &wishes.all(), &wishes.requires) {
+        Ok(whole) => (whole, None),
+        Err(problem) => (first, Some(impossible(&problem))),
+    };
+    // Where the distribution alone makes no base, or another one than this build has, it starts from nothing.
+    let delta = base.as_ref().ok().and_then(|base| delta(pool, base, &whole));
+    Ok(match (base, delta) {
+        (Ok(base), Some(delta)) => Plan { tools, base, delta, whole, unmet },
+        _ => Plan { tools, base: Vec::new(), delta: whole.clone(), whole, unmet },
+    })
 }
 
-impl Wanted {
-    fn of(pool: &Pool, id: PackageId) -> Self {
-        Self {
-            nevra: pool.nevra(id),
-            base: pool.text(pool.location_base(id)).to_owned(),
-            href: pool.location(id).to_owned(),
-            checksum: pool.checksum(id),
-            size: pool.package_size(id),
-        }
+impl Wishes {
+    /// All but the source package's.
+    fn all(&self) -> Vec<Dependency> {
+        self.base.iter().chain(&self.extra).cloned().collect()
     }
 }
 
-async fn fetch(sources: &[Source], pool: &Pool, chosen: &[PackageId]) -> Result<Vec<Fetched>, Failure> {
-    let work: Vec<(Source, Wanted)> = chosen
-        .iter()
-        .filter_map(|id| Some((sources.get(pool.repository(*id))?.clone(), Wanted::of(pool, *id))))
-        .collect();
-    stream::iter(work)
-        .map(|(source, wanted)| async move {
-            let Wanted { nevra, base, href, checksum, size } = wanted;
-            let path = source.remote.package_at(&source.url, Some(&base), &href, &checksum, size).await;
-            let path = path
-                .map_err(|error| Failure::machine(format!("{nevra} of the repository {}: {error}", source.info.id)))?;
-            Ok(Fetched { sha: checksum.to_string(), nevra, path })
-        })
-        .buffered(DOWNLOADS)
-        .try_collect()
-        .await
+/// What is there when `requires` is added to `there`, which `wishes` asked for: everything stays as it is, where that is
+/// possible.
+pub(crate) fn added(
+    pool: &Pool,
+    there: &[PackageId],
+    wishes: &[Dependency],
+    requires: &[Dependency],
+) -> Result<Vec<PackageId>, Problem> {
+    if requires.is_empty() {
+        return Ok(there.to_vec());
+    }
+    let asked = Request::install(wishes.iter().chain(requires).cloned());
+    let locked: Vec<Nevra> = there.iter().map(|id| pool.nevra(*id)).collect();
+    chosen(pool, &Request { locked, ..asked.clone() }).or_else(|_| chosen(pool, &asked))
 }
 
-/// Runs work that computes or reads files off the async threads.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Failure::machine(format!("a worker thread of the builder ended early: {error}")))
+/// What is to be installed over `base` so that `whole` is there; `None` when `whole` lacks something that the base has: what
+/// is there cannot be taken away without running what it runs when it goes.
+pub(crate) fn delta(pool: &Pool, base: &[PackageId], whole: &[PackageId]) -> Option<Vec<PackageId>> {
+    let mut by_name: HashMap<_, Vec<PackageId>> = HashMap::new();
+    for id in whole {
+        by_name.entry((pool.name(*id), pool.arch_of(*id))).or_default().push(*id);
+    }
+    for id in base {
+        let same = by_name.get(&(pool.name(*id), pool.arch_of(*id)))?;
+        let sum = pool.checksum(*id);
+        // rpm takes the same version for installed already, whatever is in it.
+        if same.iter().any(|other| pool.evr(*other) == pool.evr(*id) && pool.checksum(*other) != sum) {
+            return None;
+        }
+    }
+    let there: HashSet<String> = base.iter().map(|id| pool.checksum(*id).to_string()).collect();
+    Some(whole.iter().copied().filter(|id| !there.contains(&pool.checksum(*id).to_string())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use copr_repodata::{Checksum, ChecksumKind, Record};
+    use copr_resolve::{Packages, RepositoryInfo};
+
+    use super::*;
+
+    /// A package from `NEVRA; requires a; obsoletes b`; the whole line is what is in its file.
+    fn package(line: &str) -> Record {
+        let mut parts = line.split(';').map(str::trim);
+        let nevra: Nevra = parts.next().unwrap().parse().unwrap();
+        let own = format!("{} = {}", nevra.name, nevra.evr()).parse().unwrap();
+        let checksum = Checksum::of(ChecksumKind::Sha256, line.as_bytes()).unwrap().0;
+        let mut record = Record { nevra, checksum, provides: vec![own], ..Record::default() };
+        for part in parts {
+            let (kind, name) = part.split_once(' ').unwrap();
+            let dependency = name.parse().unwrap();
+            match kind {
+                "requires" => record.requires.push(dependency),
+                "obsoletes" => record.obsoletes.push(dependency),
+                _ => record.provides.push(dependency),
+            }
+        }
+        record
+    }
+
+    /// Plans over a distribution and a project's repository, one package a line each.
+    fn planned(distribution: &str, project: &str, wishes: &Wishes) -> (Pool, Result<Plan, PlanError>) {
+        let mut pool = Pool::new("x86_64");
+        for (id, lines) in [("distribution", distribution), ("alice/libs", project)] {
+            let records: Vec<Record> = lines.lines().map(package).collect();
+            pool.add(RepositoryInfo::new(id, "file:///"), Packages::from_records(&records).unwrap()).unwrap();
+        }
+        let tools = ["rpm".parse().unwrap()];
+        let plan = plan(&pool, &[1], &tools, wishes);
+        (pool, plan)
+    }
+
+    fn wishes(base: &[&str], requires: &[&str]) -> Wishes {
+        let list = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+        Wishes { base: list(base), requires: list(requires), ..Wishes::default() }
+    }
+
+    fn names(pool: &Pool, ids: &[PackageId]) -> Vec<String> {
+        ids.iter().map(|id| pool.nevra(*id).to_string()).collect()
+    }
+
+    const DISTRIBUTION: &str = "rpm-4-1.x86_64; requires libc\nlibc-2-1.x86_64\nbash-5-1.x86_64; requires libc\n\
+                                make-4-1.x86_64; requires libc";
+
+    #[test]
+    fn what_a_project_has_newer_is_an_update_over_the_distributions_base() {
+        let project = "libc-3-1.x86_64\nrpm-9-1.x86_64\nhello-1-1.x86_64";
+        let (pool, plan) = planned(DISTRIBUTION, project, &wishes(&["bash"], &["hello", "make"]));
+        let plan = plan.unwrap();
+        assert_eq!(names(&pool, &plan.tools), ["libc-2-1.x86_64", "rpm-4-1.x86_64"], "of the distribution alone");
+        assert_eq!(names(&pool, &plan.base), ["bash-5-1.x86_64", "libc-2-1.x86_64"]);
+        assert_eq!(names(&pool, &plan.delta), ["hello-1-1.x86_64", "libc-3-1.x86_64", "make-4-1.x86_64"]);
+        assert_eq!(names(&pool, &plan.whole).len(), 4);
+    }
+
+    #[test]
+    fn a_build_that_lacks_something_of_the_base_starts_from_nothing() {
+        let replaced =
+            planned(DISTRIBUTION, "newsh-1-1.x86_64; obsoletes bash; provides bash", &wishes(&["bash"], &[]));
+        let rebuilt = planned(DISTRIBUTION, "libc-2-1.x86_64; provides other", &wishes(&["bash", "other"], &[]));
+        for (pool, plan) in [replaced, rebuilt] {
+            let plan = plan.unwrap();
+            assert!(plan.base.is_empty(), "{:?}", names(&pool, &plan.base));
+            assert_eq!(plan.delta, plan.whole);
+        }
+    }
+
+    #[test]
+    fn what_is_chosen_for_the_chroot_stays_when_the_source_package_would_choose_otherwise() {
+        let distribution = "rpm-4-1.x86_64\na-1-1.x86_64; provides sh\nb-1-1.x86_64; provides sh; provides extra";
+        let (pool, plan) = planned(distribution, "", &wishes(&["sh"], &["extra"]));
+        assert_eq!(names(&pool, &plan.unwrap().whole), ["a-1-1.x86_64", "b-1-1.x86_64"]);
+    }
+
+    #[test]
+    fn what_nothing_provides_is_left_to_the_rebuilt_source_package() {
+        let (pool, plan) = planned(DISTRIBUTION, "", &wishes(&["bash"], &["make > 5"]));
+        let plan = plan.unwrap();
+        assert_eq!(names(&pool, &plan.whole), ["bash-5-1.x86_64", "libc-2-1.x86_64"]);
+        let reason = plan.unmet.unwrap();
+        assert!(reason.contains("nothing provides make > 5") && reason.contains("make = 4-1"), "{reason}");
+    }
+
+    #[test]
+    fn it_is_the_chroots_fault_or_the_projects_by_who_asks_for_what_is_missing() {
+        let (_, plan) = planned(DISTRIBUTION, "", &wishes(&["bash", "nothing-like-it"], &[]));
+        assert!(matches!(plan, Err(PlanError::Project(_))), "a project's repository could have it: {plan:?}");
+        let (pool, _) = planned(DISTRIBUTION, "", &Wishes::default());
+        let alone = super::plan(&pool, &[], &[], &wishes(&["nothing-like-it"], &[]));
+        assert!(matches!(alone, Err(PlanError::Chroot(_))), "{alone:?}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use copr_api::{
-    builder::{Finish, Heartbeat, HeartbeatReply, Lease, LeaseRequest, ResultFile, SHA256_HEADER, Stage},
+    builder::{Finish, Heartbeat, HeartbeatReply, Lease, LeaseRequest, SHA256_HEADER, Stage},
     names::Secret,
 };
 use futures_util::StreamExt;
@@ -18,6 +18,8 @@ const ANSWER_LIMIT: usize = 8 << 20;
 pub const LOG_PIECE: usize = 1 << 20;
 /// Longest SRPM that is downloaded.
 const SOURCE_LIMIT: u64 = 8 << 30;
+/// How long a server may be away before what a build made is given up.
+const AWAY: Duration = Duration::from_secs(3600);
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -147,7 +149,7 @@ impl LeaseClient {
     /// [`ClientError::Lost`] when it is someone else's by now, and the others.
     pub async fn heartbeat(&self, lease: &str, stage: Stage) -> Result<HeartbeatReply, ClientError> {
         let (call, builder) = self.call(&self.http, Method::POST, &["lease", lease, "heartbeat"])?;
-        json(&call, send(&call, builder.timeout(Duration::from_secs(30)).json(&Heartbeat { stage })).await?).await
+        json(&call, send(&call, builder.timeout(Duration::from_secs(10)).json(&Heartbeat { stage })).await?).await
     }
 
     /// Appends `bytes` (at most [`LOG_PIECE`]) to the log `name` at byte `offset`. The answer is the log's size on the
@@ -164,12 +166,15 @@ impl LeaseClient {
         json::<LogSize>(&call, answer).await.map(|size| size.size)
     }
 
-    /// Downloads the SRPM to `path`, which must not exist; the answer is its SHA-256 in lower-case hex.
+    /// Downloads the SRPM, or the uploaded file `name`, to `path`, which must not exist; the answer is its SHA-256 in
+    /// lower-case hex.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn source(&self, lease: &str, path: &Path) -> Result<String, ClientError> {
-        let (call, builder) = self.call(&self.http, Method::GET, &["lease", lease, "source"])?;
+    pub async fn source(&self, lease: &str, name: Option<&str>, path: &Path) -> Result<String, ClientError> {
+        let mut segments = vec!["lease", lease, "source"];
+        segments.extend(name);
+        let (call, builder) = self.call(&self.http, Method::GET, &segments)?;
         let mut body = send(&call, builder).await?.bytes_stream();
         let mut file = tokio::fs::OpenOptions::new().write(true).create_new(true).open(path).await?;
         let (mut sum, mut size) = (Sha256::new(), 0_u64);
@@ -186,18 +191,22 @@ impl LeaseClient {
         Ok(hex::encode(sum.finalize()))
     }
 
-    /// Uploads one result from `path`.
+    /// Uploads one result, `size` bytes with this SHA-256 (lower-case hex), from `path`.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn result(&self, lease: &str, result: &ResultFile, path: &Path) -> Result<(), ClientError> {
-        let (call, builder) = self.call(&self.patient, Method::PUT, &["lease", lease, "result", &result.file])?;
+    pub async fn result(
+        &self,
+        lease: &str,
+        name: &str,
+        size: u64,
+        sha256: &str,
+        path: &Path,
+    ) -> Result<(), ClientError> {
+        let (call, builder) = self.call(&self.patient, Method::PUT, &["lease", lease, "result", name])?;
         let file = tokio::fs::File::open(path).await?;
         let body = reqwest::Body::wrap_stream(tokio_util::io::ReaderStream::with_capacity(file, 1 << 18));
-        let builder = builder
-            .header(SHA256_HEADER, &result.sha256)
-            .header(reqwest::header::CONTENT_LENGTH, result.size)
-            .body(body);
+        let builder = builder.header(SHA256_HEADER, sha256).header(reqwest::header::CONTENT_LENGTH, size).body(body);
         send(&call, builder).await.map(|_| ())
     }
 
@@ -222,6 +231,27 @@ impl LeaseClient {
         url.path_segments_mut().map_err(|()| bad())?.pop_if_empty().extend(["builder", "v1"]).extend(path);
         let call = format!("{method} {}", url.path());
         Ok((call, http.request(method, url).bearer_auth(self.token.expose())))
+    }
+}
+
+/// Repeats a call while its failure may pass, with growing pauses, as long as a server may be away.
+///
+/// # Errors
+/// The last call's.
+pub(crate) async fn again<T, F: Future<Output = Result<T, ClientError>>>(
+    call: impl Fn() -> F,
+) -> Result<T, ClientError> {
+    let begun = tokio::time::Instant::now();
+    let mut pause = Duration::from_millis(200);
+    loop {
+        match call().await {
+            Err(error) if error.is_transient() && begun.elapsed() < AWAY => {
+                tracing::debug!(%error, "trying again");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(5));
+            }
+            other => return other,
+        }
     }
 }
 

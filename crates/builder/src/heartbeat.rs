@@ -14,6 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::client::{ClientError, LeaseClient};
 
+/// Longest pause between two beats: a build that someone cancels is to stop within five seconds.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
 /// Why a build is to be stopped before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StopReason {
@@ -69,11 +72,19 @@ impl Stop {
     pub(crate) async fn stopped(&self) {
         self.token.cancelled().await;
     }
+
+    /// Resolves when nobody is to be told anything about it any more.
+    pub(crate) async fn abandoned(&self) {
+        self.stopped().await;
+        if self.reason() == Some(StopReason::Cancelled) {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
-/// Beats until the future is dropped or the build is stopped: at a third of the lease's time, and at once when the
-/// stage changes. Stops the build when the server says so, when the lease is lost, and when no beat came through for as
-/// long as the lease lasts (the server has given it to someone else by then).
+/// Beats until the future is dropped or the build is stopped: every few seconds, at a third of the lease's time where that
+/// is shorter, and at once when the stage changes. Stops the build when the server says so and when the lease is lost. A
+/// server that is away stops nothing: when it is back it gives every builder time to be heard, or says that the lease is lost.
 pub(crate) async fn keep(
     client: &LeaseClient,
     lease: &str,
@@ -82,7 +93,7 @@ pub(crate) async fn keep(
     stop: &Stop,
 ) {
     let lasts = Duration::from_secs(seconds.max(1));
-    let period = (lasts / 3).max(Duration::from_millis(200));
+    let period = (lasts / 3).clamp(Duration::from_millis(200), LONGEST_PAUSE);
     let mut kept = Instant::now();
     loop {
         let now = *stage.borrow_and_update();
@@ -96,8 +107,8 @@ pub(crate) async fn keep(
                 tracing::warn!(lease, message, "the lease is lost");
                 return stop.stop(StopReason::Lost);
             }
-            Err(error) if kept.elapsed() > lasts => {
-                tracing::warn!(lease, %error, "the lease has run out");
+            Err(error) if !error.is_transient() && kept.elapsed() > lasts => {
+                tracing::warn!(lease, %error, "the lease cannot be kept");
                 return stop.stop(StopReason::Lost);
             }
             Err(error) => {

@@ -2,59 +2,23 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use copr_api::builder::{Finish, Lease, Outcome, ResultFile, Stage, Work};
-use copr_rpm::{Dependency, DependencyKind, Nevra, Package};
-use copr_vm::{Confinement, Exit, Fault, Input, Job, JobKind, Limits, MachineSpec, Report, Root};
+use copr_api::builder::{Finish, Lease, Outcome, SourceFile, SourceMethod, Stage, Work};
 use tokio::sync::watch;
 
 use crate::{
-    BuilderOptions, Checked, GUEST,
-    buildroot::{self, Prepared, Remotes, blocking},
-    client::{ClientError, LeaseClient},
+    BuilderOptions,
+    client::{LeaseClient, again},
+    engine::{Built, Engine, Failure, Make, RESULTS_DIR, Task},
     heartbeat::{Stop, StopReason, keep},
-    logs::{HARDWARE, Logs},
-    machine::Watcher,
-    results, stage0,
+    logs::Logs,
 };
-
-/// Tries in all for uploads and for the end of a lease.
-const ATTEMPTS: u32 = 5;
-
-/// Why a build did not succeed.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// The package's own fault, in a sentence for the packager.
-    User(String),
-    /// Ours, in a sentence for the admin.
-    Machine(String),
-    /// It was stopped.
-    Stopped,
-}
-
-impl Failure {
-    pub(crate) fn user(message: impl Into<String>) -> Self {
-        Self::User(message.into())
-    }
-
-    pub(crate) fn machine(message: impl Into<String>) -> Self {
-        Self::Machine(message.into())
-    }
-}
-
-/// A file of ours that cannot be written is nobody's fault but ours.
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        Self::machine(error.to_string())
-    }
-}
 
 /// What all builds of one builder share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) options: BuilderOptions,
-    pub(crate) checked: Checked,
     pub(crate) client: LeaseClient,
-    pub(crate) remotes: Remotes,
+    pub(crate) engine: Engine,
 }
 
 /// Stops the machine when the future that owns it is dropped.
@@ -98,7 +62,7 @@ pub(crate) async fn run(shared: &Shared, lease: &Lease, dir: &Path, stop: &Stop)
 async fn end(
     shared: &Shared,
     lease: &Lease,
-    built: Result<Vec<ResultFile>, Failure>,
+    built: Result<Built, Failure>,
     logs: &Logs,
     stop: &Stop,
 ) -> Result<(), Failure> {
@@ -106,36 +70,48 @@ async fn end(
         None => built,
         Some(_) => Err(Failure::Stopped),
     };
-    let (outcome, results) = match built {
-        Ok(results) => {
+    let nothing = Built { results: Vec::new(), others: Vec::new() };
+    let (outcome, built) = match built {
+        Ok(built) => {
             logs.state("Finish: build succeeded");
-            (Outcome::Succeeded, results)
+            (Outcome::Succeeded, built)
+        }
+        Err(Failure::Skipped(message)) => {
+            logs.say(&format!("The build is skipped: {message}"));
+            logs.state("Finish: build skipped");
+            (Outcome::Skipped { message }, nothing)
         }
         Err(Failure::User(message)) => {
             logs.say(&format!("The build failed: {message}"));
             logs.state("Finish: build failed");
-            (Outcome::UserFault { message }, Vec::new())
+            (Outcome::UserFault { message }, nothing)
         }
         Err(Failure::Machine(message)) => {
             tracing::warn!(lease = lease.id, build.id = lease.build_id, message, "a machine's fault");
             logs.say(&format!("The builder failed, and the build will be tried again: {message}"));
-            (Outcome::MachineFault { message }, Vec::new())
+            (Outcome::MachineFault { message }, nothing)
         }
         Err(Failure::Stopped) if stop.reason() == Some(StopReason::Cancelled) => {
             logs.state("Finish: build cancelled");
-            (Outcome::Cancelled, Vec::new())
+            (Outcome::Cancelled, nothing)
         }
         Err(Failure::Stopped) => return Err(Failure::Stopped),
     };
     tracing::info!(lease = lease.id, build.id = lease.build_id, ?outcome, "build ended");
-    if let Err(error) = again(|| logs.send(&shared.client, &lease.id)).await {
-        tracing::warn!(lease = lease.id, %error, "the end of the logs could not be sent");
+    let finish = Finish { outcome, results: built.results, others: built.others };
+    let told = async {
+        if let Err(error) = again(|| logs.send(&shared.client, &lease.id)).await {
+            tracing::warn!(lease = lease.id, %error, "the end of the logs could not be sent");
+        }
+        again(|| shared.client.finish(&lease.id, &finish)).await.map_err(|error| Failure::machine(error.to_string()))
+    };
+    tokio::select! {
+        told = told => told,
+        () = stop.abandoned() => Err(Failure::Stopped),
     }
-    let finish = Finish { outcome, results, others: Vec::new() };
-    again(|| shared.client.finish(&lease.id, &finish)).await.map_err(|error| Failure::machine(error.to_string()))
 }
 
-/// Everything between a lease and its outcome.
+/// Everything between a lease and its outcome: the sources come, the engine builds, the results go.
 async fn build(
     shared: &Shared,
     lease: &Lease,
@@ -143,176 +119,89 @@ async fn build(
     logs: &Arc<Logs>,
     stage: &watch::Sender<Stage>,
     stop: &Stop,
-) -> Result<Vec<ResultFile>, Failure> {
-    let Work::Build { srpm: wanted } = &lease.work else {
-        return Err(Failure::machine("this builder makes no source packages"));
+) -> Result<Built, Failure> {
+    let make = download(shared, lease, dir, logs, stop).await?;
+    let task = Task {
+        chroot: lease.chroot.clone(),
+        definition: lease.definition.clone(),
+        make,
+        repositories: lease.repositories.clone(),
+        folders: false,
+        extra_packages: lease.extra_packages.clone(),
+        timeout: Duration::from_secs(lease.timeout.max(1)),
+        macros: lease.macros.clone(),
+        settings: lease.settings.clone(),
     };
-    logs.state(&format!("Start: build {} of {} for {}", lease.build_id, wanted.name, lease.chroot));
-    hardware(shared, logs);
-    let srpm = dir.join("source.rpm");
+    let built = shared.engine.build(&task, dir, logs, stage, stop).await?;
+    stage.send_replace(Stage::Uploading);
+    let size: u64 = built.results.iter().map(|result| result.size).sum();
+    logs.state(&format!("Start: uploading {} results ({size} bytes)", built.results.len()));
+    let results = built.results.iter().map(|result| (&result.file, result.size, &result.sha256));
+    let others = built.others.iter().map(|other| (&other.name, other.size, &other.sha256));
+    for (name, size, sha256) in results.chain(others) {
+        let path = dir.join(RESULTS_DIR).join(name);
+        stop.unless_stopped(again(|| shared.client.result(&lease.id, name, size, sha256, &path)))
+            .await
+            .ok_or(Failure::Stopped)?
+            .map_err(|error| Failure::machine(format!("{name} cannot be uploaded: {error}")))?;
+    }
+    Ok(built)
+}
+
+/// Fetches what the lease's work is made of.
+async fn download(shared: &Shared, lease: &Lease, dir: &Path, logs: &Logs, stop: &Stop) -> Result<Make, Failure> {
+    match &lease.work {
+        Work::Build { srpm } => {
+            logs.state(&format!("Start: build {} of {} for {}", lease.build_id, srpm.name, lease.chroot));
+            let path = dir.join("source.rpm");
+            fetch(shared, lease, srpm, None, &path, stop).await?;
+            Ok(Make::Packages { srpm: path })
+        }
+        Work::Source { method } => {
+            logs.state(&format!("Start: source package of build {}", lease.build_id));
+            let folder = dir.join("sources");
+            fs_err::create_dir_all(&folder)?;
+            if let SourceMethod::Spec { files, .. } = method {
+                for file in files {
+                    if !is_plain(&file.name) {
+                        return Err(Failure::user(format!("a source may not have the file name {:?}", file.name)));
+                    }
+                    fetch(shared, lease, file, Some(&file.name), &folder.join(&file.name), stop).await?;
+                }
+            }
+            Ok(Make::Source { method: method.clone(), files: folder })
+        }
+    }
+}
+
+/// Whether a name is that of a file in a folder, and not hidden.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.len() <= 255 && !name.starts_with('.') && !name.contains(['/', '\0'])
+}
+
+/// Downloads the lease's SRPM, or one of its source files, and checks its sum.
+async fn fetch(
+    shared: &Shared,
+    lease: &Lease,
+    wanted: &SourceFile,
+    name: Option<&str>,
+    path: &Path,
+    stop: &Stop,
+) -> Result<(), Failure> {
+    let what = name.map_or_else(|| "the source package".to_owned(), |name| format!("the source {name}"));
     let sha256 = stop
         .unless_stopped(again(|| async {
-            let _ = tokio::fs::remove_file(&srpm).await;
-            shared.client.source(&lease.id, &srpm).await
+            let _ = tokio::fs::remove_file(path).await;
+            shared.client.source(&lease.id, name, path).await
         }))
         .await
         .ok_or(Failure::Stopped)?
-        .map_err(|error| Failure::machine(format!("the source package cannot be downloaded: {error}")))?;
+        .map_err(|error| Failure::machine(format!("{what} cannot be downloaded: {error}")))?;
     if sha256 != wanted.sha256.to_ascii_lowercase() {
         return Err(Failure::machine(format!(
-            "the source package arrived with the SHA-256 {sha256}, the lease says {}",
+            "{what} arrived with the SHA-256 {sha256}, the lease says {}",
             wanted.sha256
         )));
     }
-    let (source, requires) = {
-        let srpm = srpm.clone();
-        blocking(move || read_source(&srpm)).await??
-    };
-    logs.say(&format!("The source package is {source}; it requires {} capabilities", requires.len()));
-
-    let Prepared { buildroot, tools } = stop
-        .unless_stopped(buildroot::prepare(&shared.remotes, lease, requires, logs))
-        .await
-        .ok_or(Failure::Stopped)??;
-    let cache = shared.options.cache_dir.clone();
-    let initramfs = blocking(move || stage0::archive(&cache, &tools))
-        .await?
-        .map_err(|error| Failure::machine(error.to_string()))?;
-    if stop.reason().is_some() {
-        return Err(Failure::Stopped);
-    }
-
-    let results_dir = dir.join("results");
-    let machine_dir = dir.join("machine");
-    fs_err::create_dir_all(&results_dir)?;
-    fs_err::create_dir_all(&machine_dir)?;
-    let file_name = source.file_name();
-    let mut inputs: Vec<Input> =
-        buildroot.iter().map(|package| Input::package(&package.nevra.file_name(), &package.path)).collect();
-    inputs.push(Input::source(&file_name, &srpm));
-    let mut job = Job::new(JobKind::Build { source: file_name }, &lease.definition.dbpath, lease.chroot.arch());
-    job.macros = lease.definition.macros.iter().chain(&lease.macros).cloned().collect();
-    let options = &shared.options;
-    let spec = MachineSpec {
-        qemu: shared.checked.qemu.clone(),
-        accelerator: shared.checked.accel.accelerator,
-        cpu: if lease.definition.cpu.is_empty() { "qemu64".to_owned() } else { lease.definition.cpu.clone() },
-        cpus: options.cpus,
-        memory_mib: options.memory_mib,
-        kernel: shared.checked.kernel.clone(),
-        initramfs,
-        guest_binary: GUEST,
-        inputs,
-        job,
-        scratch_bytes: options.scratch_bytes,
-        root: Root::Fresh,
-        network: None,
-        confinement: Confinement::default(),
-        snapshots: None,
-        results_dir,
-        work_dir: machine_dir,
-        limits: Limits { build: Duration::from_secs(lease.timeout.max(1)), ..Limits::default() },
-    };
-    stage.send_replace(Stage::Booting);
-    logs.state("Start: the machine boots");
-    let mut watcher = Watcher { logs: logs.clone(), stage: stage.clone() };
-    let cancel = stop.machine_flag();
-    let report = blocking(move || copr_vm::run(&spec, &mut watcher, &cancel))
-        .await?
-        .map_err(|error| Failure::machine(error.to_string()))?;
-    if stop.reason().is_some() {
-        return Err(Failure::Stopped);
-    }
-    verdict(&report, logs)?;
-
-    let arch = lease.chroot.arch().to_owned();
-    let checked = blocking(move || check_results(&report, &arch, &source)).await?.map_err(Failure::user)?;
-    stage.send_replace(Stage::Uploading);
-    let size: u64 = checked.iter().map(|result| result.size).sum();
-    logs.state(&format!("Start: uploading {} results ({size} bytes)", checked.len()));
-    for result in &checked {
-        let path = dir.join("results").join(&result.file);
-        stop.unless_stopped(again(|| shared.client.result(&lease.id, result, &path)))
-            .await
-            .ok_or(Failure::Stopped)?
-            .map_err(|error| Failure::machine(format!("{} cannot be uploaded: {error}", result.file)))?;
-    }
-    Ok(checked)
-}
-
-/// What machines are made of, for everyone who wonders why a build is slow.
-fn hardware(shared: &Shared, logs: &Logs) {
-    for line in shared.checked.to_string().lines() {
-        logs.line(HARDWARE, line);
-    }
-    let options = &shared.options;
-    logs.line(
-        HARDWARE,
-        &format!(
-            "machine: {} CPU, {} MiB of memory, {} MiB of disk",
-            options.cpus,
-            options.memory_mib,
-            options.scratch_bytes >> 20
-        ),
-    );
-}
-
-/// The SRPM's name, and what it requires but for the features of rpm itself.
-fn read_source(path: &Path) -> Result<(Nevra, Vec<Dependency>), Failure> {
-    let unreadable =
-        |error: &dyn std::fmt::Display| Failure::user(format!("the source package cannot be read: {error}"));
-    let package = Package::open(path).map_err(|error| unreadable(&error))?;
-    if !package.is_source() {
-        return Err(Failure::user("the submitted package is a binary package, a source package is needed"));
-    }
-    let nevra = package.nevra().map_err(|error| unreadable(&error))?;
-    let mut requires = package.dependencies(DependencyKind::Requires).map_err(|error| unreadable(&error))?;
-    requires.retain(|requirement| !requirement.name.starts_with("rpmlib("));
-    Ok((nevra, requires))
-}
-
-/// Passes on when rpmbuild succeeded.
-fn verdict(report: &Report, logs: &Logs) -> Result<(), Failure> {
-    match report.exit.fault() {
-        None if report.exit == Exit::Built(0) => Ok(()),
-        None => Err(Failure::Stopped),
-        Some(fault) => {
-            let message = report.exit.to_string();
-            if !matches!(report.exit, Exit::Built(_) | Exit::InstallFailed(_) | Exit::Refused(_)) {
-                logs.say("The end of the machine's console:");
-                logs.say(&report.console_tail);
-            }
-            Err(match fault {
-                Fault::User => Failure::User(message),
-                Fault::Machine => Failure::Machine(message),
-            })
-        }
-    }
-}
-
-/// Checks all packages among the results; other files (spec files) are not published.
-fn check_results(report: &Report, arch: &str, source: &Nevra) -> Result<Vec<ResultFile>, String> {
-    let packages = report.results.iter().filter(|result| result.name.ends_with(".rpm"));
-    let checked: Vec<ResultFile> = packages
-        .map(|result| results::check(&result.path, &result.name, result.size, &result.sha256, arch, source))
-        .collect::<Result<_, _>>()?;
-    if checked.is_empty() {
-        return Err("the build made no package".to_owned());
-    }
-    Ok(checked)
-}
-
-/// Repeats a call while its failure may pass, with growing pauses.
-async fn again<T, F: Future<Output = Result<T, ClientError>>>(call: impl Fn() -> F) -> Result<T, ClientError> {
-    let mut attempt = 1;
-    loop {
-        match call().await {
-            Err(error) if error.is_transient() && attempt < ATTEMPTS => {
-                tracing::debug!(%error, attempt, "trying again");
-                tokio::time::sleep(Duration::from_millis(200 << attempt)).await;
-                attempt += 1;
-            }
-            other => return other,
-        }
-    }
+    Ok(())
 }

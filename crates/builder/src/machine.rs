@@ -1,17 +1,39 @@
-//! The machine's events, as logs and as the lease's stage.
+//! The machine's events, as logs and as the task's stage.
 
 use std::sync::Arc;
 
 use copr_api::builder::Stage;
-use copr_vm::{LogStream, Observer};
+use copr_vm::{Answer, LogStream, Observer};
 use tokio::sync::watch;
 
-use crate::logs::{BUILD, HARDWARE, INSTALLED, LINT, Logs, ROOT};
+use crate::{
+    logs::{BUILD, HARDWARE, INSTALLED, LINT, Logs, ROOT},
+    rounds::Rounds,
+};
 
 /// Watches one machine.
 pub(crate) struct Watcher {
     pub(crate) logs: Arc<Logs>,
-    pub(crate) stage: watch::Sender<Stage>,
+    /// Told how far the task is; `None` for machines beside it, which make a base or run rpmlint.
+    pub(crate) stage: Option<watch::Sender<Stage>>,
+    /// Answers what the machine asks for.
+    pub(crate) rounds: Option<Rounds>,
+    /// What was installed when it told so last.
+    pub(crate) installed: String,
+}
+
+impl Watcher {
+    /// One that answers nothing.
+    pub(crate) fn new(logs: Arc<Logs>, stage: Option<watch::Sender<Stage>>) -> Self {
+        Self { logs, stage, rounds: None, installed: String::new() }
+    }
+
+    /// Writes down what was installed: of several lists the last one, which was there when rpmbuild began.
+    pub(crate) fn keep_installed(&self) {
+        if !self.installed.is_empty() {
+            self.logs.line(INSTALLED, &self.installed);
+        }
+    }
 }
 
 impl Observer for Watcher {
@@ -19,14 +41,14 @@ impl Observer for Watcher {
         let (stage, text) = match stage {
             copr_vm::Stage::Ready => (None, "the machine has booted"),
             copr_vm::Stage::Hello => (None, "the machine has its job"),
-            copr_vm::Stage::Mounted => (Some(Stage::Installing), "its disks are mounted; installing the buildroot"),
-            copr_vm::Stage::Installed => (Some(Stage::Building), "the buildroot is installed"),
-            copr_vm::Stage::Unpacked => (None, "the source package is unpacked; building"),
-            copr_vm::Stage::Built => (None, "rpmbuild has ended"),
+            copr_vm::Stage::Mounted => (Some(Stage::Installing), "its disks are mounted; installing packages"),
+            copr_vm::Stage::Installed => (Some(Stage::Building), "the packages are installed"),
+            copr_vm::Stage::Unpacked => (None, "the source package is rebuilt and has all that it requires; building"),
+            copr_vm::Stage::Built => (None, "the work is done"),
             copr_vm::Stage::End => (None, "the machine powers off"),
         };
-        if let Some(stage) = stage {
-            self.stage.send_replace(stage);
+        if let (Some(stage), Some(told)) = (stage, &self.stage) {
+            told.send_replace(stage);
         }
         self.logs.state(&format!("{text} ({uptime:.1} s after power-on)"));
     }
@@ -49,6 +71,13 @@ impl Observer for Watcher {
     }
 
     fn installed(&mut self, packages: &str) {
-        self.logs.line(INSTALLED, packages);
+        packages.clone_into(&mut self.installed);
+    }
+
+    fn requires(&mut self, round: u32, dynamic: bool, requires: &[String]) -> Answer {
+        match &mut self.rounds {
+            Some(rounds) => rounds.answer(round, dynamic, requires),
+            None => Answer::Nothing,
+        }
     }
 }

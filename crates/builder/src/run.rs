@@ -3,17 +3,14 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use copr_api::builder::{Lease, LeaseRequest};
-use copr_remote::{Remote, RemoteOptions};
-use copr_resolve::kept::Kept;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    BuilderOptions, CheckError,
-    buildroot::Remotes,
-    check,
+    BuilderOptions, CheckError, check,
     client::{ClientError, LeaseClient},
+    engine::{Engine, Failure},
     heartbeat::{Stop, StopReason},
-    job::{self, Failure, Shared},
+    job::{self, Shared},
     workdir::WorkDir,
 };
 
@@ -26,6 +23,9 @@ pub enum RunError {
     /// This host cannot build.
     #[error(transparent)]
     Check(#[from] CheckError),
+    /// A builder that builds nothing.
+    #[error("jobs is 0: it must be 1 at least")]
+    NoJobs,
     /// Another builder works in the same folder.
     #[error("{dir} belongs to a builder that is running: give each builder a work folder of its own")]
     WorkDirTaken {
@@ -43,15 +43,45 @@ pub enum RunError {
     Io(#[from] std::io::Error),
 }
 
-/// Leases and builds until `shutdown`. Then no build is begun, the machines of running ones are stopped, and their leases
-/// run out on the server, which gives them to someone else. A server that is away is waited for.
+/// How a builder is asked to end. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct Ending {
+    drain: CancellationToken,
+    stop: CancellationToken,
+}
+
+impl Ending {
+    /// No build is begun any more; running ones go on to their end.
+    pub fn drain(&self) {
+        self.drain.cancel();
+    }
+
+    /// Running builds are stopped too. Their leases run out on the server, which gives them to someone else.
+    pub fn stop(&self) {
+        self.drain();
+        self.stop.cancel();
+    }
+}
+
+/// Cancelling the token stops the builder.
+impl From<CancellationToken> for Ending {
+    fn from(stop: CancellationToken) -> Self {
+        Self { drain: stop.clone(), stop }
+    }
+}
+
+/// Leases and builds until it is asked to end. A server that is away is waited for.
 ///
 /// # Errors
 /// When the builder cannot even begin; see [`RunError`]. Nothing that happens to a build ends it.
-pub async fn run(options: BuilderOptions, shutdown: CancellationToken) -> Result<(), RunError> {
+pub async fn run(options: BuilderOptions, ending: impl Into<Ending>) -> Result<(), RunError> {
+    let ending = ending.into();
     let (options, checked, work) = tokio::task::spawn_blocking(move || {
-        let checked = check(&options)?;
-        let work = WorkDir::open(&options.work_dir)?;
+        if options.jobs == 0 {
+            return Err(RunError::NoJobs);
+        }
+        let checked = check(&options.engine)?;
+        let work = WorkDir::open(&options.engine.work_dir)?;
         Ok::<_, RunError>((options, checked, work))
     })
     .await
@@ -59,19 +89,14 @@ pub async fn run(options: BuilderOptions, shutdown: CancellationToken) -> Result
     for line in checked.to_string().lines() {
         tracing::info!(builder = options.name, "{line}");
     }
-    let cache = options.cache_dir.join("repositories");
-    let remotes = Remotes {
-        distribution: Remote::new(RemoteOptions { allow_file: true, ..RemoteOptions::new(&cache) })?,
-        others: Remote::new(RemoteOptions::new(&cache))?,
-        kept: Kept::in_folder(options.cache_dir.join("solver")),
-    };
+    let engine = Engine::new(options.engine.clone(), checked)?;
     let client = LeaseClient::new(&options.server_url, options.token.clone())?;
-    let workers = options.workers;
-    let shared = Arc::new(Shared { options, checked, client, remotes });
+    let jobs = options.jobs;
+    let shared = Arc::new(Shared { options, client, engine });
     let work = Arc::new(work);
     let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..workers {
-        tasks.spawn(worker(shared.clone(), work.clone(), shutdown.clone()));
+    for _ in 0..jobs {
+        tasks.spawn(worker(shared.clone(), work.clone(), ending.clone()));
     }
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
@@ -81,19 +106,19 @@ pub async fn run(options: BuilderOptions, shutdown: CancellationToken) -> Result
     Ok(())
 }
 
-/// Leases one build after the other until `shutdown`.
-async fn worker(shared: Arc<Shared>, work: Arc<WorkDir>, shutdown: CancellationToken) {
+/// Leases one build after the other until it is asked to end.
+async fn worker(shared: Arc<Shared>, work: Arc<WorkDir>, ending: Ending) {
     let mut failures = 0_u32;
-    while !shutdown.is_cancelled() {
+    while !ending.drain.is_cancelled() {
         let asked = tokio::time::Instant::now();
         let lease = tokio::select! {
-            () = shutdown.cancelled() => return,
+            () = ending.drain.cancelled() => return,
             lease = lease(&shared) => lease,
         };
         let pause = match lease {
             Ok(Some(lease)) => {
                 failures = 0;
-                one(&shared, &work, &lease, &shutdown).await
+                one(&shared, &work, &lease, &ending.stop).await
             }
             // The server holds the call as long as it likes; one that does not must not be called in a circle.
             Ok(None) => {
@@ -111,7 +136,7 @@ async fn worker(shared: Arc<Shared>, work: Arc<WorkDir>, shutdown: CancellationT
             }
         };
         tokio::select! {
-            () = shutdown.cancelled() => return,
+            () = ending.drain.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
         }
     }
@@ -120,14 +145,13 @@ async fn worker(shared: Arc<Shared>, work: Arc<WorkDir>, shutdown: CancellationT
 async fn lease(shared: &Shared) -> Result<Option<Lease>, ClientError> {
     // What an x86_64 host can run; other hosts are told from the architecture this program is made for.
     let arches = vec![std::env::consts::ARCH.to_owned(), "noarch".to_owned()];
-    shared
-        .client
-        .lease(&LeaseRequest { builder: shared.options.name.clone(), arches, chroots: Vec::new(), tags: Vec::new() })
-        .await
+    let BuilderOptions { name, chroots, tags, .. } = &shared.options;
+    let request = LeaseRequest { builder: name.clone(), arches, chroots: chroots.clone(), tags: tags.clone() };
+    shared.client.lease(&request).await
 }
 
 /// Works off one lease; the answer is how long to wait before the next.
-async fn one(shared: &Shared, work: &WorkDir, lease: &Lease, shutdown: &CancellationToken) -> Duration {
+async fn one(shared: &Shared, work: &WorkDir, lease: &Lease, stopping: &CancellationToken) -> Duration {
     tracing::info!(lease = lease.id, build.id = lease.build_id, chroot = %lease.chroot, "leased");
     let stop = Stop::new();
     let dir = match work.build() {
@@ -142,7 +166,7 @@ async fn one(shared: &Shared, work: &WorkDir, lease: &Lease, shutdown: &Cancella
         tokio::pin!(run);
         tokio::select! {
             ended = &mut run => ended,
-            () = shutdown.cancelled() => {
+            () = stopping.cancelled() => {
                 stop.stop(StopReason::Shutdown);
                 run.await
             }
@@ -154,7 +178,7 @@ async fn one(shared: &Shared, work: &WorkDir, lease: &Lease, shutdown: &Cancella
             tracing::info!(lease = lease.id, reason = ?stop.reason(), "build stopped");
             Duration::ZERO
         }
-        Err(Failure::User(message) | Failure::Machine(message)) => {
+        Err(Failure::User(message) | Failure::Skipped(message) | Failure::Machine(message)) => {
             tracing::warn!(lease = lease.id, message, "the build's end could not be told to the server");
             Duration::from_secs(1)
         }

@@ -13,7 +13,7 @@ use copr_rpm::{FileEntry, Package, Payload};
 use copr_vm::Initramfs;
 use sha2::{Digest, Sha256};
 
-use crate::buildroot::Fetched;
+use crate::repositories::{Fetched, touch};
 
 /// Changes when archives are written differently, so that older ones are not used any more.
 const FORMAT: &str = "copr stage0 1\n";
@@ -49,9 +49,8 @@ pub(crate) enum Stage0Error {
     Io(#[from] io::Error),
 }
 
-/// The archive with these packages, from the cache or made now; safe to call from several threads and processes.
-pub(crate) fn archive(cache: &Path, packages: &[Fetched]) -> Result<PathBuf, Stage0Error> {
-    let mut sums: Vec<&str> = packages.iter().map(|package| package.sha.as_str()).collect();
+/// The key of the archive that these packages make; each is named by its checksum, `kind:hex`.
+pub(crate) fn key(mut sums: Vec<String>) -> String {
     sums.sort_unstable();
     let mut key = Sha256::new();
     key.update(FORMAT);
@@ -59,15 +58,30 @@ pub(crate) fn archive(cache: &Path, packages: &[Fetched]) -> Result<PathBuf, Sta
         key.update(sum);
         key.update("\n");
     }
+    hex::encode(key.finalize())
+}
+
+/// The archive of this key, if it is in the cache.
+pub(crate) fn find(cache: &Path, key: &str) -> Option<PathBuf> {
+    let path = path(cache, key);
+    path.is_file().then(|| {
+        touch(&path);
+        path
+    })
+}
+
+fn path(cache: &Path, key: &str) -> PathBuf {
+    cache.join("stage0").join(format!("{key}.cpio"))
+}
+
+/// Makes the archive of these packages, whose key this is; safe to call from several threads and processes.
+pub(crate) fn make(cache: &Path, key: &str, packages: &[Fetched]) -> Result<PathBuf, Stage0Error> {
     let dir = cache.join("stage0");
-    let path = dir.join(format!("{}.cpio", hex::encode(key.finalize())));
-    if path.is_file() {
-        return Ok(path);
-    }
     fs_err::create_dir_all(&dir)?;
     let folder = tempfile::Builder::new().prefix("making-").tempdir_in(&dir)?;
     let unfinished = folder.path().join("archive");
     write(&unfinished, packages)?;
+    let path = path(cache, key);
     fs_err::rename(&unfinished, &path)?;
     Ok(path)
 }

@@ -22,6 +22,7 @@ mod cache;
 mod error;
 mod fetch;
 mod folder;
+mod locate;
 mod metalink;
 pub mod mirror;
 mod openpgp;
@@ -34,6 +35,7 @@ mod url;
 
 pub use error::Error;
 pub use fetch::Timeouts;
+pub use locate::Located;
 pub use openpgp::{Keyring, SignatureError};
 pub use publish::RemotePublisher;
 pub use repository::{Limits, Metadata, Remote, RemoteOptions};

@@ -26,6 +26,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+pub(crate) use self::origin::find;
 pub use self::{error::MirrorError, origin::Origin, plan::Filter, snapshots::Snapshots};
 use crate::{Keyring, Limits, Timeouts};
 

@@ -70,7 +70,7 @@ pub struct Metadata {
 pub struct Remote {
     cache: Cache,
     pub(crate) fetcher: Fetcher,
-    allow_file: bool,
+    pub(crate) allow_file: bool,
     pub(crate) limits: Limits,
     under_way: Arc<Mutex<HashMap<Checksum, Weak<tokio::sync::Mutex<()>>>>>,
 }

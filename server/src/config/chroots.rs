@@ -1,20 +1,11 @@
 //! The chroots that can be built for: one TOML definition each, from the program and from the administrator's folder.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::Path};
 
 use copr_api::{builder::ChrootDefinition, names::Chroot};
+use copr_builder::definitions;
 
 use super::{Chroots as ChrootsConfig, Error};
-
-/// The definition that comes with the program; offered when the minidistro's folder is known.
-const MINIDISTRO: &str = include_str!("../../../plugin-conf/chroots/minidistro-12-x86_64.toml");
-/// The name of that chroot.
-const MINIDISTRO_NAME: &str = "minidistro-12-x86_64";
-/// What stands for the minidistro's folder in its definition.
-const MINIDISTRO_VARIABLE: &str = "$minidistro";
 
 /// Every chroot that is offered, by name.
 #[derive(Debug, Clone, Default)]
@@ -26,36 +17,10 @@ impl Definitions {
     /// # Errors
     /// A file can't be read, is no definition, or its name is no chroot; the text names it.
     pub fn load(config: &ChrootsConfig) -> Result<Self, Error> {
-        let mut all = BTreeMap::new();
-        if !config.minidistro.as_os_str().is_empty() {
-            let folder = fs_err::canonicalize(&config.minidistro)?;
-            let wrong =
-                |rule: &str| Error::Value { path: folder.clone(), key: "chroots.minidistro", rule: rule.to_owned() };
-            if !folder.join("repodata/repomd.xml").is_file() {
-                return Err(wrong("the folder has no repodata/repomd.xml: make it with `make minidistro`"));
-            }
-            let url = url::Url::from_file_path(&folder)
-                .map_err(|()| wrong("the folder can't be written as a file:// URL"))?;
-            let text = MINIDISTRO.replace(&format!("file://{MINIDISTRO_VARIABLE}"), url.as_str());
-            let name = MINIDISTRO_NAME.parse().map_err(|_| wrong("the built-in chroot has a bad name"))?;
-            all.insert(name, parse(&text, Path::new("(built in) minidistro-12-x86_64.toml"))?);
-        }
-        if !config.folder.as_os_str().is_empty() {
-            for entry in fs_err::read_dir(&config.folder)? {
-                let path = entry?.path();
-                if path.extension().is_none_or(|extension| extension != "toml") {
-                    continue;
-                }
-                let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-                let name: Chroot = stem.parse().map_err(|error: copr_api::names::NameError| Error::Value {
-                    path: path.clone(),
-                    key: "file name",
-                    rule: error.to_string(),
-                })?;
-                all.insert(name, parse(&fs_err::read_to_string(&path)?, &path)?);
-            }
-        }
-        Ok(Self(all))
+        let set = |path: &&Path| !path.as_os_str().is_empty();
+        let folder = Some(config.folder.as_path()).filter(set);
+        let minidistro = Some(config.minidistro.as_path()).filter(set);
+        Ok(Self(definitions::load(folder, minidistro)?))
     }
 
     /// Definitions given one by one: for tests.
@@ -76,12 +41,10 @@ impl Definitions {
     }
 }
 
-fn parse(text: &str, path: &Path) -> Result<ChrootDefinition, Error> {
-    toml::from_str(text).map_err(|error| Error::Syntax { path: PathBuf::from(path), error: Box::new(error) })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     #[test]
@@ -107,7 +70,7 @@ mod tests {
         fs_err::write(folder.path().join("repodata/repomd.xml"), "<repomd/>").unwrap();
         let definitions = Definitions::load(&config).unwrap();
         let (name, definition) = definitions.iter().next().unwrap();
-        assert_eq!(name.as_str(), MINIDISTRO_NAME);
+        assert_eq!(name.as_str(), "minidistro-12-x86_64");
         let baseurl = &definition.repositories[0].baseurl;
         assert!(baseurl.starts_with("file:///") && !baseurl.contains('$'), "{baseurl}");
     }

@@ -3,13 +3,37 @@
 use std::collections::HashMap;
 
 use copr_api::{
-    builder::ResultFile,
+    builder::{ResultFile, Rpmlint, SourceFile, SourceMethod},
     names::{Chroot, DirName, OwnerName, ProjectName},
     v3::BuildState,
 };
+use serde::{Deserialize, Serialize};
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 
-use super::{Db, Error, Window, parsed, truth};
+use super::{Db, Error, Window, json, parsed, to_json, truth};
+
+/// Before the name of the chroot whose machine makes a source package.
+const SOURCE: &str = "source:";
+
+/// What was asked for one build alone; what its project and chroot say is not in here.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Wishes {
+    /// Build-time repositories: URLs or `copr://owner/name`.
+    pub additional_repos: Vec<String>,
+    /// Packages that the buildroot has.
+    pub additional_packages: Vec<String>,
+    /// `--with` options.
+    pub with_opts: Vec<String>,
+    /// `--without` options.
+    pub without_opts: Vec<String>,
+    /// Memory of the machine in MiB.
+    pub memory_mib: Option<u32>,
+    /// Its CPUs.
+    pub cpus: Option<u32>,
+    /// What rpmlint's verdict means.
+    pub rpmlint: Option<Rpmlint>,
+}
 
 /// One submitted source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,44 +50,69 @@ pub struct Build {
     pub dirname: DirName,
     /// User who submitted it.
     pub submitter: String,
-    /// File name of the SRPM.
-    pub source_name: String,
-    /// SHA-256 of the SRPM, lower-case hex.
-    pub source_sha256: String,
-    /// Its length in bytes.
-    pub source_size: i64,
-    /// Package name, from the SRPM's header.
+    /// The SRPM; `None` until it is made.
+    pub srpm: Option<SourceFile>,
+    /// How the SRPM is made; `None`: it was uploaded.
+    pub method: Option<SourceMethod>,
+    /// Package name, from the SRPM's header; empty until there is one.
     pub package_name: String,
-    /// `version-release`, with `epoch:` where it is not 0.
+    /// `version-release`, with `epoch:` where it is not 0; empty until there is an SRPM.
     pub package_version: String,
     /// Seconds that rpmbuild may take.
     pub timeout: i64,
-    /// Asked for the network (kept; machines have none yet).
+    /// Whether its machines have a network.
     pub enable_net: bool,
+    /// What was asked for it alone.
+    pub wishes: Wishes,
     /// Lower priority.
     pub background: bool,
     /// Someone asked to stop it.
     pub canceled: bool,
     /// When it came in, milliseconds since 1970.
     pub submitted_ms: i64,
+    /// The job that makes its SRPM; `None`: it was uploaded.
+    pub source: Option<BuildChroot>,
     /// Its chroots, by name.
     pub chroots: Vec<BuildChroot>,
 }
 
 impl Build {
-    /// One state from those of the chroots: cancelled once someone asked for it.
+    /// One state from those of the chroots, or the source's while that is not there: cancelled once someone asked for it.
     #[must_use]
     pub fn state(&self) -> BuildState {
         if self.canceled {
             return BuildState::Canceled;
         }
+        if let Some(source) = &self.source
+            && source.state != BuildState::Succeeded
+        {
+            return source.state;
+        }
         BuildState::of_chroots(&self.chroots.iter().map(|chroot| chroot.state).collect::<Vec<_>>())
     }
 
-    /// When the first chroot was leased, milliseconds since 1970.
+    /// What it is called: its package, or what that is to be made of.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let last = |url: &str| url.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
+        match &self.method {
+            _ if !self.package_name.is_empty() => self.package_name.clone(),
+            Some(SourceMethod::Url { url }) => last(url),
+            Some(SourceMethod::Spec { spec, .. }) => spec.clone(),
+            Some(SourceMethod::Git { clone_url, .. }) => last(clone_url),
+            None => String::new(),
+        }
+    }
+
+    /// The source's job, if there is one, and the chroots.
+    pub fn jobs(&self) -> impl Iterator<Item = &BuildChroot> {
+        self.source.iter().chain(&self.chroots)
+    }
+
+    /// When the first job was leased, milliseconds since 1970.
     #[must_use]
     pub fn started_ms(&self) -> Option<i64> {
-        self.chroots.iter().filter_map(|chroot| chroot.started_ms).min()
+        self.jobs().filter_map(|job| job.started_ms).min()
     }
 
     /// When the last chroot ended; `None` while one has not.
@@ -77,6 +126,12 @@ impl Build {
     pub fn folder(&self) -> String {
         format!("{:08}-{}", self.id, self.package_name)
     }
+
+    fn set_jobs(&mut self, jobs: Vec<BuildChroot>) {
+        let (source, chroots) = jobs.into_iter().partition(|job| job.source);
+        self.chroots = chroots;
+        self.source = source.into_iter().next();
+    }
 }
 
 /// One build in one chroot.
@@ -86,8 +141,10 @@ pub struct BuildChroot {
     pub id: i64,
     /// The build.
     pub build_id: i64,
-    /// The chroot.
+    /// The chroot; of a source's job, the one whose machine makes it.
     pub chroot: Chroot,
+    /// It makes the source package.
+    pub source: bool,
     /// Its state, in Copr's words.
     pub state: BuildState,
     /// What the builder does (`preparing`, `booting`, …) while one holds it.
@@ -121,6 +178,31 @@ pub struct BuiltPackage {
     pub file: ResultFile,
 }
 
+/// The source of a new build.
+#[derive(Debug, Clone)]
+pub enum NewSource {
+    /// An SRPM that is there.
+    Srpm(Srpm),
+    /// It is to be made.
+    Made {
+        /// From what.
+        method: SourceMethod,
+        /// The chroot whose machine makes it.
+        machine: Chroot,
+    },
+}
+
+/// An SRPM and what its header says.
+#[derive(Debug, Clone)]
+pub struct Srpm {
+    /// The file.
+    pub file: SourceFile,
+    /// Package name.
+    pub package_name: String,
+    /// `[epoch:]version-release`.
+    pub package_version: String,
+}
+
 /// What a new build needs to be known of.
 #[derive(Debug, Clone)]
 pub struct NewBuild {
@@ -130,22 +212,16 @@ pub struct NewBuild {
     pub dirname: DirName,
     /// User who submits it.
     pub submitter: String,
-    /// File name of the SRPM.
-    pub source_name: String,
-    /// SHA-256, lower-case hex.
-    pub source_sha256: String,
-    /// Length in bytes.
-    pub source_size: i64,
-    /// Package name.
-    pub package_name: String,
-    /// `[epoch:]version-release`.
-    pub package_version: String,
+    /// Where its source comes from.
+    pub source: NewSource,
     /// Chroots to build for.
     pub chroots: Vec<Chroot>,
     /// Seconds for rpmbuild.
     pub timeout: i64,
     /// Asked for the network.
     pub enable_net: bool,
+    /// What was asked for it alone.
+    pub wishes: Wishes,
     /// Lower priority.
     pub background: bool,
 }
@@ -162,6 +238,7 @@ pub struct Filter {
 }
 
 fn build(row: &AnyRow) -> Result<Build, Error> {
+    let method: Option<String> = row.try_get("source_method")?;
     Ok(Build {
         id: row.try_get("id")?,
         project_id: row.try_get("project_id")?,
@@ -169,25 +246,48 @@ fn build(row: &AnyRow) -> Result<Build, Error> {
         project: parsed(row, "project")?,
         dirname: parsed(row, "dirname")?,
         submitter: row.try_get("submitter")?,
-        source_name: row.try_get("source_name")?,
-        source_sha256: row.try_get("source_sha256")?,
-        source_size: row.try_get("source_size")?,
+        srpm: Some(SourceFile {
+            name: row.try_get("source_name")?,
+            size: u64::try_from(row.try_get::<i64, _>("source_size")?).unwrap_or_default(),
+            sha256: row.try_get("source_sha256")?,
+        })
+        .filter(|srpm| !srpm.name.is_empty()),
+        method: method.map(|text| json("source_method", text)).transpose()?,
         package_name: row.try_get("package_name")?,
         package_version: row.try_get("package_version")?,
         timeout: row.try_get("timeout")?,
         enable_net: truth(row, "enable_net")?,
+        wishes: json("wishes", row.try_get("wishes")?)?,
         background: truth(row, "background")?,
         canceled: truth(row, "canceled")?,
         submitted_ms: row.try_get("submitted_ms")?,
+        source: None,
         chroots: Vec::new(),
     })
 }
 
+/// The chroot of a build-chroot's row, and whether the row is a source's job.
+pub(super) fn chroot_of(row: &AnyRow) -> Result<(Chroot, bool), Error> {
+    let text: String = row.try_get("chroot")?;
+    let bare = text.strip_prefix(SOURCE);
+    match bare.unwrap_or(&text).parse() {
+        Ok(chroot) => Ok((chroot, bare.is_some())),
+        Err(error) => Err(Error::Corrupt { column: "chroot", reason: format!("{error}"), value: text }),
+    }
+}
+
+/// What stands for a chroot in the row of a source's job.
+pub(super) fn source_word(chroot: &Chroot) -> String {
+    format!("{SOURCE}{chroot}")
+}
+
 pub(super) fn build_chroot(row: &AnyRow) -> Result<BuildChroot, Error> {
+    let (chroot, source) = chroot_of(row)?;
     Ok(BuildChroot {
         id: row.try_get("id")?,
         build_id: row.try_get("build_id")?,
-        chroot: parsed(row, "chroot")?,
+        chroot,
+        source,
         state: parsed(row, "state")?,
         stage: row.try_get("stage")?,
         message: row.try_get("message")?,
@@ -204,7 +304,7 @@ pub(super) fn build_chroot(row: &AnyRow) -> Result<BuildChroot, Error> {
 
 /// A build whose row is written and not yet committed: nobody sees it before [`Pending::commit`].
 pub struct Pending {
-    transaction: Transaction<'static, Any>,
+    pub(super) transaction: Transaction<'static, Any>,
     /// The number that it will have.
     pub id: i64,
 }
@@ -219,40 +319,52 @@ impl Pending {
     }
 }
 
-/// Writes a new build, each chroot `pending`. The caller puts the source where it belongs, then commits.
+/// Writes a new build: each chroot `pending`, or `waiting` for the job that makes the source. The caller puts the source where it
+/// belongs, then commits.
 ///
 /// # Errors
 /// The database does not answer.
 pub async fn add(db: &Db, new: &NewBuild, now_ms: i64) -> Result<Pending, Error> {
+    let (srpm, made) = match &new.source {
+        NewSource::Srpm(srpm) => (Some(srpm), None),
+        NewSource::Made { method, machine } => (None, Some((to_json("source_method", method)?, machine))),
+    };
+    let file = srpm.map(|srpm| &srpm.file);
     let mut transaction = db.begin().await?;
     let id: i64 = sqlx::query_scalar(
         "INSERT INTO builds (project_id, dirname, submitter, source_name, source_sha256, source_size, package_name, \
-         package_version, timeout, enable_net, background, submitted_ms) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id",
+         package_version, timeout, enable_net, background, submitted_ms, source_method, wishes) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id",
     )
     .bind(new.project_id)
     .bind(new.dirname.as_str())
     .bind(new.submitter.as_str())
-    .bind(new.source_name.as_str())
-    .bind(new.source_sha256.as_str())
-    .bind(new.source_size)
-    .bind(new.package_name.as_str())
-    .bind(new.package_version.as_str())
+    .bind(file.map_or("", |file| &file.name))
+    .bind(file.map_or("", |file| &file.sha256))
+    .bind(file.map_or(0, |file| i64::try_from(file.size).unwrap_or(i64::MAX)))
+    .bind(srpm.map_or("", |srpm| &srpm.package_name))
+    .bind(srpm.map_or("", |srpm| &srpm.package_version))
     .bind(new.timeout)
     .bind(i64::from(new.enable_net))
     .bind(i64::from(new.background))
     .bind(now_ms)
+    .bind(made.as_ref().map(|(method, _)| method.as_str()))
+    .bind(to_json("wishes", &new.wishes)?)
     .fetch_one(&mut *transaction)
     .await?;
-    for chroot in &new.chroots {
+    let state = if made.is_some() { BuildState::Waiting } else { BuildState::Pending };
+    let job = made.map(|(_, machine)| (source_word(machine), machine.arch(), true, BuildState::Pending));
+    let chroots = new.chroots.iter().map(|chroot| (chroot.to_string(), chroot.arch(), false, state));
+    for (chroot, arch, source, state) in job.into_iter().chain(chroots) {
         sqlx::query(
-            "INSERT INTO build_chroots (build_id, chroot, arch, background, state) VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO build_chroots (build_id, chroot, arch, background, state, source) VALUES ($1, $2, $3, $4, $5, $6)",
         )
         .bind(id)
-        .bind(chroot.as_str())
-        .bind(chroot.arch())
+        .bind(chroot)
+        .bind(arch)
         .bind(i64::from(new.background))
-        .bind(BuildState::Pending.as_str())
+        .bind(state.as_str())
+        .bind(i64::from(source))
         .execute(&mut *transaction)
         .await?;
     }
@@ -272,13 +384,14 @@ pub async fn get(db: &Db, id: i64) -> Result<Option<Build>, Error> {
     .await?;
     let Some(row) = row else { return Ok(None) };
     let mut found = build(&row)?;
-    found.chroots = sqlx::query("SELECT * FROM build_chroots WHERE build_id = $1 ORDER BY chroot")
+    let jobs = sqlx::query("SELECT * FROM build_chroots WHERE build_id = $1 ORDER BY chroot")
         .bind(id)
         .fetch_all(&db.pool)
         .await?
         .iter()
         .map(build_chroot)
         .collect::<Result<_, _>>()?;
+    found.set_jobs(jobs);
     Ok(Some(found))
 }
 
@@ -322,7 +435,7 @@ pub async fn list(db: &Db, filter: &Filter, window: Window) -> Result<Vec<Build>
         of_build.entry(chroot.build_id).or_default().push(chroot);
     }
     for build in &mut builds {
-        build.chroots = of_build.remove(&build.id).unwrap_or_default();
+        build.set_jobs(of_build.remove(&build.id).unwrap_or_default());
     }
     Ok(builds)
 }
@@ -382,8 +495,8 @@ fn package(row: &AnyRow) -> Result<BuiltPackage, Error> {
 pub async fn queue_length(db: &Db) -> Result<(i64, i64), Error> {
     let row = sqlx::query(
         "SELECT COUNT(CASE WHEN state = 'pending' THEN 1 END) AS waiting, \
-         COUNT(CASE WHEN state IN ('starting', 'running') THEN 1 END) AS working FROM build_chroots \
-         WHERE state IN ('pending', 'starting', 'running')",
+         COUNT(CASE WHEN state IN ('starting', 'running', 'importing') THEN 1 END) AS working FROM build_chroots \
+         WHERE state IN ('pending', 'starting', 'running', 'importing')",
     )
     .fetch_one(&db.pool)
     .await?;

@@ -20,6 +20,27 @@ pub struct ProjectChroot {
     pub with_opts: Vec<String>,
     /// `--without` options.
     pub without_opts: Vec<String>,
+    /// Memory of machines in MiB.
+    pub memory_mib: Option<u32>,
+    /// CPUs of machines.
+    pub cpus: Option<u32>,
+}
+
+impl ProjectChroot {
+    /// A chroot for which nothing is chosen.
+    #[must_use]
+    pub fn new(project_id: i64, chroot: Chroot) -> Self {
+        Self {
+            project_id,
+            chroot,
+            additional_repos: Vec::new(),
+            additional_packages: Vec::new(),
+            with_opts: Vec::new(),
+            without_opts: Vec::new(),
+            memory_mib: None,
+            cpus: None,
+        }
+    }
 }
 
 fn project_chroot(row: &AnyRow) -> Result<ProjectChroot, Error> {
@@ -30,7 +51,35 @@ fn project_chroot(row: &AnyRow) -> Result<ProjectChroot, Error> {
         additional_packages: words(row, "additional_packages")?,
         with_opts: words(row, "with_opts")?,
         without_opts: words(row, "without_opts")?,
+        memory_mib: number(row, "memory_mib")?,
+        cpus: number(row, "cpus")?,
     })
+}
+
+fn number(row: &AnyRow, column: &'static str) -> Result<Option<u32>, Error> {
+    Ok(row.try_get::<Option<i64>, _>(column)?.and_then(|number| u32::try_from(number).ok()))
+}
+
+/// Writes what is chosen for a chroot of a project; `false`: the project has it no more.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn set(db: &Db, of: &ProjectChroot) -> Result<bool, Error> {
+    let set = sqlx::query(
+        "UPDATE project_chroots SET additional_repos = $1, additional_packages = $2, with_opts = $3, without_opts = $4, \
+         memory_mib = $5, cpus = $6 WHERE project_id = $7 AND chroot = $8",
+    )
+    .bind(of.additional_repos.join(" "))
+    .bind(of.additional_packages.join(" "))
+    .bind(of.with_opts.join(" "))
+    .bind(of.without_opts.join(" "))
+    .bind(of.memory_mib.map(i64::from))
+    .bind(of.cpus.map(i64::from))
+    .bind(of.project_id)
+    .bind(of.chroot.as_str())
+    .execute(&db.pool)
+    .await?;
+    Ok(set.rows_affected() > 0)
 }
 
 /// A project's chroots, by name.

@@ -1,7 +1,8 @@
 //! A build-chroot's way from `pending` to its end. Each step is one conditional UPDATE: whoever comes late changes nothing.
 //!
-//! `pending` → claim → `starting` → (heartbeat) `running` → finish → `failed`, `canceled`, or `running` and publishing →
-//! `succeeded`. A lease that ends without a word, or with a machine's fault, goes back to `pending` until the attempts are used up.
+//! `pending` → claim → `starting` → (heartbeat) `running` → finish → `failed`, `skipped`, `canceled`, or `running` and publishing
+//! → `succeeded`. A lease that ends without a word, or with a machine's fault, goes back to `pending` until the attempts are used
+//! up. The job that makes a source package goes the same way; what is different about it is in [`super::source`].
 
 use copr_api::{
     builder::{ResultFile, Stage},
@@ -12,9 +13,18 @@ use sqlx::{Any, Row, Transaction};
 
 use super::{
     Db, Error,
-    build::{BuildChroot, build_chroot},
-    parsed, task, truth,
+    build::{self, BuildChroot, build_chroot},
+    parsed, source, task, truth,
 };
+
+/// Which jobs a builder takes.
+#[derive(Debug, Clone, Default)]
+pub struct Takes {
+    /// Architectures of chroots.
+    pub arches: Vec<String>,
+    /// Chroots of these architectures that it does not take.
+    pub refused: Vec<Chroot>,
+}
 
 /// A builder's claim, joined with what the calls about it need.
 #[derive(Debug, Clone)]
@@ -23,15 +33,17 @@ pub struct Held {
     pub id: i64,
     /// The build.
     pub build_id: i64,
-    /// The chroot.
+    /// The chroot; of a source's job, the one whose machine makes it.
     pub chroot: Chroot,
+    /// It makes the source package.
+    pub source: bool,
     /// The project's owner.
     pub owner: OwnerName,
     /// The directory.
     pub dirname: DirName,
-    /// Package name of the source.
+    /// Package name of the source; empty while it is made.
     pub package_name: String,
-    /// File name of the SRPM.
+    /// File name of the SRPM; empty while it is made.
     pub source_name: String,
     /// Someone asked to stop the build.
     pub canceled: bool,
@@ -55,7 +67,7 @@ impl Held {
     }
 }
 
-/// Claims the oldest build-chroot that waits for this architecture; foreground before background.
+/// Claims the oldest job that a builder takes: foreground before background, sources before packages.
 ///
 /// # Errors
 /// The database does not answer.
@@ -63,30 +75,38 @@ pub async fn claim(
     db: &Db,
     lease_id: &str,
     builder: &str,
-    arch: &str,
+    takes: &Takes,
     now_ms: i64,
     until_ms: i64,
 ) -> Result<Option<BuildChroot>, Error> {
-    let sql = db.claim(
+    let refused: Vec<String> =
+        takes.refused.iter().flat_map(|chroot| [chroot.to_string(), build::source_word(chroot)]).collect();
+    let mut number = 4;
+    let mut places = |list: &[String]| {
+        let places: Vec<String> = list
+            .iter()
+            .map(|_| {
+                number += 1;
+                format!("${number}")
+            })
+            .collect();
+        places.join(", ")
+    };
+    let arches = places(&takes.arches);
+    let but = if refused.is_empty() { String::new() } else { format!("AND chroot NOT IN ({}) ", places(&refused)) };
+    let sql = format!(
         "UPDATE build_chroots SET state = 'starting', stage = NULL, message = NULL, lease_id = $1, builder = $2, \
          lease_until_ms = $3, attempts = attempts + 1, started_ms = COALESCE(started_ms, $4) WHERE state = 'pending' AND id = \
-         (SELECT id FROM build_chroots WHERE state = 'pending' AND arch = $5 ORDER BY background, id LIMIT 1) RETURNING *",
-        "UPDATE build_chroots SET state = 'starting', stage = NULL, message = NULL, lease_id = $1, builder = $2, \
-         lease_until_ms = $3, attempts = attempts + 1, started_ms = COALESCE(started_ms, $4) WHERE state = 'pending' AND id = \
-         (SELECT id FROM build_chroots WHERE state = 'pending' AND arch = $5 ORDER BY background, id LIMIT 1 \
-         FOR UPDATE SKIP LOCKED) RETURNING *",
+         (SELECT id FROM build_chroots WHERE state = 'pending' AND arch IN ({arches}) {but}\
+         ORDER BY background, source DESC, id LIMIT 1{}) RETURNING *",
+        db.claim("", " FOR UPDATE SKIP LOCKED"),
     );
-    sqlx::query(sql)
-        .bind(lease_id)
-        .bind(builder)
-        .bind(until_ms)
-        .bind(now_ms)
-        .bind(arch)
-        .fetch_optional(&db.pool)
-        .await?
-        .as_ref()
-        .map(build_chroot)
-        .transpose()
+    // Only numbers were put into the text.
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(lease_id).bind(builder).bind(until_ms).bind(now_ms);
+    for value in takes.arches.iter().chain(&refused) {
+        query = query.bind(value);
+    }
+    query.fetch_optional(&db.pool).await?.as_ref().map(build_chroot).transpose()
 }
 
 /// The build-chroot that a lease holds, or whose end it handed in; `None`: the lease is no longer anyone's.
@@ -95,7 +115,7 @@ pub async fn claim(
 /// The database does not answer.
 pub async fn held(db: &Db, lease_id: &str) -> Result<Option<Held>, Error> {
     let row = sqlx::query(
-        "SELECT c.id, c.build_id, c.chroot, c.attempts, p.owner, b.dirname, b.package_name, b.source_name, b.canceled, \
+        "SELECT c.id, c.build_id, c.chroot, c.source, c.attempts, p.owner, b.dirname, b.package_name, b.source_name, b.canceled, \
          CASE WHEN c.finished_lease = $1 THEN 1 ELSE 0 END AS finished \
          FROM build_chroots c JOIN builds b ON b.id = c.build_id JOIN projects p ON p.id = b.project_id \
          WHERE c.lease_id = $1 OR c.finished_lease = $1",
@@ -104,10 +124,12 @@ pub async fn held(db: &Db, lease_id: &str) -> Result<Option<Held>, Error> {
     .fetch_optional(&db.pool)
     .await?;
     let Some(row) = row else { return Ok(None) };
+    let (chroot, source) = build::chroot_of(&row)?;
     Ok(Some(Held {
         id: row.try_get("id")?,
         build_id: row.try_get("build_id")?,
-        chroot: parsed(&row, "chroot")?,
+        chroot,
+        source,
         owner: parsed(&row, "owner")?,
         dirname: parsed(&row, "dirname")?,
         package_name: row.try_get("package_name")?,
@@ -130,8 +152,10 @@ pub async fn heartbeat(db: &Db, lease_id: &str, stage: Stage, until_ms: i64) -> 
         Stage::Building => (BuildState::Running, "building"),
         Stage::Uploading => (BuildState::Running, "uploading"),
     };
+    // Copr's word for a source that is made and on its way to the builders.
     let row = sqlx::query(
-        "UPDATE build_chroots SET state = $1, stage = $2, lease_until_ms = $3 WHERE lease_id = $4 \
+        "UPDATE build_chroots SET state = CASE WHEN source = 1 AND $2 = 'uploading' THEN 'importing' ELSE $1 END, stage = $2, \
+         lease_until_ms = $3 WHERE lease_id = $4 \
          RETURNING (SELECT canceled FROM builds WHERE builds.id = build_chroots.build_id) AS canceled",
     )
     .bind(state.as_str())
@@ -155,7 +179,7 @@ pub enum Taken {
 }
 
 /// Makes everyone else wait who would cancel a build, or end it well, before this transaction ends; tells whether it is canceled.
-async fn lock_build(transaction: &mut Transaction<'_, Any>, build_id: i64) -> Result<bool, Error> {
+pub(super) async fn lock_build(transaction: &mut Transaction<'_, Any>, build_id: i64) -> Result<bool, Error> {
     let row = sqlx::query("UPDATE builds SET canceled = canceled WHERE id = $1 RETURNING canceled")
         .bind(build_id)
         .fetch_optional(&mut **transaction)
@@ -222,17 +246,22 @@ pub async fn finish_without(
     message: Option<&str>,
     now_ms: i64,
 ) -> Result<bool, Error> {
+    let mut transaction = db.begin().await?;
     let ended = sqlx::query(
         "UPDATE build_chroots SET state = $1, stage = NULL, message = $2, lease_id = NULL, lease_until_ms = NULL, \
-         finished_lease = $3, ended_ms = $4 WHERE lease_id = $3",
+         finished_lease = $3, ended_ms = $4 WHERE lease_id = $3 RETURNING build_id, source",
     )
     .bind(state.as_str())
     .bind(message)
     .bind(lease_id)
     .bind(now_ms)
-    .execute(&db.pool)
+    .fetch_optional(&mut *transaction)
     .await?;
-    Ok(ended.rows_affected() > 0)
+    if let Some(row) = &ended {
+        source::end_waiting(&mut transaction, row, now_ms).await?;
+    }
+    transaction.commit().await?;
+    Ok(ended.is_some())
 }
 
 /// What became of a lease that ended without the package's fault.
@@ -268,21 +297,29 @@ pub async fn give_back(
          ended_ms = CASE WHEN (SELECT canceled FROM builds WHERE builds.id = build_chroots.build_id) = 1 \
                       OR attempts - $5 >= $1 THEN $2 ELSE ended_ms END, \
          stage = NULL, message = $3, lease_until_ms = NULL, finished_lease = lease_id, lease_id = NULL, \
-         attempts = attempts - $5 WHERE lease_id = $4 RETURNING state";
+         attempts = attempts - $5 WHERE lease_id = $4 RETURNING state, build_id, source";
+    let mut transaction = db.begin().await?;
     let row = sqlx::query(sql)
         .bind(max_attempts)
         .bind(now_ms)
         .bind(message)
         .bind(lease_id)
         .bind(i64::from(in_good_order))
-        .fetch_optional(&db.pool)
+        .fetch_optional(&mut *transaction)
         .await?;
-    returned(row.as_ref())
+    returned(transaction, row, now_ms).await
 }
 
-fn returned(row: Option<&sqlx::any::AnyRow>) -> Result<Returned, Error> {
+/// Ends a transaction that gave a lease back; what waits for a source that will never be ends with it.
+async fn returned(
+    mut transaction: Transaction<'_, Any>,
+    row: Option<sqlx::any::AnyRow>,
+    now_ms: i64,
+) -> Result<Returned, Error> {
     let Some(row) = row else { return Ok(Returned::Lost) };
-    Ok(match parsed(row, "state")? {
+    source::end_waiting(&mut transaction, &row, now_ms).await?;
+    transaction.commit().await?;
+    Ok(match parsed(&row, "state")? {
         BuildState::Canceled => Returned::Canceled,
         BuildState::Failed => Returned::Failed,
         _ => Returned::Pending,
@@ -305,6 +342,7 @@ pub async fn expire(db: &Db, max_attempts: i64, now_ms: i64) -> Result<Vec<(Stri
         let builder: Option<String> = row.try_get("builder")?;
         let message = format!("Builder {:?} was not heard of any more.", builder.unwrap_or_default());
         // Not kept as finished: whatever the silent builder still says of it is answered with "lost".
+        let mut transaction = db.begin().await?;
         let row = sqlx::query(
             "UPDATE build_chroots SET \
              state = CASE WHEN (SELECT canceled FROM builds WHERE builds.id = build_chroots.build_id) = 1 THEN 'canceled' \
@@ -312,15 +350,15 @@ pub async fn expire(db: &Db, max_attempts: i64, now_ms: i64) -> Result<Vec<(Stri
              ended_ms = CASE WHEN (SELECT canceled FROM builds WHERE builds.id = build_chroots.build_id) = 1 OR attempts >= $1 \
                           THEN $2 ELSE ended_ms END, \
              stage = NULL, message = $3, lease_until_ms = NULL, lease_id = NULL \
-             WHERE lease_id = $4 AND lease_until_ms < $2 RETURNING state",
+             WHERE lease_id = $4 AND lease_until_ms < $2 RETURNING state, build_id, source",
         )
         .bind(max_attempts)
         .bind(now_ms)
         .bind(message)
         .bind(lease_id.as_str())
-        .fetch_optional(&db.pool)
+        .fetch_optional(&mut *transaction)
         .await?;
-        let returned = returned(row.as_ref())?;
+        let returned = returned(transaction, row, now_ms).await?;
         ended.push((lease_id, returned));
     }
     Ok(ended)
@@ -373,7 +411,7 @@ pub async fn cancel(db: &Db, build_id: i64, now_ms: i64) -> Result<bool, Error> 
     lock_build(&mut transaction, build_id).await?;
     let asked = sqlx::query(
         "UPDATE builds SET canceled = 1 WHERE id = $1 AND EXISTS (SELECT 1 FROM build_chroots c WHERE c.build_id = $1 \
-         AND c.publishing = 0 AND c.state IN ('pending', 'starting', 'running'))",
+         AND c.publishing = 0 AND c.state IN ('pending', 'starting', 'running', 'importing', 'waiting'))",
     )
     .bind(build_id)
     .execute(&mut *transaction)
@@ -381,11 +419,8 @@ pub async fn cancel(db: &Db, build_id: i64, now_ms: i64) -> Result<bool, Error> 
     if asked.rows_affected() == 0 {
         return Ok(false);
     }
-    sqlx::query("UPDATE build_chroots SET state = 'canceled', ended_ms = $1 WHERE build_id = $2 AND state = 'pending'")
-        .bind(now_ms)
-        .bind(build_id)
-        .execute(&mut *transaction)
-        .await?;
+    let waiting = "UPDATE build_chroots SET state = 'canceled', ended_ms = $1 WHERE build_id = $2 AND state IN ('pending', 'waiting')";
+    sqlx::query(waiting).bind(now_ms).bind(build_id).execute(&mut *transaction).await?;
     transaction.commit().await?;
     Ok(true)
 }

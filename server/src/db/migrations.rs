@@ -7,6 +7,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("0001_first.sql")),
     (2, include_str!("0002_leases.sql")),
     (3, include_str!("0003_multilib.sql")),
+    (4, include_str!("0004_sources.sql")),
 ];
 
 /// Brings the database to the newest schema; two programs that start together wait for one another.

@@ -8,6 +8,7 @@ pub mod chroot;
 pub mod lease;
 mod migrations;
 pub mod project;
+pub mod source;
 pub mod task;
 pub mod token;
 pub mod user;
@@ -214,6 +215,20 @@ impl Window {
 fn parsed<T: FromStr<Err: std::fmt::Display>>(row: &AnyRow, column: &'static str) -> Result<T, Error> {
     let text: String = row.try_get(column)?;
     text.parse().map_err(|error: T::Err| Error::Corrupt { column, reason: error.to_string(), value: text })
+}
+
+/// A column of JSON.
+fn json<T: serde::de::DeserializeOwned>(column: &'static str, text: String) -> Result<T, Error> {
+    serde_json::from_str(&text).map_err(|error| Error::Corrupt { column, reason: error.to_string(), value: text })
+}
+
+/// A value as the text of a JSON column.
+fn to_json(column: &'static str, value: &impl serde::Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| Error::Corrupt {
+        column,
+        reason: error.to_string(),
+        value: "a new value".to_owned(),
+    })
 }
 
 /// A 0/1 column.

@@ -1,6 +1,9 @@
 //! Projects: `owner/name` and what its owner chose.
 
-use copr_api::names::{Chroot, OwnerName, ProjectName};
+use copr_api::{
+    builder::Rpmlint,
+    names::{Chroot, OwnerName, ProjectName},
+};
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 
 use super::{Db, Error, Window, parsed, task, truth, words};
@@ -28,8 +31,10 @@ pub struct Project {
     pub runtime_dependencies: Vec<String>,
     /// Not on the front page.
     pub unlisted: bool,
-    /// Builds may use the network (kept; machines have none yet).
+    /// Builds may use the network.
     pub enable_net: bool,
+    /// What rpmlint's verdict means.
+    pub rpmlint: Rpmlint,
     /// Publish only when asked to (kept for the clients).
     pub devel_mode: bool,
     /// `module_hotfixes=1` in .repo files.
@@ -58,6 +63,7 @@ impl Project {
             runtime_dependencies: Vec::new(),
             unlisted: false,
             enable_net: false,
+            rpmlint: Rpmlint::default(),
             devel_mode: false,
             module_hotfixes: false,
             repo_priority: None,
@@ -99,6 +105,7 @@ fn project(row: &AnyRow) -> Result<Project, Error> {
         runtime_dependencies: words(row, "runtime_dependencies")?,
         unlisted: truth(row, "unlisted")?,
         enable_net: truth(row, "enable_net")?,
+        rpmlint: parsed(row, "rpmlint")?,
         devel_mode: truth(row, "devel_mode")?,
         module_hotfixes: truth(row, "module_hotfixes")?,
         repo_priority: row.try_get("repo_priority")?,
@@ -115,8 +122,8 @@ pub async fn add(db: &Db, new: &Project, chroots: &[Chroot], now_ms: i64) -> Res
     let mut transaction = db.begin().await?;
     let row = sqlx::query(
         "INSERT INTO projects (owner, name, description, instructions, homepage, contact, additional_repos, \
-         runtime_dependencies, unlisted, enable_net, devel_mode, module_hotfixes, repo_priority, multilib, created_ms) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING *",
+         runtime_dependencies, unlisted, enable_net, devel_mode, module_hotfixes, repo_priority, multilib, created_ms, \
+         rpmlint) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) RETURNING *",
     )
     .bind(new.owner.as_str())
     .bind(new.name.as_str())
@@ -133,6 +140,7 @@ pub async fn add(db: &Db, new: &Project, chroots: &[Chroot], now_ms: i64) -> Res
     .bind(new.repo_priority)
     .bind(i64::from(new.multilib))
     .bind(now_ms)
+    .bind(new.rpmlint.as_str())
     .fetch_one(&mut *transaction)
     .await?;
     let added = project(&row)?;
@@ -141,6 +149,54 @@ pub async fn add(db: &Db, new: &Project, chroots: &[Chroot], now_ms: i64) -> Res
     }
     transaction.commit().await?;
     Ok(added)
+}
+
+/// Writes what was changed in a project, all but its name; with `chroots`, exactly those are its own from now on.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn set(db: &Db, of: &Project, chroots: Option<&[Chroot]>, now_ms: i64) -> Result<(), Error> {
+    let mut transaction = db.begin().await?;
+    sqlx::query(
+        "UPDATE projects SET description = $1, instructions = $2, homepage = $3, contact = $4, additional_repos = $5, \
+         runtime_dependencies = $6, unlisted = $7, enable_net = $8, devel_mode = $9, module_hotfixes = $10, \
+         repo_priority = $11, multilib = $12, rpmlint = $13 WHERE id = $14",
+    )
+    .bind(of.description.clone())
+    .bind(of.instructions.clone())
+    .bind(of.homepage.clone())
+    .bind(of.contact.clone())
+    .bind(of.additional_repos.join(" "))
+    .bind(of.runtime_dependencies.join(" "))
+    .bind(i64::from(of.unlisted))
+    .bind(i64::from(of.enable_net))
+    .bind(i64::from(of.devel_mode))
+    .bind(i64::from(of.module_hotfixes))
+    .bind(of.repo_priority)
+    .bind(i64::from(of.multilib))
+    .bind(of.rpmlint.as_str())
+    .bind(of.id)
+    .execute(&mut *transaction)
+    .await?;
+    if let Some(chroots) = chroots {
+        let had: Vec<String> =
+            sqlx::query_scalar("SELECT chroot FROM project_chroots WHERE project_id = $1 ORDER BY chroot")
+                .bind(of.id)
+                .fetch_all(&mut *transaction)
+                .await?;
+        for gone in had.iter().filter(|had| chroots.iter().all(|chroot| chroot.as_str() != had.as_str())) {
+            sqlx::query("DELETE FROM project_chroots WHERE project_id = $1 AND chroot = $2")
+                .bind(of.id)
+                .bind(gone)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        for new in chroots.iter().filter(|chroot| had.iter().all(|had| chroot.as_str() != had.as_str())) {
+            add_chroot(&mut transaction, of, new, now_ms).await?;
+        }
+    }
+    transaction.commit().await?;
+    Ok(())
 }
 
 async fn add_chroot(

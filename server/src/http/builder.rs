@@ -1,5 +1,8 @@
 //! The builders' side: see [`copr_api::builder`] for the protocol. A lease that is no longer the caller's is answered with 409.
 
+mod finish;
+mod grant;
+
 use std::time::Duration;
 
 use axum::{
@@ -9,32 +12,24 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
-use copr_api::{
-    builder::{
-        Finish, Heartbeat, HeartbeatReply, Lease, LeaseRequest, Outcome, ResultFile, SHA256_HEADER, Settings,
-        SourceFile, Work,
-    },
-    v3::BuildState,
-};
+use copr_api::builder::{Heartbeat, HeartbeatReply, LeaseRequest, SHA256_HEADER, SourceMethod};
 use futures_util::TryStreamExt as _;
+use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde_json::{Value, json};
 
+pub use self::finish::finish;
 use super::{
     auth::BuilderCaller,
-    error::{ApiError, blocking},
+    error::ApiError,
     params::{JsonBody, Params},
 };
 use crate::{
-    chain,
     db::{
         self,
-        build::{Build, BuildChroot},
-        lease::Held,
+        lease::{Held, Takes},
     },
-    queue::Queue,
-    source,
     state::AppState,
-    store::{Append, LOG_NAMES},
+    store::{Append, FileToRead, LOG_NAMES, SOURCES},
 };
 
 /// The longest piece of log in one call, with some room for the sender's reckoning.
@@ -42,104 +37,56 @@ pub const LOG_CHUNK: usize = (1 << 20) + 1024;
 /// How long a call for work is held when there is none.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Most architectures, patterns or tags of a builder, and bytes of one.
+const WORDS: (usize, usize) = (200, 200);
+
 /// `POST /builder/v1/lease`.
 ///
 /// # Errors
-/// 400: no architectures, or too many.
+/// 400: no architectures, too many of something, or a pattern that is none.
 pub async fn lease(
     State(state): State<AppState>,
     _: BuilderCaller,
     JsonBody(request): JsonBody<LeaseRequest>,
 ) -> Result<Response, ApiError> {
-    if request.arches.is_empty() || request.arches.len() > 32 || request.builder.len() > 200 {
-        return Err(ApiError::BadRequest(
-            "a builder has a name of at most 200 bytes and 1 to 32 architectures".to_owned(),
-        ));
-    }
+    let takes = takes(&state, &request)?;
     let deadline = tokio::time::Instant::now() + PATIENCE;
     loop {
         let patience = deadline.saturating_duration_since(tokio::time::Instant::now());
-        let claimed = state.queue.lease(&request.builder, &request.arches, patience, &state.stopping).await?;
+        let claimed = state.queue.lease(&request.builder, &takes, patience, &state.stopping).await?;
         let Some(claimed) = claimed else { return Ok(StatusCode::NO_CONTENT.into_response()) };
         // One that can't be built for a reason of its project fails here, and the next one is looked for.
-        if let Some(lease) = grant(&state, &claimed).await? {
+        if let Some(lease) = grant::grant(&state, &claimed).await? {
             return Ok(Json(lease).into_response());
         }
     }
 }
 
-/// All that the builder needs to know; `None`: the build has failed already.
-async fn grant(state: &AppState, claimed: &BuildChroot) -> Result<Option<Lease>, ApiError> {
-    let id = claimed.lease_id.clone().unwrap_or_default();
-    let Some(build) = db::build::get(&state.db, claimed.build_id).await? else { return Ok(None) };
-    let Some(project) = db::project::by_id(&state.db, build.project_id).await? else { return Ok(None) };
-    let Some(definition) = state.chroots.get(&claimed.chroot) else {
-        fail(
-            state,
-            &id,
-            &build,
-            claimed,
-            &format!("This server does not offer the chroot {} any more.", claimed.chroot),
-        )
-        .await?;
-        return Ok(None);
-    };
-    let repositories = match chain::build_time(state, &project, &build.dirname, &claimed.chroot).await {
-        Ok(repositories) => repositories,
-        Err(chain::Error::Chain(why)) => {
-            fail(state, &id, &build, claimed, &why).await?;
-            return Ok(None);
-        }
-        Err(error) => return Err(error.into()),
-    };
-    let own = db::chroot::get(&state.db, project.id, &claimed.chroot).await?;
-    let mut macros = definition.macros.clone();
-    macros.extend([
-        ("copr_username".to_owned(), project.owner.to_string()),
-        ("copr_projectname".to_owned(), project.name.to_string()),
-        (
-            "vendor".to_owned(),
-            format!("Copr - {} {}", if project.owner.is_group() { "group" } else { "user" }, project.owner),
-        ),
-        ("buildtag".to_owned(), format!(".copr{}", build.id)),
-    ]);
-    if let Some(own) = &own {
-        let with = own.with_opts.iter().map(|option| (format!("_with_{option}"), format!("--with-{option}")));
-        let without =
-            own.without_opts.iter().map(|option| (format!("_without_{option}"), format!("--without-{option}")));
-        macros.extend(with.chain(without));
+/// Which jobs a builder takes: those of its architectures, but for chroots that match no pattern of it, or ask for a tag that it
+/// lacks.
+fn takes(state: &AppState, request: &LeaseRequest) -> Result<Takes, ApiError> {
+    let lists = [&request.arches, &request.chroots, &request.tags];
+    let long = |list: &Vec<String>| list.len() > WORDS.0 || list.iter().any(|word| word.len() > WORDS.1);
+    if request.arches.is_empty() || lists.into_iter().any(long) || request.builder.len() > WORDS.1 {
+        return Err(ApiError::BadRequest(format!(
+            "a builder has a name, at least one architecture, and at most {} chroots and tags, each of at most {} bytes",
+            WORDS.0, WORDS.1
+        )));
     }
-    Ok(Some(Lease {
-        id,
-        seconds: state.queue.lease_seconds(),
-        build_id: build.id,
-        chroot: claimed.chroot.clone(),
-        owner: build.owner,
-        dirname: build.dirname,
-        work: Work::Build {
-            srpm: SourceFile {
-                name: build.source_name,
-                size: u64::try_from(build.source_size).unwrap_or_default(),
-                sha256: build.source_sha256,
-            },
-        },
-        definition: definition.clone(),
-        repositories,
-        extra_packages: own.map(|own| own.additional_packages).unwrap_or_default(),
-        timeout: u64::try_from(build.timeout).unwrap_or_default(),
-        macros,
-        settings: Settings { network: build.enable_net, ..Settings::default() },
-    }))
+    let patterns = patterns(&request.chroots).map_err(|error| ApiError::BadRequest(format!("chroots: {error}")))?;
+    let refused = state.chroots.iter().filter(|(name, definition)| {
+        let matches = request.chroots.is_empty() || patterns.is_match(name.as_str());
+        !(matches && definition.tags.iter().all(|tag| request.tags.contains(tag)))
+    });
+    Ok(Takes { refused: refused.map(|(name, _)| name.clone()).collect(), arches: request.arches.clone() })
 }
 
-/// Ends a build-chroot that no builder can help, and says why where its packager looks.
-async fn fail(state: &AppState, lease: &str, build: &Build, claimed: &BuildChroot, why: &str) -> Result<(), ApiError> {
-    let folder =
-        state.store.directory(&build.owner, &build.dirname).join(claimed.chroot.as_str()).join(&build.folder());
-    let (limit, line) = (state.config.limits.log_bytes, Bytes::from(format!("{why}\n")));
-    state.store.append_log(&folder, lease, "builder-live.log", 0, line, limit).await?;
-    state.queue.finish_without(lease, BuildState::Failed, Some(why)).await?;
-    Ok(())
+fn patterns(texts: &[String]) -> Result<GlobSet, globset::Error> {
+    let mut set = GlobSetBuilder::new();
+    for text in texts {
+        set.add(Glob::new(text)?);
+    }
+    set.build()
 }
 
 /// The build-chroot of a lease that is still at work.
@@ -202,11 +149,14 @@ pub async fn result(
     body: Body,
 ) -> Result<Json<Value>, ApiError> {
     at_work(&state, &lease).await?;
-    check_file_name(&file)?;
-    let spooled = state
-        .store
-        .spool(body.into_data_stream().map_err(axum::Error::into_inner), state.config.limits.result_bytes)
-        .await?;
+    let limit = if finish::is_package(&file) {
+        state.config.limits.result_bytes
+    } else if finish::is_kept(&file) {
+        finish::KEPT_BYTES
+    } else {
+        return Err(ApiError::BadRequest(format!("{file:?} is no name of a result")));
+    };
+    let spooled = state.store.spool(body.into_data_stream().map_err(axum::Error::into_inner), limit).await?;
     let expected = headers.get(SHA256_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if expected != spooled.sha256 {
         return Err(ApiError::BadRequest(format!(
@@ -224,92 +174,43 @@ pub async fn result(
     Ok(Json(json!({})))
 }
 
-fn check_file_name(file: &str) -> Result<(), ApiError> {
-    let fine = file.len() <= 255
-        && file.ends_with(".rpm")
-        && !file.starts_with(['.', '-'])
-        && file.bytes().all(|b| b.is_ascii_alphanumeric() || b"-+_.~^".contains(&b));
-    if fine { Ok(()) } else { Err(ApiError::BadRequest(format!("{file:?} is no name of a result"))) }
-}
-
-/// `POST /builder/v1/lease/{id}/finish`: saying the same again is fine.
-///
-/// # Errors
-/// 400: a result was not handed in as it is said to be; 409.
-pub async fn finish(
-    State(state): State<AppState>,
-    _: BuilderCaller,
-    Path(lease): Path<String>,
-    JsonBody(end): JsonBody<Finish>,
-) -> Result<Json<Value>, ApiError> {
-    let held = db::lease::held(&state.db, &lease).await?.ok_or_else(ApiError::lease_lost)?;
-    if held.finished {
-        return Ok(Json(json!({})));
-    }
-    let queue = &state.queue;
-    let taken = match end.outcome {
-        Outcome::Succeeded if held.canceled => queue.finish_without(&lease, BuildState::Canceled, None).await?,
-        Outcome::Succeeded => succeeded(&state, &held, &lease, end.results).await?,
-        Outcome::UserFault { message } | Outcome::Skipped { message } => {
-            queue.finish_without(&lease, BuildState::Failed, Some(&short(&message))).await?
-        }
-        Outcome::Cancelled if held.canceled => queue.finish_without(&lease, BuildState::Canceled, None).await?,
-        Outcome::Cancelled => given_back(queue, &lease, "The builder was stopped.", true).await?,
-        Outcome::MachineFault { message } => given_back(queue, &lease, &short(&message), false).await?,
-    };
-    if taken { Ok(Json(json!({}))) } else { Err(ApiError::lease_lost()) }
-}
-
-async fn given_back(queue: &Queue, lease: &str, message: &str, in_good_order: bool) -> Result<bool, ApiError> {
-    Ok(queue.give_back(lease, message, in_good_order).await? != db::lease::Returned::Lost)
-}
-
-/// A message that fits into a row and a page.
-fn short(message: &str) -> String {
-    message.chars().take(2000).collect()
-}
-
-/// Takes a success, when the packages are what they must be; packages that are not fail the build.
-async fn succeeded(state: &AppState, held: &Held, lease: &str, results: Vec<ResultFile>) -> Result<bool, ApiError> {
-    if results.is_empty() {
-        let message = "The build ended well but gave no packages.";
-        return Ok(state.queue.finish_without(lease, BuildState::Failed, Some(message)).await?);
-    }
-    let mut names: Vec<&str> = results.iter().map(|result| result.file.as_str()).collect();
-    names.sort_unstable();
-    if results.len() > state.config.limits.result_files || names.windows(2).any(|pair| pair[0] == pair[1]) {
-        return Err(ApiError::BadRequest("the results are too many, or one is named twice".to_owned()));
-    }
-    for claim in &results {
-        check_file_name(&claim.file)?;
-        let Some((path, size, sum)) = state.store.incoming_file(lease, claim).await? else {
-            return Err(ApiError::BadRequest(format!("{} was not handed in", claim.file)));
-        };
-        if (size, &sum) != (claim.size, &claim.sha256) {
-            return Err(ApiError::BadRequest(format!("{} was handed in with other bytes", claim.file)));
-        }
-        let (claim, of) = (claim.clone(), held.clone());
-        let checked =
-            blocking(move || Ok::<_, ApiError>(source::check_result(&path, &claim, &of.package_name, &of.chroot)));
-        if let Err(why) = checked.await? {
-            return Ok(state.queue.finish_without(lease, BuildState::Failed, Some(&why)).await?);
-        }
-    }
-    Ok(state.queue.finish_built(held, lease, &results).await?)
-}
-
 /// `GET /builder/v1/lease/{id}/source`: the source package.
 ///
 /// # Errors
-/// 409.
+/// 404: it is yet to be made, 409.
 pub async fn source(
     State(state): State<AppState>,
     _: BuilderCaller,
     Path(lease): Path<String>,
 ) -> Result<Response, ApiError> {
     let held = at_work(&state, &lease).await?;
+    if held.source_name.is_empty() {
+        return Err(ApiError::NotFound("there is no source package yet: this lease is to make it".to_owned()));
+    }
     let folder = state.store.source_folder(&held.owner, &held.dirname, held.build_id);
-    let file = state.store.source(&folder, &held.source_name).await?;
+    send(state.store.source(&folder, &held.source_name).await?).await
+}
+
+/// `GET /builder/v1/lease/{id}/source/{file}`: a file that was uploaded for the source package to be made of.
+///
+/// # Errors
+/// 404: there is no such file, 409.
+pub async fn source_file(
+    State(state): State<AppState>,
+    _: BuilderCaller,
+    Path((lease, file)): Path<(String, String)>,
+) -> Result<Response, ApiError> {
+    let held = at_work(&state, &lease).await?;
+    let build = db::build::get(&state.db, held.build_id).await?;
+    match build.and_then(|build| build.method) {
+        Some(SourceMethod::Spec { files, .. }) if files.iter().any(|known| known.name == file) => {}
+        _ => return Err(ApiError::NotFound(format!("no file {file:?} was uploaded for this source package"))),
+    }
+    let folder = state.store.source_folder(&held.owner, &held.dirname, held.build_id).join(SOURCES);
+    send(state.store.source(&folder, &file).await?).await
+}
+
+async fn send(file: FileToRead) -> Result<Response, ApiError> {
     let size = file.size;
     let body = Body::from_stream(file.read(0, size).await?);
     Ok(([("content-type", "application/x-rpm".to_owned()), ("content-length", size.to_string())], body).into_response())

@@ -2,11 +2,13 @@
 //!
 //! One task a repository, however many builds wait for it. Its steps, each safe to repeat after a crash at any line:
 //! files move from `incoming/LEASE/` into the build's folder (those that are there already, stay); one delta goes into the
-//! metadata, repomd.xml last; only then the builds are `succeeded`. Builds that end soon after a publish wait for the next one
+//! metadata, repomd.xml last; results.json and `success` are written; only then the builds are `succeeded`. Builds that end soon after a publish wait for the next one
 //! together, so that a hundred in a second cost three publishes at most.
 //!
 //! In a bucket the metadata are made in a folder of this machine and uploaded; repomd.xml is replaced only if it is still the one
 //! that was read, so servers that share a bucket never lose what another one published.
+
+pub mod folder;
 
 use std::{
     collections::HashMap,
@@ -206,7 +208,7 @@ impl Publishing {
             match prepared {
                 Prepared::Ready(records) => {
                     delta.add.extend(records);
-                    done.push(built);
+                    done.push((built, results));
                 }
                 Prepared::Lost(why) => {
                     tracing::error!(build.id = built.build_id, why, "results are lost");
@@ -223,7 +225,10 @@ impl Publishing {
         self.apply(&place, delta).await?;
         stream::iter(done)
             .map(Ok)
-            .try_for_each_concurrent(AT_ONCE, async |built: Built| {
+            .try_for_each_concurrent(AT_ONCE, async |(built, results): (Built, Vec<ResultFile>)| {
+                let folder = place.join(&built.folder());
+                self.store.write(&folder, "results.json", folder::results_json(&results)).await?;
+                self.store.write(&folder, folder::SUCCESS, "done\n").await?;
                 db::lease::published(&self.db, built.id, clock::now_ms()).await?;
                 Ok(self.store.remove_incoming(&built.lease_id).await?)
             })
@@ -235,7 +240,7 @@ impl Publishing {
         let folder = repository.join(&built.folder());
         let mut records = Vec::with_capacity(results.len());
         for result in results {
-            let Some(path) = self.store.place(&built.lease_id, result, &folder).await? else {
+            let Some(path) = self.store.place(&built.lease_id, &result.file, &result.sha256, &folder).await? else {
                 return Ok(Prepared::Lost(format!("The server has lost the built package {}.", result.file)));
             };
             let href = format!("{}/{}", built.folder(), result.file);

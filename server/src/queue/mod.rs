@@ -14,8 +14,9 @@ use crate::{
     config::Builds,
     db::{
         self, Db,
-        build::BuildChroot,
-        lease::{Held, Returned, Taken},
+        build::{BuildChroot, Srpm},
+        lease::{Held, Returned, Taken, Takes},
+        source::{self, Made},
     },
     publish::Publishing,
     store::{Place, Store},
@@ -73,14 +74,14 @@ impl Queue {
         now_ms.saturating_add(i64::try_from(self.builds.lease_seconds).unwrap_or(i64::MAX / 2000).saturating_mul(1000))
     }
 
-    /// Claims a build-chroot for a builder, waiting up to `patience` for one; the value comes with its lease id set.
+    /// Claims a job for a builder, waiting up to `patience` for one; the value comes with its lease id set.
     ///
     /// # Errors
     /// The database does not answer, or logs of a former attempt can't be deleted.
     pub async fn lease(
         &self,
         builder: &str,
-        arches: &[String],
+        takes: &Takes,
         patience: Duration,
         stopping: &CancellationToken,
     ) -> Result<Option<BuildChroot>, Error> {
@@ -90,10 +91,8 @@ impl Queue {
             let work = self.work.notified();
             tokio::pin!(work);
             work.as_mut().enable();
-            for arch in arches {
-                if let Some(claimed) = self.claim(builder, arch).await? {
-                    return Ok(Some(claimed));
-                }
+            if let Some(claimed) = self.claim(builder, takes).await? {
+                return Ok(Some(claimed));
             }
             let now = tokio::time::Instant::now();
             if now >= deadline || stopping.is_cancelled() {
@@ -107,10 +106,10 @@ impl Queue {
         }
     }
 
-    async fn claim(&self, builder: &str, arch: &str) -> Result<Option<BuildChroot>, Error> {
+    async fn claim(&self, builder: &str, takes: &Takes) -> Result<Option<BuildChroot>, Error> {
         let lease_id = ulid::Ulid::generate().to_string().to_lowercase();
         let now = clock::now_ms();
-        let Some(claimed) = db::lease::claim(&self.db, &lease_id, builder, arch, now, self.until(now)).await? else {
+        let Some(claimed) = db::lease::claim(&self.db, &lease_id, builder, takes, now, self.until(now)).await? else {
             return Ok(None);
         };
         tracing::info!(build.id = claimed.build_id, chroot = %claimed.chroot, lease = lease_id, builder, "leased");
@@ -122,9 +121,12 @@ impl Queue {
         Ok(Some(claimed))
     }
 
-    /// A build's folder in its repository: logs now, packages later.
+    /// A build's folder in its repository, or that of its source: logs now, packages later.
     #[must_use]
     pub fn folder(&self, held: &Held) -> Place {
+        if held.source {
+            return self.store.source_folder(&held.owner, &held.dirname, held.build_id);
+        }
         self.store.directory(&held.owner, &held.dirname).join(held.chroot.as_str()).join(&held.folder())
     }
 
@@ -153,7 +155,27 @@ impl Queue {
         }
     }
 
-    /// Ends a build-chroot without results: failed or canceled; `false`: the lease was lost.
+    /// Takes the source package that a lease handed in, unless someone has asked to stop the build; `false`: the lease was lost.
+    ///
+    /// # Errors
+    /// The database does not answer, or the file can't be put where builders fetch it.
+    pub async fn finish_source(&self, held: &Held, lease_id: &str, srpm: &Srpm) -> Result<bool, Error> {
+        match source::finish(&self.db, held, lease_id, srpm, clock::now_ms()).await? {
+            Made::Yes(pending) => {
+                self.store.keep_made_source(lease_id, &srpm.file, &self.folder(held)).await?;
+                pending.commit().await?;
+                tracing::info!(build.id = held.build_id, source = srpm.file.name, "source made");
+                self.wake();
+                self.keep_logs(lease_id).await;
+                self.remove_incoming(lease_id).await?;
+                Ok(true)
+            }
+            Made::No(Taken::Canceled) => self.finish_without(lease_id, BuildState::Canceled, None).await,
+            Made::No(_) => Ok(false),
+        }
+    }
+
+    /// Ends a build-chroot without results: failed, skipped or canceled; `false`: the lease was lost.
     ///
     /// # Errors
     /// The database does not answer, or what was handed in can't be deleted.

@@ -12,7 +12,7 @@ use super::{Bucket, Lasting, Place, Store, blocking, remove};
 
 /// The logs that a build has; no other name is taken.
 pub const LOG_NAMES: &[&str] =
-    &["builder-live.log", "build.log", "root.log", "state.log", "hw_info.log", "installed_pkgs.log"];
+    &["builder-live.log", "build.log", "root.log", "state.log", "hw_info.log", "installed_pkgs.log", "rpmlint.log"];
 /// Beside logs that are to go into a bucket: the lease that they belong to.
 const LEASE: &str = ".lease";
 

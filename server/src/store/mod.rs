@@ -3,7 +3,8 @@
 //! ```text
 //! results/OWNER/DIRNAME/CHROOT/repodata/            one repository
 //! results/OWNER/DIRNAME/CHROOT/%08d-PACKAGE/        one build: logs, packages once published
-//! results/OWNER/DIRNAME/srpm-builds/%08d/           its source package
+//! results/OWNER/DIRNAME/srpm-builds/%08d/           its source package, and logs of the machine that made it
+//! results/OWNER/DIRNAME/srpm-builds/%08d/sources/   the files that it is made of, when those were uploaded
 //! incoming/LEASE/                                   results of a build that is not published yet
 //! ```
 //!
@@ -32,7 +33,7 @@ use std::{
 };
 
 use copr_api::{
-    builder::ResultFile,
+    builder::SourceFile,
     names::{DirName, OwnerName, ProjectName},
 };
 use copr_repodata::{Checksum, ChecksumKind};
@@ -42,6 +43,9 @@ pub use logs::{Append, LOG_NAMES};
 pub use reading::{ByteStream, FileToRead, FolderToRead, Found, Want};
 pub use spool::{SpoolError, Spooled};
 pub use tree::Entry;
+
+/// Below a build's source package: the files that it is made of.
+pub const SOURCES: &str = "sources";
 
 /// A folder or file of the store by its path: `results/OWNER/DIRNAME/…`, `incoming/LEASE/…`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -185,6 +189,92 @@ impl Store {
         }
     }
 
+    /// Moves the files that a new build's source package is to be made of to their final place: all that is there.
+    ///
+    /// # Errors
+    /// One can't be written.
+    pub async fn keep_sources(&self, files: Vec<(String, Spooled)>, folder: &Place) -> io::Result<()> {
+        let below = folder.join(SOURCES);
+        match &self.lasting {
+            Lasting::Folder => {
+                let (above, path) = (self.local(folder), self.local(&below));
+                blocking(move || {
+                    // As in `keep_source`.
+                    remove(&above)?;
+                    files.into_iter().try_for_each(|(name, spooled)| spooled.keep(&path, &name))
+                })
+                .await
+            }
+            Lasting::Bucket(bucket) => {
+                bucket.remove_all(folder).await?;
+                for (name, spooled) in files {
+                    bucket.upload(spooled.path(), &below.join(&name)).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Puts the source package that a lease made where builders fetch it, in place of any that an earlier attempt left there. What
+    /// was handed in stays, so that this can be done again.
+    ///
+    /// # Errors
+    /// It is gone, or can't be written.
+    pub async fn keep_made_source(&self, lease_id: &str, claim: &SourceFile, folder: &Place) -> io::Result<()> {
+        let from = self.incoming(lease_id).join(&claim.name);
+        let target = folder.join(&claim.name);
+        match &self.lasting {
+            Lasting::Folder => {
+                let (from, into, to) = (self.local(&from), self.local(folder), self.local(&target));
+                blocking(move || {
+                    fs_err::create_dir_all(&into)?;
+                    for entry in fs_err::read_dir(&into)? {
+                        let entry = entry?;
+                        if entry.file_name().to_string_lossy().ends_with(".src.rpm") {
+                            fs_err::remove_file(entry.path())?;
+                        }
+                    }
+                    fs_err::hard_link(from, to)?;
+                    fs_err::File::open(&into)?.sync_all()
+                })
+                .await
+            }
+            Lasting::Bucket(bucket) => {
+                for entry in bucket.list(folder.as_str(), usize::MAX).await?.entries {
+                    if !entry.folder && entry.name.ends_with(".src.rpm") && entry.name != claim.name {
+                        bucket.remove(&folder.join(&entry.name)).await?;
+                    }
+                }
+                if !bucket.copy(&from, &target).await? {
+                    bucket.upload(&self.local(&from), &target).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes a small file of our own; it appears whole or not at all.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub async fn write(&self, folder: &Place, name: &str, bytes: impl Into<Vec<u8>>) -> io::Result<()> {
+        let (spool, bytes) = (self.root.join("spool"), bytes.into());
+        let temporary = blocking(move || {
+            let mut file = tempfile::NamedTempFile::new_in(spool)?;
+            io::Write::write_all(&mut file, &bytes)?;
+            file.as_file().sync_all()?;
+            Ok(file.into_temp_path())
+        })
+        .await?;
+        match &self.lasting {
+            Lasting::Folder => {
+                let (path, name) = (self.local(folder), name.to_owned());
+                blocking(move || spool::persist(temporary, &path, &name)).await
+            }
+            Lasting::Bucket(bucket) => bucket.upload(&temporary, &folder.join(name)).await,
+        }
+    }
+
     /// Keeps a result that a lease hands in until it is published. In a bucket any server can publish it; a copy stays here,
     /// because this server probably will.
     ///
@@ -219,18 +309,19 @@ impl Store {
     pub async fn incoming_file(
         &self,
         lease_id: &str,
-        claim: &ResultFile,
+        name: &str,
+        sha256: &str,
     ) -> io::Result<Option<(PathBuf, u64, String)>> {
         let folder = self.incoming(lease_id);
-        let path = self.local(&folder).join(&claim.file);
+        let path = self.local(&folder).join(name);
         let here = summed(path.clone()).await?;
         let Lasting::Bucket(bucket) = &self.lasting else {
             return Ok(here.map(|(size, sum)| (path, size, sum)));
         };
         match here {
-            Some((size, sum)) if sum == claim.sha256 => Ok(Some((path, size, sum))),
+            Some((size, sum)) if sum == sha256 => Ok(Some((path, size, sum))),
             // It was handed in to another server, perhaps for the second time.
-            _ => Ok(match self.fetch(bucket, &folder.join(&claim.file), &path).await? {
+            _ => Ok(match self.fetch(bucket, &folder.join(name), &path).await? {
                 true => summed(path.clone()).await?.map(|(size, sum)| (path, size, sum)),
                 false => None,
             }),
@@ -260,9 +351,9 @@ impl Store {
     ///
     /// # Errors
     /// It can't be read or written.
-    pub async fn place(&self, lease_id: &str, claim: &ResultFile, folder: &Place) -> io::Result<Option<PathBuf>> {
-        let target = folder.join(&claim.file);
-        let from = self.incoming(lease_id).join(&claim.file);
+    pub async fn place(&self, lease_id: &str, name: &str, sha256: &str, folder: &Place) -> io::Result<Option<PathBuf>> {
+        let target = folder.join(name);
+        let from = self.incoming(lease_id).join(name);
         match &self.lasting {
             Lasting::Folder => {
                 let (from, to, into) = (self.local(&from), self.local(&target), self.local(folder));
@@ -278,8 +369,8 @@ impl Store {
                 .await
             }
             Lasting::Bucket(bucket) => {
-                if let Some((path, _, sum)) = self.incoming_file(lease_id, claim).await?
-                    && sum == claim.sha256
+                if let Some((path, _, sum)) = self.incoming_file(lease_id, name, sha256).await?
+                    && sum == sha256
                 {
                     if !bucket.copy(&from, &target).await? {
                         bucket.upload(&path, &target).await?;

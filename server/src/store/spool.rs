@@ -35,15 +35,20 @@ impl Spooled {
     /// # Errors
     /// The folder can't be written.
     pub(super) fn keep(self, folder: &Path, name: &str) -> io::Result<()> {
-        fs_err::create_dir_all(folder)?;
-        let target = folder.join(name);
-        self.path.persist(&target).map_err(|error| {
-            io::Error::new(error.error.kind(), format!("cannot write {}: {}", target.display(), error.error))
-        })?;
-        let mode = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o644);
-        fs_err::set_permissions(&target, mode)?;
-        fs_err::File::open(folder)?.sync_all()
+        persist(self.path, folder, name)
     }
+}
+
+/// Moves a synced temporary file to its final place.
+pub(super) fn persist(path: TempPath, folder: &Path, name: &str) -> io::Result<()> {
+    fs_err::create_dir_all(folder)?;
+    let target = folder.join(name);
+    path.persist(&target).map_err(|error| {
+        io::Error::new(error.error.kind(), format!("cannot write {}: {}", target.display(), error.error))
+    })?;
+    let mode = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o644);
+    fs_err::set_permissions(&target, mode)?;
+    fs_err::File::open(folder)?.sync_all()
 }
 
 /// Why an upload was not taken.

@@ -47,18 +47,18 @@ pub(super) async fn page(State(state): State<AppState>, Path(id): Path<String>) 
     let Some(build) = find(&state, &id).await? else { return Err(missing(&state)) };
     let packages = db::build::packages(&state.db, build.id).await?;
     let now = clock::now_ms();
-    let mut chroots = Vec::with_capacity(build.chroots.len());
-    for chroot in &build.chroots {
-        chroots.push(result(&state.store, &build, chroot, &packages, now).await?);
+    let mut chroots = Vec::with_capacity(build.chroots.len() + 1);
+    for job in build.jobs() {
+        chroots.push(result(&state.store, &build, job, &packages, now).await?);
     }
     let (started, ended) = (build.started_ms(), build.ended_ms());
     let took = started.zip(ended).map(|(started, ended)| duration(ended - started));
-    let stage = build.chroots.iter().find_map(|chroot| chroot.stage.as_deref());
+    let stage = build.jobs().find_map(|job| job.stage.as_deref());
     let state_word = build.state();
     show(&BuildPage {
         site: site(&state),
         id: build.id,
-        package: build.package_name.clone(),
+        package: build.title(),
         version: build.package_version.clone(),
         state: StateView::new(state_word, stage),
         finished: is_over(&build),
@@ -89,13 +89,13 @@ pub(super) async fn state(State(state): State<AppState>, Path(id): Path<String>)
 
 /// Whether nothing more will happen: a cancelled build may still have chroots at work.
 fn is_over(build: &Build) -> bool {
-    build.chroots.iter().all(|chroot| chroot.state.is_final())
+    build.jobs().all(|job| job.state.is_final())
 }
 
-/// States, stages and attempts of all chroots.
+/// States, stages and attempts of all jobs.
 fn fingerprint(build: &Build) -> String {
-    build.chroots.iter().fold(build.state().to_string(), |mut text, chroot| {
-        let _ = write!(text, " {}-{}-{}", chroot.state, chroot.stage.as_deref().unwrap_or_default(), chroot.attempts);
+    build.jobs().fold(build.state().to_string(), |mut text, job| {
+        let _ = write!(text, " {}-{}-{}", job.state, job.stage.as_deref().unwrap_or_default(), job.attempts);
         text
     })
 }
@@ -107,7 +107,10 @@ async fn result(
     packages: &[BuiltPackage],
     now: i64,
 ) -> std::io::Result<ChrootResult> {
-    let path = format!("{}/{}/{}/{}", build.owner, build.dirname, of.chroot, build.folder());
+    let path = match of.source {
+        true => format!("{}/{}/srpm-builds/{:08}", build.owner, build.dirname, build.id),
+        false => format!("{}/{}/{}/{}", build.owner, build.dirname, of.chroot, build.folder()),
+    };
     let url = format!("/results/{}/", path.split('/').map(encode).collect::<Vec<_>>().join("/"));
     let entries = match store.find(&format!("{path}/"), Want::Facts).await? {
         Found::Folder(folder) => Some(folder.list().await?.0),
@@ -139,14 +142,17 @@ async fn result(
     };
     let took = of.started_ms.zip(of.ended_ms).map(|(started, ended)| duration(ended - started));
     Ok(ChrootResult {
-        name: of.chroot.to_string(),
+        name: if of.source { format!("Source package, made in {}", of.chroot) } else { of.chroot.to_string() },
         state: StateView::new(of.state, if of.publishing { Some("publishing") } else { of.stage.as_deref() }),
         started: of.started_ms.map(|ms| Moment::new(ms, now)),
         duration: took.unwrap_or_default(),
         fault,
         waiting: match of.state {
-            BuildState::Pending | BuildState::Waiting => "It waits for a builder.",
-            BuildState::Starting | BuildState::Running => "A builder prepares its machine; the log begins in a moment.",
+            BuildState::Pending => "It waits for a builder.",
+            BuildState::Waiting => "It waits for its source package.",
+            BuildState::Starting | BuildState::Running | BuildState::Importing => {
+                "A builder prepares its machine; the log begins in a moment."
+            }
             BuildState::Skipped => "The package is not for this architecture.",
             _ => "Nothing was kept of it.",
         },

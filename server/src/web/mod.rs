@@ -244,7 +244,7 @@ fn line(build: &Build, now: i64) -> BuildLine {
     BuildLine {
         id: build.id,
         url: format!("/coprs/build/{}", build.id),
-        package: build.package_name.clone(),
+        package: build.title(),
         version: build.package_version.clone(),
         state: StateView::new(build.state(), stage),
         submitted: Moment::new(build.submitted_ms, now),

@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, Request, StatusCode},
 };
 use copr_api::{
-    builder::{ResultFile, Stage},
+    builder::{ResultFile, SourceFile, Stage},
     names::Secret,
     v3::BuildState,
 };
@@ -18,7 +18,11 @@ use tower::ServiceExt as _;
 
 use crate::{
     config::{Config, chroots::Definitions},
-    db::{self, Db, build::NewBuild, project::Project},
+    db::{
+        self, Db,
+        build::{NewBuild, NewSource, Srpm, Wishes},
+        project::Project,
+    },
     publish::Publishing,
     queue::Queue,
     state::AppState,
@@ -115,14 +119,15 @@ impl Town {
             project_id: project.id,
             dirname: dirname.parse().unwrap(),
             submitter: project.owner.as_str().to_owned(),
-            source_name: format!("{package}-1.0-1.src.rpm"),
-            source_sha256: "0".repeat(64),
-            source_size: 1,
-            package_name: package.to_owned(),
-            package_version: "1.0-1".to_owned(),
+            source: NewSource::Srpm(Srpm {
+                file: SourceFile { name: format!("{package}-1.0-1.src.rpm"), size: 1, sha256: "0".repeat(64) },
+                package_name: package.to_owned(),
+                package_version: "1.0-1".to_owned(),
+            }),
             chroots: vec![CHROOT.parse().unwrap()],
             timeout: 60,
             enable_net: false,
+            wishes: Wishes::default(),
             background: false,
         };
         let pending = db::build::add(&self.state.db, &new, crate::clock::now_ms() - 95_000).await.unwrap();
@@ -134,7 +139,8 @@ impl Town {
     /// A builder takes the oldest build that waits.
     pub(crate) async fn lease(&self, lease: &str) {
         let now = crate::clock::now_ms();
-        db::lease::claim(&self.state.db, lease, "b1", "x86_64", now - 64_000, now + 60_000).await.unwrap().unwrap();
+        let takes = db::lease::Takes { arches: vec!["x86_64".to_owned()], refused: Vec::new() };
+        db::lease::claim(&self.state.db, lease, "b1", &takes, now - 64_000, now + 60_000).await.unwrap().unwrap();
         db::lease::heartbeat(&self.state.db, lease, Stage::Building, now + 60_000).await.unwrap().unwrap();
     }
 

@@ -78,3 +78,31 @@ async fn a_build_that_fails_in_its_machine_is_the_packagers_fault_and_its_log_is
     assert!(finish.results.is_empty() && heard.results.is_empty());
     assert!(heard.log("build.log").contains("the compiler says no"), "{}", heard.log("build.log"));
 }
+
+/// A package whose header, made on this host, requires zstd, and which in the chroot requires make instead.
+const CHANGING: &str = "Name: changing\nVersion: 1\nRelease: 1\nSummary: Nothing\nLicense: MIT\nBuildArch: noarch\n\
+                        BuildRequires: %{!?in_chroot:zstd}%{?in_chroot:make}\n\n%description\nNothing.\n\n%build\n\
+                        make --version\n! command -v zstd\n\n%files\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_source_package_requires_in_its_chroot_is_installed_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = srpm::from_spec(dir.path(), "changing", CHANGING);
+    let mut script = script(dir.path(), &source);
+    script.lease.macros.push(("in_chroot".to_owned(), "1".to_owned()));
+    let limit = Duration::from_secs(600);
+    let (ended, heard) = run_until(dir.path(), script, limit, |heard| !heard.finished.is_empty()).await;
+    ended.unwrap();
+    let (live, build) = (heard.log("builder-live.log"), heard.log("build.log"));
+    let finish = heard.finished.first().expect("the build ends in ten minutes");
+    assert_eq!(finish.outcome, Outcome::Succeeded, "{live}");
+    assert!(build.contains("GNU Make"), "{build}");
+    let root = heard.log("root.log");
+    assert!(root.contains("requires less here than its header said"), "{root}");
+    assert!(root.contains("For what the source package requires, 1 package more:"), "{root}");
+    let installed = heard.log("installed_pkgs.log");
+    assert!(installed.contains("\nmake-") && !installed.contains("\nzstd-"), "{installed}");
+    let base = Path::new(env!("CARGO_TARGET_TMPDIR")).join("builder-cache/bases");
+    let images = fs_err::read_dir(&base).unwrap().map(|entry| entry.unwrap().path());
+    assert!(images.filter(|path| path.extension().is_some_and(|end| end == "img")).count() > 0, "the base is kept");
+}

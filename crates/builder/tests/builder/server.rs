@@ -101,15 +101,14 @@ pub(crate) fn lease(source: &[u8], repository: &Path) -> Lease {
 
 /// Options for a builder that works below `dir`; the cache is the same for all tests, as the kernel is.
 pub(crate) fn options(dir: &Path, server_url: String) -> BuilderOptions {
-    BuilderOptions {
-        accel: Accel::Tcg,
-        ..BuilderOptions::new(
-            server_url,
-            Secret::new("builder-token"),
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join("builder-cache"),
-            dir.join("work"),
-        )
-    }
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("builder-cache");
+    let mut options = BuilderOptions::new(server_url, Secret::new("builder-token"), cache, dir.join("work"));
+    options.engine.accel = Accel::Tcg;
+    // This test program, told to be the child.
+    let args = ["--exact", "the_process_that_reads_results", "--ignored", "--nocapture", "--test-threads=1"];
+    options.engine.checker.program = std::env::current_exe().unwrap();
+    options.engine.checker.args = args.map(Into::into).to_vec();
+    options
 }
 
 /// Serves the script on a free port; the answer is its URL and what it hears.

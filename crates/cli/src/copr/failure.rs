@@ -20,6 +20,9 @@ pub(super) enum Failure {
     /// Builds that failed or were cancelled.
     #[error("{0}")]
     Build(String),
+    /// A build on this machine that could not be.
+    #[error("{0}")]
+    Host(String),
     /// The configuration file.
     #[error("Copr configuration error. {0}")]
     Config(String),
@@ -48,7 +51,7 @@ impl Failure {
                 _ => 1,
             },
             Self::Build(_) => 4,
-            Self::Name(_) | Self::Package(_) | Self::Output(_) | Self::Interrupted => 1,
+            Self::Name(_) | Self::Package(_) | Self::Host(_) | Self::Output(_) | Self::Interrupted => 1,
         }
     }
 

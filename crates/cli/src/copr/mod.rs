@@ -2,6 +2,7 @@
 
 mod args;
 mod build;
+mod build_local;
 mod config;
 mod docs;
 mod failure;
@@ -27,6 +28,12 @@ use self::{
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // Before there is any second thread, which could not be confined.
+    match arguments.command {
+        Some(Command::KvmProbe) => std::process::exit(copr_builder::probe_main()),
+        Some(Command::CheckResults) => std::process::exit(copr_builder::check_results_main()),
+        _ => {}
+    }
     let ended = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -48,6 +55,14 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         None => return Ok(Arguments::command().print_help()?),
         Some(Command::Man { folder }) => return docs::man(folder.as_deref()),
         Some(Command::Completions { shell }) => return docs::completions(shell),
+        Some(Command::Build(build)) if build.here.local.is_some() => {
+            let ended = tokio::select! {
+                ended = build_local::build(&ui, build) => ended,
+                _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+            };
+            ui.still();
+            return ended;
+        }
         Some(command) => command,
     };
     let config = config::load(arguments.config.as_deref(), config::home().as_deref())?;
@@ -72,6 +87,10 @@ async fn perform(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Whoami => project::whoami(session).await,
         Command::Create(create) => project::create(session, create).await,
         Command::Build(build) => build::build(session, build).await,
+        Command::Buildscm(scm) => build::scm(session, scm).await,
+        Command::Modify(modify) => project::modify(session, modify).await,
+        Command::EditChroot(edit) => project::edit_chroot(session, edit).await,
+        Command::GetChroot { chroot } => project::get_chroot(session, &chroot).await,
         Command::Watch(watch) => watch::watch(session, &watch.builds, watch::Logs::from(watch.no_log, false)).await,
         Command::Status { build } => build::status(session, build).await,
         Command::Cancel { build } => build::cancel(session, build).await,
@@ -83,5 +102,6 @@ async fn perform(session: &Session, command: Command) -> Result<(), Failure> {
         Command::Delete { project } => project::delete(session, &project).await,
         Command::Man { folder } => docs::man(folder.as_deref()),
         Command::Completions { shell } => docs::completions(shell),
+        Command::KvmProbe | Command::CheckResults => Ok(()),
     }
 }

@@ -177,7 +177,7 @@ mod tests {
             ("168.63.129.16", "cloud"),
             ("::", "reserved"),
             ("::1", "loopback"),
-            ("::127.0.0.1", "reserved"),
+            ("::7f00:1", "reserved"),
             ("::ffff:127.0.0.1", "loopback"),
             ("::ffff:10.1.2.3", "private"),
             ("64:ff9b::7f00:1", "loopback"),

@@ -6,7 +6,10 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use copr_api::v3::{Build as View, BuildChroot as ChrootView, Page, SourcePackage};
+use copr_api::{
+    builder::SourceMethod,
+    v3::{Build as View, BuildChroot as ChrootView, BuildState, Page, SourcePackage},
+};
 use serde_json::{Value, json};
 
 use super::{find_project, project::ALL};
@@ -14,26 +17,26 @@ use crate::{
     clock::seconds,
     db::{
         self,
-        build::{Build, BuildChroot, BuiltPackage, Filter},
+        build::{Build, BuildChroot, Filter},
     },
     http::{
         auth::Caller,
         error::ApiError,
         params::{self, Params},
     },
+    publish::folder::nevra,
     state::AppState,
 };
 
+/// Where a build's source package and its logs are, with a slash at the end.
+fn source_url(state: &AppState, build: &Build) -> String {
+    format!("{}/{}/{}/srpm-builds/{:08}/", state.results_url(), build.owner, build.dirname, build.id)
+}
+
 /// A build as the clients see it.
 pub(super) fn view(state: &AppState, build: Build) -> View {
-    let source = format!(
-        "{}/{}/{}/srpm-builds/{:08}/{}",
-        state.results_url(),
-        build.owner,
-        build.dirname,
-        build.id,
-        build.source_name
-    );
+    let known = |text: &String| (!text.is_empty()).then(|| text.clone());
+    let url = build.srpm.as_ref().map(|srpm| format!("{}{}", source_url(state, &build), srpm.name));
     View {
         id: build.id,
         state: build.state(),
@@ -44,11 +47,7 @@ pub(super) fn view(state: &AppState, build: Build) -> View {
         chroots: build.chroots.iter().map(|chroot| chroot.chroot.to_string()).collect(),
         projectname: build.project,
         ownername: build.owner,
-        source_package: SourcePackage {
-            name: Some(build.package_name),
-            version: Some(build.package_version),
-            url: Some(source),
-        },
+        source_package: SourcePackage { name: known(&build.package_name), version: known(&build.package_version), url },
         submitter: Some(build.submitter),
         project_dirname: build.dirname,
         is_background: build.background,
@@ -77,7 +76,7 @@ pub(super) async fn find(state: &AppState, id: &str) -> Result<Build, ApiError> 
 }
 
 /// The build that a query names by `build_id`.
-async fn asked(state: &AppState, query: &Params) -> Result<Build, ApiError> {
+pub(super) async fn asked(state: &AppState, query: &Params) -> Result<Build, ApiError> {
     by_number(state, params::number("build_id", query.required("build_id")?)?).await
 }
 
@@ -186,26 +185,53 @@ pub async fn built_packages(State(state): State<AppState>, Path(id): Path<String
     let build = find(&state, &id).await?;
     let packages = db::build::packages(&state.db, build.id).await?;
     let of = |chroot: &BuildChroot| -> Vec<Value> {
-        packages.iter().filter(|package| package.build_chroot_id == chroot.id).map(nevra).collect()
+        packages
+            .iter()
+            .filter(|package| package.build_chroot_id == chroot.id)
+            .map(|package| nevra(&package.file))
+            .collect()
     };
     let all: BTreeMap<String, Value> =
         build.chroots.iter().map(|chroot| (chroot.chroot.to_string(), json!({ "packages": of(chroot) }))).collect();
     Ok(Json(json!(all)))
 }
 
-/// Copr's form: an epoch of 0 is null.
-fn nevra(package: &BuiltPackage) -> Value {
-    let file = &package.file;
-    let epoch = (file.epoch != 0).then_some(file.epoch);
-    json!({ "name": file.name, "epoch": epoch, "version": file.version, "release": file.release, "arch": file.arch })
-}
-
-/// `GET /api_3/build/source-chroot/{id}`: the source is there from the start.
+/// `GET /api_3/build/source-chroot/{id}`: how far the source is.
 ///
 /// # Errors
 /// 404.
 pub async fn source_chroot(State(state): State<AppState>, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
     let build = find(&state, &id).await?;
-    let url = format!("{}/{}/{}/srpm-builds/{:08}/", state.results_url(), build.owner, build.dirname, build.id);
-    Ok(Json(json!({ "state": "succeeded", "result_url": url })))
+    let word = build.source.as_ref().map_or(BuildState::Succeeded, |source| source.state);
+    Ok(Json(json!({ "state": word, "result_url": source_url(&state, &build) })))
+}
+
+/// `GET /api_3/build/source-build-config/{id}`: what the source is made of.
+///
+/// # Errors
+/// 404.
+pub async fn source_config(State(state): State<AppState>, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    let build = find(&state, &id).await?;
+    let (kind, of) = source_dict(build.method.as_ref());
+    Ok(Json(json!({
+        "source_type": kind, "source_dict": of, "memory_limit": build.wishes.memory_mib, "timeout": build.timeout,
+        "is_background": build.background,
+    })))
+}
+
+/// Copr's `source_type` and `source_dict`.
+pub(super) fn source_dict(method: Option<&SourceMethod>) -> (&'static str, Value) {
+    match method {
+        None => ("upload", json!({})),
+        Some(SourceMethod::Spec { spec, .. }) => ("upload", json!({ "pkg": spec })),
+        Some(SourceMethod::Url { url }) => ("link", json!({ "url": url })),
+        Some(SourceMethod::Git { clone_url, committish, subdirectory, spec, make }) => {
+            let dict = json!({
+                "type": "git", "clone_url": clone_url, "committish": committish.as_deref().unwrap_or_default(),
+                "subdirectory": subdirectory, "spec": spec.as_deref().unwrap_or_default(),
+                "source_build_method": make, "srpm_build_method": make,
+            });
+            ("scm", dict)
+        }
+    }
 }

@@ -1,9 +1,12 @@
 //! The Copr API version 3: what users' programs call.
 
 pub mod build;
+pub mod chroot;
 pub mod package;
 pub mod project;
+pub mod remote;
 pub mod submit;
+pub mod upload;
 
 use std::collections::BTreeMap;
 

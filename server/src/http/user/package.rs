@@ -25,7 +25,9 @@ pub async fn list(State(state): State<AppState>, query: Params) -> Result<Json<P
     let (window, meta) = query.page()?;
     let filter = Filter { project_id: Some(project.id), ..Filter::default() };
     let mut packages: BTreeMap<String, Vec<Build>> = BTreeMap::new();
-    for build in db::build::list(&state.db, &filter, ALL).await? {
+    // What is yet to be made has no name.
+    let builds = db::build::list(&state.db, &filter, ALL).await?.into_iter().filter(|build| build.srpm.is_some());
+    for build in builds {
         packages.entry(build.package_name.clone()).or_default().push(build);
     }
     // Newest build first in each; the oldest one's number stands for the package.
@@ -43,9 +45,10 @@ pub async fn list(State(state): State<AppState>, query: Params) -> Result<Json<P
             let succeeded =
                 builds.iter().filter(|_| with_succeeded).find(|build| build.state() == BuildState::Succeeded);
             let shown = |build: Option<&Build>| build.map(|found| build::view(&state, found.clone()));
+            let (kind, of) = build::source_dict(builds.first().and_then(|build| build.method.as_ref()));
             json!({
                 "id": id, "name": name, "projectname": project.name, "ownername": project.owner,
-                "source_type": "upload", "source_dict": {}, "auto_rebuild": false,
+                "source_type": kind, "source_dict": of, "auto_rebuild": false,
                 "builds": { "latest": shown(latest), "latest_succeeded": shown(succeeded) },
             })
         })

@@ -8,10 +8,9 @@ use axum::{
 };
 use copr_api::{
     names::{Chroot, DirName, OwnerName},
-    v3::{Page, Project as View, ProjectAdd},
+    v3::{Page, Project as View, ProjectAdd, ProjectEdit},
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use super::find_project;
 use crate::{
@@ -63,6 +62,7 @@ pub(super) fn view(state: &AppState, project: Project, chroots: &[ProjectChroot]
         follow_fedora_branching: false,
         repo_priority: project.repo_priority,
         storage: "backend".to_owned(),
+        rpmlint: Some(project.rpmlint),
     }
 }
 
@@ -143,7 +143,7 @@ pub async fn add(
             return Err(ApiError::NotFound(missing));
         }
     }
-    let (project, chroots) = check(&state, owner, body)?;
+    let (project, chroots) = check(&state, owner, body, &[])?;
     if let Some(existing) = db::project::get(&state.db, &project.owner, &project.name).await? {
         if query.truth("exist_ok") {
             return one(&state, existing).await;
@@ -171,8 +171,13 @@ fn duplicate(project: &Project) -> ApiError {
 /// Most entries of a list in the form.
 const ENTRIES: usize = 200;
 
-/// The form's rules; every broken one is a line of the answer.
-fn check(state: &AppState, owner: OwnerName, body: ProjectAdd) -> Result<(Project, Vec<Chroot>), ApiError> {
+/// The form's rules; every broken one is a line of the answer. What the project has already of chroots, it may keep.
+fn check(
+    state: &AppState,
+    owner: OwnerName,
+    body: ProjectAdd,
+    had: &[Chroot],
+) -> Result<(Project, Vec<Chroot>), ApiError> {
     let mut wrong = Vec::new();
     let name =
         body.name.parse().map_err(|error: copr_api::names::NameError| wrong.push(format!("name: {}", error.rule))).ok();
@@ -187,7 +192,7 @@ fn check(state: &AppState, owner: OwnerName, body: ProjectAdd) -> Result<(Projec
     }
     for text in &body.chroots {
         match text.parse::<Chroot>() {
-            Ok(chroot) if state.chroots.get(&chroot).is_some() => {
+            Ok(chroot) if state.chroots.get(&chroot).is_some() || had.contains(&chroot) => {
                 if !chroots.contains(&chroot) {
                     chroots.push(chroot);
                 }
@@ -231,12 +236,79 @@ fn check(state: &AppState, owner: OwnerName, body: ProjectAdd) -> Result<(Projec
                 module_hotfixes: body.module_hotfixes.unwrap_or(false),
                 repo_priority: body.repo_priority,
                 multilib: body.multilib.unwrap_or(false),
+                rpmlint: body.rpmlint.unwrap_or_default(),
                 ..Project::new(owner, name)
             };
             Ok((project, chroots))
         }
         _ => Err(ApiError::BadRequest(wrong.join("\n"))),
     }
+}
+
+/// `PUT /api_3/project/edit/{owner}/{project}`: what is not sent stays. New chroots have their empty repositories when it answers.
+///
+/// # Errors
+/// 400 with a line a field, 403, 404.
+pub async fn edit(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((owner, name)): Path<(String, String)>,
+    JsonBody(body): JsonBody<ProjectEdit>,
+) -> Result<Json<View>, ApiError> {
+    let project = owned(&state, &caller, &owner, &name, "change").await?;
+    let had: Vec<Chroot> =
+        db::chroot::of_project(&state.db, project.id).await?.into_iter().map(|of| of.chroot).collect();
+    let add = ProjectAdd {
+        name: project.name.to_string(),
+        chroots: body.chroots.clone().unwrap_or_else(|| had.iter().map(ToString::to_string).collect()),
+        description: body.description.or(project.description),
+        instructions: body.instructions.or(project.instructions),
+        homepage: body.homepage.or(project.homepage),
+        contact: body.contact.or(project.contact),
+        additional_repos: body.repos.unwrap_or(project.additional_repos),
+        runtime_dependencies: body.runtime_dependencies.unwrap_or(project.runtime_dependencies),
+        unlisted_on_hp: body.unlisted_on_hp.or(Some(project.unlisted)),
+        enable_net: body.enable_net.or(Some(project.enable_net)),
+        devel_mode: body.devel_mode.or(Some(project.devel_mode)),
+        module_hotfixes: body.module_hotfixes.or(Some(project.module_hotfixes)),
+        repo_priority: body.repo_priority.or(project.repo_priority),
+        multilib: body.multilib.or(Some(project.multilib)),
+        rpmlint: body.rpmlint.or(Some(project.rpmlint)),
+    };
+    let (changed, chroots) = check(&state, project.owner, add, &had)?;
+    let changed = Project { id: project.id, created_ms: project.created_ms, ..changed };
+    let asked = body.chroots.is_some().then_some(chroots.as_slice());
+    db::project::set(&state.db, &changed, asked, clock::now_ms()).await?;
+    tracing::info!(project = changed.full_name(), by = caller.0.name, "project changed");
+    let dirname: DirName = params::name(changed.name.as_str(), "")?;
+    for chroot in chroots.into_iter().filter(|chroot| !had.contains(chroot)) {
+        let repository = RepositoryKey { owner: changed.owner.clone(), dirname: dirname.clone(), chroot };
+        state.publishing.ensure(&repository).await?;
+    }
+    state.publishing.wake();
+    one(&state, changed).await
+}
+
+/// A project that the caller may change.
+///
+/// # Errors
+/// 403, 404.
+pub(super) async fn owned(
+    state: &AppState,
+    caller: &Caller,
+    owner: &str,
+    name: &str,
+    what: &str,
+) -> Result<Project, ApiError> {
+    let project = find_project(state, owner, name).await?;
+    if caller.owns(&project) {
+        return Ok(project);
+    }
+    Err(ApiError::Forbidden(format!(
+        "You don't have required permission: {} may not {what} {}.",
+        caller.0.name,
+        project.full_name()
+    )))
 }
 
 /// Body of the deletion.
@@ -256,14 +328,7 @@ pub async fn delete(
     Path((owner, name)): Path<(String, String)>,
     JsonBody(body): JsonBody<Delete>,
 ) -> Result<Json<View>, ApiError> {
-    let project = find_project(&state, &owner, &name).await?;
-    if !caller.owns(&project) {
-        return Err(ApiError::Forbidden(format!(
-            "You don't have required permission: {} may not delete {}.",
-            caller.0.name,
-            project.full_name()
-        )));
-    }
+    let project = owned(&state, &caller, &owner, &name, "delete").await?;
     if !body.verify {
         return Err(ApiError::BadRequest("verify: Please confirm the deletion".to_owned()));
     }
@@ -284,53 +349,6 @@ pub async fn delete(
     tracing::info!(project = project.full_name(), by = caller.0.name, "project deleted");
     state.store.remove_project(&project.owner, &project.name, project.id).await?;
     Ok(Json(view(&state, project, &chroots)))
-}
-
-async fn find_chroot(state: &AppState, query: &Params) -> Result<(Project, ProjectChroot), ApiError> {
-    let project = find_project(state, query.required("ownername")?, query.required("projectname")?).await?;
-    let text = query.required("chrootname")?;
-    let missing = format!("No chroot {} in {}", super::cut(text), project.full_name());
-    let chroot: Chroot = params::name(text, &missing)?;
-    let of = db::chroot::get(&state.db, project.id, &chroot).await?.ok_or(ApiError::NotFound(missing))?;
-    Ok((project, of))
-}
-
-/// `GET /api_3/project-chroot`.
-///
-/// # Errors
-/// 404: no such project, or it has not that chroot.
-pub async fn chroot(State(state): State<AppState>, query: Params) -> Result<Json<Value>, ApiError> {
-    let (project, of) = find_chroot(&state, &query).await?;
-    Ok(Json(json!({
-        "mock_chroot": of.chroot, "projectname": project.name, "ownername": project.owner, "comps_name": null,
-        "additional_repos": of.additional_repos, "additional_packages": of.additional_packages, "additional_modules": [],
-        "with_opts": of.with_opts, "without_opts": of.without_opts, "delete_after_days": null, "isolation": "unchanged",
-    })))
-}
-
-/// `GET /api_3/project-chroot/build-config`: what a builder would be told.
-///
-/// # Errors
-/// 404: no such project or chroot; 400: a project of its chain is gone.
-pub async fn build_config(State(state): State<AppState>, query: Params) -> Result<Json<Value>, ApiError> {
-    let (project, of) = find_chroot(&state, &query).await?;
-    let dirname: DirName = params::name(project.name.as_str(), "")?;
-    let mut repositories = chain::build_time(&state, &project, &dirname, &of.chroot).await?;
-    // Copr lists the project itself first.
-    repositories.sort_by_key(|repository| repository.id != "copr_base");
-    let repos: Vec<Value> = repositories
-        .into_iter()
-        .map(|repository| {
-            json!({ "id": repository.id, "name": repository.id, "baseurl": repository.baseurl,
-                    "priority": repository.priority, "module_hotfixes": project.module_hotfixes, "repo_gpgcheck": false })
-        })
-        .collect();
-    let additional_repos: Vec<&String> = project.additional_repos.iter().chain(&of.additional_repos).collect();
-    Ok(Json(json!({
-        "chroot": of.chroot, "repos": repos, "additional_repos": additional_repos,
-        "additional_packages": of.additional_packages, "additional_modules": "", "enable_net": project.enable_net,
-        "with_opts": of.with_opts, "without_opts": of.without_opts, "isolation": "default",
-    })))
 }
 
 /// All rows, for lists that nobody cuts.

@@ -1,49 +1,49 @@
-//! Submitting a source package: nothing is kept of one that is refused.
+//! Submitting a build: where it is to go, how its machines are to be, and what it is made of.
 
-use std::time::Duration;
-
-use axum::{
-    Json,
-    extract::{
-        Multipart, State,
-        multipart::{Field, MultipartError, MultipartRejection},
-    },
-    http::StatusCode,
-};
+use axum::{Json, extract::State};
 use copr_api::{
+    builder::SourceMethod,
     names::{Chroot, DirName},
     v3::{Build as View, BuildOptions},
 };
 use globset::{Glob, GlobMatcher};
 use serde_json::{Value, json};
 
-use super::{build, find_project};
+use super::{build, chroot, find_project};
 use crate::{
     clock,
-    db::{self, build::NewBuild, project::Project, task::RepositoryKey},
-    http::{
-        auth::Caller,
-        error::{ApiError, blocking},
-        params::{JsonBody, parse_json},
+    db::{
+        self,
+        build::{NewBuild, NewSource, Srpm, Wishes},
+        project::Project,
+        task::RepositoryKey,
     },
-    source::{self, Source},
+    http::{auth::Caller, error::ApiError, params::JsonBody},
     state::AppState,
     store::Spooled,
 };
 
-/// The longest `json` part of an upload.
-const OPTIONS_BYTES: usize = 1 << 20;
-/// A part of a form that has not begun after this time is not waited for.
-const PATIENCE: Duration = Duration::from_secs(300);
 /// Most chroots or patterns in one list, and the longest of them.
 const PATTERNS: (usize, usize) = (1000, 200);
 
+/// Copr's words.
+const NO_CHROOT: &str = "None: At least one chroot must be selected";
+
 /// Where a build is to go, checked.
-struct Target {
+pub(super) struct Target {
     project: Project,
     dirname: DirName,
     chroots: Vec<Chroot>,
     timeout: i64,
+    wishes: Wishes,
+}
+
+/// What a build is made of, checked.
+pub(super) enum Content {
+    /// A source package.
+    Srpm(Srpm, Spooled),
+    /// It is to be made, perhaps of these files.
+    Made(SourceMethod, Vec<(String, Spooled)>),
 }
 
 /// `POST /api_3/build/check-before-build`: whether a build with these options would be taken.
@@ -59,89 +59,60 @@ pub async fn check(
     Ok(Json(json!({ "message": "It should be safe to submit a build like this" })))
 }
 
-/// `POST /api_3/build/create/upload`: multipart, `pkgs` is the source package, `json` the options (which come after it).
-///
-/// # Errors
-/// 400: no source package, or options that make no sense; 403, 404, 413.
-pub async fn upload(
-    State(state): State<AppState>,
-    caller: Caller,
-    body: Result<Multipart, MultipartRejection>,
-) -> Result<Json<View>, ApiError> {
-    let mut body = body.map_err(|error| ApiError::BadRequest(format!("The upload is no multipart form: {error}")))?;
-    let mut package: Option<(String, Spooled)> = None;
-    let mut options: Option<BuildOptions> = None;
-    while let Some(field) = next(&mut body).await? {
-        match field.name() {
-            Some("pkgs") if package.is_none() => {
-                let name = file_name(field.file_name());
-                package = Some((name, state.store.spool(field, state.config.limits.upload_bytes).await?));
-            }
-            Some("json") if options.is_none() => options = Some(parse_json(&short(field).await?)?),
-            _ => {}
-        }
-    }
-    let (name, spooled) = package.ok_or_else(|| ApiError::BadRequest("pkgs: No package was uploaded".to_owned()))?;
-    let options =
-        options.ok_or_else(|| ApiError::BadRequest("json: The options of the build are missing".to_owned()))?;
-    let target = target(&state, &caller, &options).await?;
-    let path = spooled.path().to_owned();
-    let source =
-        blocking(move || source::inspect(&path).map_err(|error| ApiError::BadRequest(format!("{name}: {error}"))))
-            .await?;
-    let id = take(&state, &caller, &options, target, source, spooled).await?;
-    state.queue.wake();
-    tracing::info!(build.id = id, by = caller.0.name, "build submitted");
-    let build = build::find(&state, &id.to_string()).await?;
-    Ok(Json(build::view(&state, build)))
-}
-
-/// The next part of the form; what was not read of the one before is skipped, but not for ever.
-async fn next(body: &mut Multipart) -> Result<Option<Field<'_>>, ApiError> {
-    let silent = |_| ApiError::BadRequest("The upload did not come in time".to_owned());
-    tokio::time::timeout(PATIENCE, body.next_field()).await.map_err(silent)?.map_err(|error| sender(&error))
-}
-
 /// Makes the build: its row becomes visible after its source lies where builders fetch it.
-async fn take(
+pub(super) async fn take(
     state: &AppState,
     caller: &Caller,
     options: &BuildOptions,
-    target: Target,
-    source: Source,
-    spooled: Spooled,
-) -> Result<i64, ApiError> {
-    let owner = target.project.owner;
+    target: &Target,
+    content: Content,
+) -> Result<View, ApiError> {
+    let owner = &target.project.owner;
     for chroot in &target.chroots {
         // The machine reads the directory's own repository: it must be there, if empty.
         let repository =
             RepositoryKey { owner: owner.clone(), dirname: target.dirname.clone(), chroot: chroot.clone() };
         state.publishing.ensure(&repository).await?;
     }
+    let source = match &content {
+        Content::Srpm(srpm, _) => NewSource::Srpm(srpm.clone()),
+        Content::Made(method, _) => {
+            NewSource::Made { method: method.clone(), machine: machine(state, &target.chroots)? }
+        }
+    };
     let new = NewBuild {
         project_id: target.project.id,
         dirname: target.dirname.clone(),
         submitter: caller.0.name.clone(),
-        source_name: source.file_name.clone(),
-        source_sha256: spooled.sha256.clone(),
-        source_size: i64::try_from(spooled.size).unwrap_or(i64::MAX),
-        package_name: source.name,
-        package_version: source.version,
-        chroots: target.chroots,
+        source,
+        chroots: target.chroots.clone(),
         timeout: target.timeout,
         enable_net: options.enable_net.unwrap_or(target.project.enable_net),
+        wishes: target.wishes.clone(),
         background: options.background.unwrap_or(false),
     };
     let pending = db::build::add(&state.db, &new, clock::now_ms()).await?;
     let id = pending.id;
-    let folder = state.store.source_folder(&owner, &target.dirname, id);
-    state.store.keep_source(spooled, &folder, &source.file_name).await?;
+    let folder = state.store.source_folder(owner, &target.dirname, id);
+    match content {
+        Content::Srpm(srpm, spooled) => state.store.keep_source(spooled, &folder, &srpm.file.name).await?,
+        Content::Made(_, files) => state.store.keep_sources(files, &folder).await?,
+    }
     pending.commit().await?;
-    Ok(id)
+    state.queue.wake();
+    tracing::info!(build.id = id, by = caller.0.name, "build submitted");
+    Ok(build::view(state, build::find(state, &id.to_string()).await?))
+}
+
+/// The chroot whose machine makes a build's source package: one that has what that needs, of the build's own if there is one.
+fn machine(state: &AppState, chosen: &[Chroot]) -> Result<Chroot, ApiError> {
+    let fit = |chroot: &&Chroot| state.chroots.get(chroot).is_some_and(|definition| !definition.source.is_empty());
+    let found = chosen.iter().find(fit).or_else(|| state.chroots.iter().map(|(name, _)| name).find(fit));
+    found.or(chosen.first()).cloned().ok_or_else(|| ApiError::BadRequest(NO_CHROOT.to_owned()))
 }
 
 /// Checks where a build is to go and whether the caller may.
-async fn target(state: &AppState, caller: &Caller, options: &BuildOptions) -> Result<Target, ApiError> {
+pub(super) async fn target(state: &AppState, caller: &Caller, options: &BuildOptions) -> Result<Target, ApiError> {
     let project = find_project(state, &options.ownername, &options.projectname).await?;
     if !caller.owns(&project) {
         return Err(ApiError::Forbidden(format!(
@@ -170,7 +141,23 @@ async fn target(state: &AppState, caller: &Caller, options: &BuildOptions) -> Re
             )));
         }
     };
-    Ok(Target { project, dirname, chroots, timeout })
+    let wishes = wishes(options)?;
+    Ok(Target { project, dirname, chroots, timeout, wishes })
+}
+
+/// What is asked for this build alone; every broken rule is a line of the answer.
+fn wishes(options: &BuildOptions) -> Result<Wishes, ApiError> {
+    let mut wrong = Vec::new();
+    let wishes = Wishes {
+        additional_repos: chroot::repositories(&options.additional_repos, &mut wrong),
+        additional_packages: chroot::packages(&options.additional_packages, &mut wrong),
+        with_opts: chroot::conditionals("with_opts", &options.with_opts, &mut wrong),
+        without_opts: chroot::conditionals("without_opts", &options.without_opts, &mut wrong),
+        memory_mib: chroot::memory(options.memory_mib, &mut wrong),
+        cpus: chroot::cpus(options.cpus, &mut wrong),
+        rpmlint: options.rpmlint,
+    };
+    if wrong.is_empty() { Ok(wishes) } else { Err(ApiError::BadRequest(wrong.join("\n"))) }
 }
 
 /// The enabled chroots that are named or match a pattern (none: all), without the excluded ones.
@@ -199,7 +186,7 @@ fn choose(enabled: &[Chroot], wanted: &[String], excluded: &[String]) -> Result<
         .cloned()
         .collect();
     if chosen.is_empty() {
-        return Err(ApiError::BadRequest("None: At least one chroot must be selected".to_owned()));
+        return Err(ApiError::BadRequest(NO_CHROOT.to_owned()));
     }
     Ok(chosen)
 }
@@ -210,31 +197,6 @@ fn no_choice(pattern: &str) -> ApiError {
     ApiError::BadRequest(format!(
         "Bad request parameters: {{'chroots': [\"'{pattern}' is not a valid choice for this field.\"]}}"
     ))
-}
-
-/// The name that the sender gives, for messages: no folders, nothing unprintable.
-fn file_name(sent: Option<&str>) -> String {
-    let name = sent.unwrap_or("package").rsplit(['/', '\\']).next().unwrap_or_default();
-    name.chars().filter(|c| !c.is_control()).take(200).collect()
-}
-
-/// A short part of a form, whole.
-async fn short(mut field: Field<'_>) -> Result<Vec<u8>, ApiError> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = field.chunk().await.map_err(|error| sender(&error))? {
-        if bytes.len() + chunk.len() > OPTIONS_BYTES {
-            return Err(ApiError::TooLarge(format!("json: The options are longer than {OPTIONS_BYTES} bytes")));
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes)
-}
-
-fn sender(error: &MultipartError) -> ApiError {
-    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return ApiError::TooLarge("The upload is larger than this server takes".to_owned());
-    }
-    ApiError::BadRequest(format!("The upload ended early or is malformed: {}", error.body_text()))
 }
 
 #[cfg(test)]
@@ -269,11 +231,5 @@ mod tests {
         );
         assert!(chosen(&["["], &[]).is_err());
         assert!(chosen(&[], &["*"]).unwrap_err().contains("At least one chroot"));
-    }
-
-    #[test]
-    fn the_senders_file_name_loses_its_folders() {
-        assert_eq!(file_name(Some("../../etc/pass\nwd")), "passwd");
-        assert_eq!(file_name(None), "package");
     }
 }
