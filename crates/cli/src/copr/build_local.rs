@@ -10,7 +10,7 @@ use copr_api::{
     builder::{BuildRepository, ChrootDefinition, Settings, Stage},
     names::Chroot,
 };
-use copr_builder::{EngineOptions, LocalBuild, LocalError, Progress, build_local};
+use copr_builder::{EngineOptions, LocalBuild, LocalError, Progress, build_local, definitions};
 
 use super::{
     args,
@@ -93,20 +93,13 @@ pub(super) async fn build(ui: &Ui, build: args::Build) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The chroot's definition: the folder's own, or the minidistro's.
+/// The chroot's definition: the folder's own, or the one that comes with the program.
 fn definition(chroot: &Chroot, folder: Option<&Path>, minidistro: Option<&Path>) -> Result<ChrootDefinition, Failure> {
-    let file = |error: std::io::Error| Failure::File(error.to_string());
-    let own = folder.map(|folder| folder.join(format!("{chroot}.toml"))).filter(|path| path.is_file());
-    let text = match (own, minidistro) {
-        (Some(path), _) => fs_err::read_to_string(path).map_err(file)?,
-        (None, Some(minidistro)) if chroot.as_str() == "minidistro-12-x86_64" => {
-            let folder = fs_err::canonicalize(minidistro).map_err(file)?;
-            include_str!("../../../../plugin-conf/chroots/minidistro-12-x86_64.toml")
-                .replace("$minidistro", &folder.display().to_string())
-        }
-        _ => return Err(Failure::File(format!("nobody knows the chroot {chroot}"))),
-    };
-    toml::from_str(&text).map_err(|error| Failure::File(format!("the definition of {chroot}: {error}")))
+    let found = definitions::find(chroot, folder, minidistro).map_err(|error| Failure::File(error.to_string()))?;
+    found.ok_or_else(|| {
+        let known: Vec<&str> = definitions::shipped().collect();
+        Failure::File(format!("nobody knows the chroot {chroot}; there are {}", known.join(", ")))
+    })
 }
 
 /// What a stage is, for the line that moves.
