@@ -11,7 +11,7 @@ use std::{
 };
 
 /// How often it is looked at; summing the pages of a machine takes some milliseconds.
-const PERIOD: Duration = Duration::from_millis(250);
+const PERIOD: Duration = Duration::from_millis(500);
 
 /// Most memory at a time, in MiB: the proportional set size (PSS), in which what processes share counts once.
 #[derive(Debug, Clone, Copy, Default)]
