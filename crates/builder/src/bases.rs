@@ -188,8 +188,8 @@ impl Making {
     fn finish(mut self) -> std::io::Result<Option<Base>> {
         let (key, bases) = (&self.key, &self.bases);
         let image = bases.making(key).join("image");
-        let file = fs_err::OpenOptions::new().write(true).open(&image)?;
-        file.sync_all()?;
+        // For reading: whoever is not root may not write to an image that the machine has left.
+        fs_err::File::open(&image)?.sync_all()?;
         // QEMU may run as another user, who must read it.
         fs_err::set_permissions(&image, Permissions::from_mode(0o444))?;
         fs_err::rename(&image, bases.image(key))?;
