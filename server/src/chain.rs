@@ -168,7 +168,11 @@ pub async fn build_time(
                     continue;
                 }
                 let Ok(main) = name.as_str().parse::<DirName>() else { continue };
-                push(repository_id(&format!("copr://{owner}/{name}")), state.repository_url(&owner, &main, chroot), priority);
+                push(
+                    repository_id(&format!("copr://{owner}/{name}")),
+                    state.repository_url(&owner, &main, chroot),
+                    priority,
+                );
             }
             Dependency::External(url) => push(repository_id(&url), expand(&url, chroot), priority),
         }

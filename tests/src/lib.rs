@@ -7,6 +7,7 @@ pub mod builder;
 pub mod dnf;
 pub mod files;
 pub mod journey;
+pub mod leftovers;
 pub mod programs;
 pub mod report;
 pub mod server;

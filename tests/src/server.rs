@@ -160,6 +160,25 @@ impl Server {
         })
     }
 
+    /// `POST` of JSON to a path, as the user of a configuration file that [`Server::add_user`] wrote.
+    ///
+    /// # Errors
+    /// When the file names no user, or the server does not answer.
+    pub fn post(&self, config: &Path, path: &str, body: &Value) -> Result<Answer> {
+        let text = fs_err::read_to_string(config)?;
+        let word = |key: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(key)?.trim().strip_prefix('='));
+            line.map(str::trim).with_context(|| format!("{} has no {key}", config.display()))
+        };
+        let (login, token, url) = (word("login")?, word("token")?, format!("{}{path}", self.url()));
+        block_on(async {
+            let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build()?;
+            let request = client.post(&url).basic_auth(login, Some(token)).header("content-type", "application/json");
+            let response = request.body(body.to_string()).send().await?;
+            Ok(Answer { status: response.status().as_u16(), body: response.text().await? })
+        })
+    }
+
     /// `GET` of a path that must answer 200 with JSON.
     ///
     /// # Errors

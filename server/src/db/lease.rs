@@ -83,10 +83,13 @@ pub async fn claim(
         takes.refused.iter().flat_map(|chroot| [chroot.to_string(), build::source_word(chroot)]).collect();
     let mut number = 4;
     let mut places = |list: &[String]| {
-        let places: Vec<String> = list.iter().map(|_| {
-            number += 1;
-            format!("${number}")
-        }).collect();
+        let places: Vec<String> = list
+            .iter()
+            .map(|_| {
+                number += 1;
+                format!("${number}")
+            })
+            .collect();
         places.join(", ")
     };
     let arches = places(&takes.arches);
@@ -417,11 +420,7 @@ pub async fn cancel(db: &Db, build_id: i64, now_ms: i64) -> Result<bool, Error> 
         return Ok(false);
     }
     let waiting = "UPDATE build_chroots SET state = 'canceled', ended_ms = $1 WHERE build_id = $2 AND state IN ('pending', 'waiting')";
-    sqlx::query(waiting)
-        .bind(now_ms)
-        .bind(build_id)
-        .execute(&mut *transaction)
-        .await?;
+    sqlx::query(waiting).bind(now_ms).bind(build_id).execute(&mut *transaction).await?;
     transaction.commit().await?;
     Ok(true)
 }

@@ -34,10 +34,7 @@ pub fn router(state: AppState) -> Router {
         .both("/api_3/project/edit/{owner}/{project}", put(user::project::edit).post(user::project::edit))
         .both("/api_3/project-chroot", get(user::chroot::get))
         .both("/api_3/project-chroot/build-config", get(user::chroot::build_config))
-        .both(
-            "/api_3/project-chroot/edit/{owner}/{project}/{chroot}",
-            put(user::chroot::edit).post(user::chroot::edit),
-        )
+        .both("/api_3/project-chroot/edit/{owner}/{project}/{chroot}", put(user::chroot::edit).post(user::chroot::edit))
         .both("/api_3/build/{id}", get(user::build::get))
         .both("/api_3/build/list", get(user::build::list))
         .both("/api_3/build/check-before-build", post(user::submit::check))
@@ -50,6 +47,7 @@ pub fn router(state: AppState) -> Router {
         .both("/api_3/build/source-build-config/{id}", get(user::build::source_config))
         .both("/api_3/build-chroot", get(user::build::chroot))
         .both("/api_3/build-chroot/list", get(user::build::chroots))
+        .both("/api_3/build-chroot/build-config", get(user::chroot::of_build))
         .both("/api_3/package/list", get(user::package::list))
         .route("/api_3/{*rest}", any(no_endpoint))
         .merge(public::plugin_routes())

@@ -351,13 +351,7 @@ impl Store {
     ///
     /// # Errors
     /// It can't be read or written.
-    pub async fn place(
-        &self,
-        lease_id: &str,
-        name: &str,
-        sha256: &str,
-        folder: &Place,
-    ) -> io::Result<Option<PathBuf>> {
+    pub async fn place(&self, lease_id: &str, name: &str, sha256: &str, folder: &Place) -> io::Result<Option<PathBuf>> {
         let target = folder.join(name);
         let from = self.incoming(lease_id).join(name);
         match &self.lasting {

@@ -150,7 +150,9 @@ async fn result(
         waiting: match of.state {
             BuildState::Pending => "It waits for a builder.",
             BuildState::Waiting => "It waits for its source package.",
-            BuildState::Starting | BuildState::Running | BuildState::Importing => "A builder prepares its machine; the log begins in a moment.",
+            BuildState::Starting | BuildState::Running | BuildState::Importing => {
+                "A builder prepares its machine; the log begins in a moment."
+            }
             BuildState::Skipped => "The package is not for this architecture.",
             _ => "Nothing was kept of it.",
         },

@@ -18,7 +18,11 @@ use tower::ServiceExt as _;
 
 use crate::{
     config::{Config, chroots::Definitions},
-    db::{self, Db, build::{NewBuild, NewSource, Srpm, Wishes}, project::Project},
+    db::{
+        self, Db,
+        build::{NewBuild, NewSource, Srpm, Wishes},
+        project::Project,
+    },
     publish::Publishing,
     queue::Queue,
     state::AppState,
@@ -116,11 +120,7 @@ impl Town {
             dirname: dirname.parse().unwrap(),
             submitter: project.owner.as_str().to_owned(),
             source: NewSource::Srpm(Srpm {
-                file: SourceFile {
-                    name: format!("{package}-1.0-1.src.rpm"),
-                    size: 1,
-                    sha256: "0".repeat(64),
-                },
+                file: SourceFile { name: format!("{package}-1.0-1.src.rpm"), size: 1, sha256: "0".repeat(64) },
                 package_name: package.to_owned(),
                 package_version: "1.0-1".to_owned(),
             }),

@@ -91,7 +91,8 @@ def _packages(cache: Path, sources: str, progress: Progress) -> Path:
     try:
         out = temporary / "repository"
         out.mkdir()
-        _convert_all([debian.Deb(archives / file) for file in files], temporary, out)
+        debs = [debian.Deb(archives / file) for file in files]
+        _convert_all([deb for deb in debs if deb.name not in debian.LEFT_OUT], temporary, out)
         made = sorted(out.glob("*.rpm"))
         size = sum(file.stat().st_size for file in made)
         progress.say(f"{len(made)} RPMs made, {size / 1e6:.0f} MB")

@@ -2,9 +2,11 @@
 
 import os
 import posixpath
+import py_compile
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Set, Tuple
@@ -17,13 +19,14 @@ MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 
 # Nobody reads these in a throw-away machine.
 DROPPED_FOLDERS = tuple(f"/usr/share/{name}/" for name in (
-    "apport", "bash-completion", "bug", "doc", "doc-base", "gcc", "gdb", "info", "lintian", "locale", "man", "menu",
-    "perl5", "pixmaps", "polkit-1", "zsh")) + (
-    "/usr/lib/systemd/", "/usr/lib/udev/", "/usr/lib/mime/", "/etc/cron.daily/", "/etc/cron.d/", "/etc/default/",
-    "/etc/init.d/", "/etc/logrotate.d/", "/etc/pam.d/")
+    "applications", "apport", "bash-completion", "binfmts", "bug", "doc", "doc-base", "gcc", "gdb", "gitweb", "info", "lintian",
+    "locale", "man", "menu", "perl5", "pixmaps", "polkit-1", "zsh")) + (
+    "/usr/lib/binfmt.d/", "/usr/lib/systemd/", "/usr/lib/udev/", "/usr/lib/mime/", "/usr/lib/valgrind/", "/etc/cron.daily/",
+    "/etc/cron.d/", "/etc/default/", "/etc/init.d/", "/etc/logrotate.d/", "/etc/pam.d/")
 
 _LIB = "/usr/lib/x86_64-linux-gnu/"
 _GCC = "/usr/lib/gcc/x86_64-linux-gnu/12/"
+_PYTHON = "/usr/lib/python3.11/"
 DROPPED_FILES = {
     # link-time optimisation and coverage
     "gcc-12": rf"{_GCC}(lto1$|plugin/)|/usr/bin/.*(gcov|lto-dump)",
@@ -46,6 +49,16 @@ DROPPED_FILES = {
     # programs whose libraries are left out
     "util-linux": r"/usr/s?bin/(su|runuser|lsblk|logger|setpriv)$",
     "bash": r"/usr/bin/(bashbug|clear_console)$|/etc/skel/",
+    # what serves, what mails, what needs Perl
+    "git": r"/usr/lib/git-core/(git-(add--interactive|archimport|cvs|daemon|filter-branch|http-(backend|fetch|push)|imap-send|"
+           r"instaweb|mergetool|p4|quiltimport|send-email|shell|subtree|svn|web--browse)|mergetools/|scalar)|"
+           r"/usr/bin/(git-shell|scalar)$|/usr/share/git-core/contrib/|/etc/bash_completion",
+    # modules whose libraries are left out; what teaches, tests and shows
+    "libpython3.11-stdlib": rf"{_PYTHON}(lib-dynload/(_codecs_|_ctypes_test|_curses|_dbm|_test|_xx|nis|xx)|"
+                            r"(idlelib|lib2to3|pydoc_data|test|turtledemo)/|turtle\.py|curses/)",
+    "python3.11": r"/usr/bin/",
+    "python3": r"/usr/bin/|/usr/share/python3/",
+    "python3-minimal": r"/usr/bin/py3|/usr/share/python3/",
 }
 
 # Links that a package's scripts would make.
@@ -55,7 +68,14 @@ LINKS: Dict[str, Tuple[Tuple[str, str], ...]] = {
     "gcc": (("/usr/bin/cc", "gcc"), ("/usr/bin/c99", "gcc")),
     "mawk": (("/usr/bin/awk", "mawk"),),
     "debianutils": (("/usr/bin/which", "which.debianutils"),),
+    # where OpenSSL looks
+    "ca-certificates": (("/usr/lib/ssl/cert.pem", "/etc/ssl/certs/ca-certificates.crt"),),
+    # Debian has a second copy of it there
+    "git": (("/usr/lib/git-core/git", "../../bin/git"),),
 }
+
+# Files that a package's scripts would make by joining others, which nothing here reads afterwards.
+JOINED = {"ca-certificates": ("/etc/ssl/certs/ca-certificates.crt", "/usr/share/ca-certificates/")}
 _PERMISSIONS = 0o7777
 
 
@@ -135,8 +155,42 @@ def unpack(name: str, deb: Path, root: Path, conffiles: Set[str], owned: Set[str
         found[path] = Entry(path, None)
         if path == "/usr/bin/sh":
             provides.append("/bin/sh")
+    if name in JOINED:
+        _join(root, found, *JOINED[name], newest)
+    _compile(root, found, newest)
     entries = list(found.values()) + _folders(root, found, folders, owned)
     return Tree(sorted(entries), sorted(set(provides)), copyright_text, newest)
+
+
+def _join(root: Path, found: Dict[str, Entry], path: str, folder: str, time: int) -> None:
+    """Makes one file of all below a folder, in the order of their names."""
+    target = root / path[1:]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with open(target, "wb") as out:
+        for part in sorted(other for other in found if other.startswith(folder)):
+            out.write((root / part[1:]).read_bytes())
+            (root / part[1:]).unlink()
+            del found[part]
+    os.utime(target, (time, time))
+    found[path] = Entry(path, 0o644)
+
+
+def _compile(root: Path, found: Dict[str, Entry], time: int) -> None:
+    """Compiles Python's modules, as RPM distributions do: an emulated machine would spend its time on that at every start.
+
+    Only Python 3.11 writes what Python 3.11 reads; a machine that has another makes a distribution that starts Python slowly.
+    """
+    if sys.version_info[:2] != (3, 11):
+        return
+    module = re.compile(r"/usr/lib/python3.*\.py$")
+    for path in [entry.path for entry in found.values() if entry.mode is not None and module.match(entry.path)]:
+        name = posixpath.basename(path)[:-3]
+        compiled = posixpath.join(posixpath.dirname(path), "__pycache__", f"{name}.cpython-311.pyc")
+        # The sources do not change: no look at their times.
+        py_compile.compile(str(root / path[1:]), str(root / compiled[1:]), dfile=path, doraise=True,
+                           invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+        os.utime(root / compiled[1:], (time, time))
+        found[compiled] = Entry(compiled, 0o644)
 
 
 MERGED_LINKS = frozenset("/usr/" + name for name in MERGED) | frozenset("/" + name for name in MERGED)

@@ -9,9 +9,13 @@ from .apt import fields
 from .tools import run
 
 # What builds of C programs with configure and make call; Debian's packages never name the essential ones themselves.
-WANTED = ("bash", "binutils", "bzip2", "coreutils", "cpio", "dash", "debianutils", "diffutils", "file", "findutils", "gcc",
+BUILDS = ("bash", "binutils", "bzip2", "coreutils", "cpio", "dash", "debianutils", "diffutils", "file", "findutils", "gcc",
           "grep", "gzip", "libc-bin", "libc6-dev", "make", "mawk", "patch", "rpm", "sed", "tar", "util-linux", "xz-utils",
           "zstd")
+# What fetches a package's sources, and what judges a package (it brings Python); no build has them unless it asks.
+SOURCES = ("ca-certificates", "curl", "git")
+JUDGES = ("rpmlint",)
+WANTED = BUILDS + SOURCES + JUDGES
 
 # Packages that apt is told are there already: each costs installing time in an emulated machine.
 WITHOUT = {
@@ -21,21 +25,31 @@ WITHOUT = {
     "install-info": "no info pages", "readline-common": "only /etc/inputrc",
     "perl": "only for rpm's scripts that look for Perl's own dependencies", "perl-base": "the same",
     "libarchive13": "only for rpm2archive; brings libxml2 and 36 MB of ICU",
-    "librpmsign9": "only for rpmsign; brings OpenSSL", "libcc1-0": "only for gdb's calls of the compiler",
+    "libcc1-0": "only for gdb's calls of the compiler",
     "libasan8": "sanitizer", "liblsan0": "sanitizer", "libtsan2": "sanitizer", "libubsan1": "sanitizer",
     "libitm1": "-fgnu-tm", "libquadmath0": "__float128", "libatomic1": "16-byte atomics",
     "libgprofng0": "a profiler", "libnsl-dev": "NIS; brings Kerberos by libtirpc", "libtirpc-dev": "the same",
     "rpcsvc-proto": "the same", "libpam0g": "only for su and runuser", "util-linux-extra": "hwclock and friends",
     "libsystemd0": "only for logger", "libudev1": "only for lsblk",
-    "libdbus-1-3": "only for a plugin of rpm's", "libaudit1": "the same", "libfsverity0": "the same",
-    "libcap-ng0": "only for setpriv",
+    "libdbus-1-3": "only for a plugin of rpm's", "libaudit1": "the same", "libcap-ng0": "only for setpriv",
+    "openssl": "only for what certificates are hashed by, which nothing here looks up", "liberror-perl": "only for Perl's scripts",
+    "libsasl2-modules-db": "passwords of a server's users", "libdb5.3": "only for the same and Python's dbm",
+    "libnsl2": "only for Python's NIS", "libncursesw6": "only for Python's curses", "media-types": "only a list of types",
+    "python3-enchant": "spelling; brings dictionaries", "desktop-file-utils": "no desktop; brings GLib",
+    "python3-importlib-metadata": "Python has it",
 }
+
+# Apt has to choose these, since another asks for just their version; they are left out afterwards.
+LEFT_OUT = {"git-man": "only manual pages"}
+
+# What a package asks for only because of files that are left out of it.
+NOT_NEEDED = {"rpm": ("librpmsign9",)}
 
 # Names by which RPM distributions know what these packages hold.
 ALIASES = {
     "rpm": ("rpm-build", "system-rpm-config"), "xz-utils": ("xz",), "debianutils": ("which",), "mawk": ("awk",),
     "libc6": ("glibc",), "libc6-dev": ("glibc-devel",), "linux-libc-dev": ("kernel-headers",), "zlib1g": ("zlib",),
-    "libc-bin": ("glibc-common",),
+    "libc-bin": ("glibc-common",), "git": ("git-core",),
 }
 
 # Capabilities that rpm's generator asks of the C library's package, and that no file of it shows.
@@ -45,6 +59,8 @@ CAPABILITIES = {"libc6": ("rtld(GNU_HASH)",)}
 ALSO_REQUIRES = {
     # Debian only recommends the C library's headers
     "gcc": ("libc6-dev",),
+    # their programs call what Debian takes for granted
+    "git": ("dash",), "rpmlint": ("bash", "coreutils", "dash", "rpm"),
     # libraries outside the loader's built-in folders (/usr/lib64) are found by ldconfig's cache
     "libc6": ("libc-bin",),
     "libc-bin": ("minidistro-release",),
@@ -115,8 +131,9 @@ class Deb:
             for clause in _clauses(text):
                 alternatives = [alternative.strip() for alternative in clause.split("|")]
                 there = [alternative for alternative in alternatives if _name(alternative) in names]
-                asked += [_rpm(there[0])] if there else []
-                if not there and not any(_name(alternative) in WITHOUT for alternative in alternatives):
+                if there and _name(there[0]) not in NOT_NEEDED.get(self.name, ()):
+                    asked.append(_rpm(there[0]))
+                if not there and not any(_name(alternative) in {**WITHOUT, **LEFT_OUT} for alternative in alternatives):
                     raise Trouble(f"{self.name} needs {clause}, which apt did not choose: see WITHOUT in {__file__}")
         return sorted(set(asked) - {self.name})
 

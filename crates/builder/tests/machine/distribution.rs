@@ -15,10 +15,10 @@ use copr_vm::{
 };
 
 /// What rpmbuild runs for a package without compiled code, and what the tests run.
-const PROGRAMS: [&str; 32] = [
+const PROGRAMS: [&str; 33] = [
     "rpm", "rpmbuild", "bash", "sh", "cat", "chmod", "chown", "cp", "curl", "date", "env", "find", "git", "grep",
-    "gzip", "head", "id", "ln", "ls", "make", "mkdir", "mv", "od", "rm", "sed", "sleep", "sort", "stat", "tar",
-    "touch", "uname", "yes",
+    "gzip", "head", "id", "ln", "ls", "make", "mkdir", "mknod", "mv", "od", "rm", "sed", "sleep", "sort", "stat",
+    "tar", "touch", "uname", "yes",
 ];
 
 /// Where the distribution has rpm's database.

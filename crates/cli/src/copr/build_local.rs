@@ -32,9 +32,10 @@ pub(super) async fn build(ui: &Ui, build: args::Build) -> Result<(), Failure> {
     check_source_package(&srpm)?;
     let definition = definition(&chroot, here.definitions.as_deref(), here.minidistro.as_deref())?;
     let repositories = here.repos.iter().zip(1..).map(|(text, number)| repository(text, number, &chroot));
-    let timeout = build.timeout.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(TIMEOUT);
+    let repositories = repositories.collect::<Result<_, _>>()?;
+    let timeout = build.how.timeout.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(TIMEOUT);
     let settings = Settings {
-        network: build.enable_net.is_some_and(bool::from),
+        network: build.how.enable_net.is_some_and(bool::from),
         memory_mib: here.memory_mib,
         cpus: here.cpus,
         ..Settings::default()
@@ -48,7 +49,7 @@ pub(super) async fn build(ui: &Ui, build: args::Build) -> Result<(), Failure> {
         chroot,
         definition,
         srpm,
-        repositories: repositories.collect::<Result<_, _>>()?,
+        repositories,
         extra_packages: Vec::new(),
         macros: Vec::new(),
         timeout: Duration::from_secs(timeout),
@@ -61,7 +62,7 @@ pub(super) async fn build(ui: &Ui, build: args::Build) -> Result<(), Failure> {
     let mut line = Vec::new();
     let show = |progress: Progress<'_>| match progress {
         Progress::Stage(stage) => spinner.set_message(words(stage)),
-        Progress::Log(_) if build.no_log => {}
+        Progress::Log(_) if build.how.no_log => {}
         Progress::Log(bytes) => {
             for byte in bytes {
                 match byte {

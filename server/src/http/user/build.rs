@@ -47,11 +47,7 @@ pub(super) fn view(state: &AppState, build: Build) -> View {
         chroots: build.chroots.iter().map(|chroot| chroot.chroot.to_string()).collect(),
         projectname: build.project,
         ownername: build.owner,
-        source_package: SourcePackage {
-            name: known(&build.package_name),
-            version: known(&build.package_version),
-            url,
-        },
+        source_package: SourcePackage { name: known(&build.package_name), version: known(&build.package_version), url },
         submitter: Some(build.submitter),
         project_dirname: build.dirname,
         is_background: build.background,
@@ -80,7 +76,7 @@ pub(super) async fn find(state: &AppState, id: &str) -> Result<Build, ApiError> 
 }
 
 /// The build that a query names by `build_id`.
-async fn asked(state: &AppState, query: &Params) -> Result<Build, ApiError> {
+pub(super) async fn asked(state: &AppState, query: &Params) -> Result<Build, ApiError> {
     by_number(state, params::number("build_id", query.required("build_id")?)?).await
 }
 
@@ -189,7 +185,11 @@ pub async fn built_packages(State(state): State<AppState>, Path(id): Path<String
     let build = find(&state, &id).await?;
     let packages = db::build::packages(&state.db, build.id).await?;
     let of = |chroot: &BuildChroot| -> Vec<Value> {
-        packages.iter().filter(|package| package.build_chroot_id == chroot.id).map(|package| nevra(&package.file)).collect()
+        packages
+            .iter()
+            .filter(|package| package.build_chroot_id == chroot.id)
+            .map(|package| nevra(&package.file))
+            .collect()
     };
     let all: BTreeMap<String, Value> =
         build.chroots.iter().map(|chroot| (chroot.chroot.to_string(), json!({ "packages": of(chroot) }))).collect();

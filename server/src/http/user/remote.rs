@@ -108,7 +108,9 @@ fn address(field: &str, text: &str, schemes: &[&str]) -> Result<url::Url, ApiErr
         return Err(wrong(&format!("must begin with {}://", schemes.join(":// or "))));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(ApiError::BadRequest(format!("{field}: A URL with a user's name or password is not taken: all can read it")));
+        return Err(ApiError::BadRequest(format!(
+            "{field}: A URL with a user's name or password is not taken: all can read it"
+        )));
     }
     Ok(url)
 }
@@ -135,7 +137,11 @@ fn path(field: &str, text: &str) -> Result<String, ApiError> {
     let fine = text.len() <= TEXT
         && !text.chars().any(char::is_control)
         && text.split('/').all(|part| !part.is_empty() && part != "." && part != ".." && !part.starts_with('-'));
-    if fine { Ok(text.to_owned()) } else { Err(ApiError::BadRequest(format!("{field}: '{}' leads out of the repository", cut(text)))) }
+    if fine {
+        Ok(text.to_owned())
+    } else {
+        Err(ApiError::BadRequest(format!("{field}: '{}' leads out of the repository", cut(text))))
+    }
 }
 
 #[cfg(test)]
@@ -156,7 +162,14 @@ mod tests {
     #[test]
     fn a_builder_is_sent_to_web_addresses_only_and_never_with_a_password() {
         assert!(matches!(package("https://x.org/a-1-1.src.rpm"), Ok(SourceMethod::Url { .. })));
-        for bad in ["file:///etc/passwd", "ftp://x.org/a.src.rpm", "a.src.rpm", "http://", "https://x.org/a b", "git://x.org/a"] {
+        for bad in [
+            "file:///etc/passwd",
+            "ftp://x.org/a.src.rpm",
+            "a.src.rpm",
+            "http://",
+            "https://x.org/a b",
+            "git://x.org/a",
+        ] {
             assert!(error(package(bad)).starts_with("pkgs: "), "{bad}");
         }
         let secret = error(package("https://alice:hunter2@x.org/a.src.rpm"));
