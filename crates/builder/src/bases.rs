@@ -126,12 +126,13 @@ impl Bases {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        let path = self.image(key);
-        if !path.is_file() {
+        let (path, lock_path) = (self.image(key), self.dir.join(format!("{key}.lock")));
+        // A lock whose name is another file's by now keeps nobody from deleting the image.
+        if !path.is_file() || !is_same(lock, &lock_path) {
             lock.unlock()?;
             return Ok(None);
         }
-        touch(&self.dir.join(format!("{key}.lock")));
+        touch(&lock_path);
         Ok(Some(Base { path, _used: lock.try_clone()? }))
     }
 
