@@ -85,6 +85,7 @@ soak-resolve: tests-built
 
 # See docs/performance.md; one alone: cargo bench -p copr-benches --bench create
 bench: deps-test tests-built
+	@tests/deps bench
 	COPR_MINIDISTRO="$(MINIDISTRO)" $(CARGO) bench $(selected) --bench '*'
 
 clean:

@@ -8,8 +8,10 @@ pub mod data;
 pub mod floor;
 pub mod measure;
 pub mod nginx;
+pub mod obs;
 pub mod parse;
 pub mod peers;
+pub mod processes;
 pub mod resolve;
 
 /// Removes a folder, if it is there, and makes it anew.

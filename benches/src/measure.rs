@@ -92,6 +92,12 @@ impl Bench {
         self.filters.is_empty() || self.filters.iter().any(|filter| title.contains(filter.as_str()))
     }
 
+    /// How often each contender runs.
+    #[must_use]
+    pub fn rounds(&self) -> usize {
+        self.rounds
+    }
+
     /// Runs the contenders in turn, some rounds, and prints their command lines, medians, and the ratio to the first
     /// one that has figures.
     ///
@@ -173,9 +179,8 @@ impl Bench {
         }
     }
 
-    /// Appends one result as a line of JSON to the file that `COPR_BENCH_JSON` names.
+    /// Records one result.
     fn record(&self, title: &str, contender: &Contender, result: &Result<Vec<Usage>, Failure>) -> Result<()> {
-        let Some(path) = &self.json else { return Ok(()) };
         let mut line = serde_json::json!({ "bench": self.name, "case": title, "contender": contender.name });
         match result {
             Ok(usages) => {
@@ -185,6 +190,15 @@ impl Bench {
             }
             Err(failure) => line["failure"] = failure.to_string().into(),
         }
+        self.record_line(&line)
+    }
+
+    /// Appends a line of JSON to the file that `COPR_BENCH_JSON` names, if it names one.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn record_line(&self, line: &serde_json::Value) -> Result<()> {
+        let Some(path) = &self.json else { return Ok(()) };
         let mut file = fs_err::OpenOptions::new().create(true).append(true).open(path)?;
         Ok(writeln!(file, "{line}")?)
     }
@@ -226,8 +240,9 @@ pub fn run_measured(limit: u64, program: &Path, args: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn median(usages: &[Usage], value: impl Fn(&Usage) -> f64) -> f64 {
-    let mut values: Vec<f64> = usages.iter().map(value).collect();
+/// The middle one of some values; 0 when there are none.
+pub fn median<T>(of: &[T], value: impl Fn(&T) -> f64) -> f64 {
+    let mut values: Vec<f64> = of.iter().map(value).collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(0.0)
 }

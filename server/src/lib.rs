@@ -13,6 +13,7 @@ pub mod http;
 pub mod publish;
 pub mod queue;
 pub mod serve;
+pub mod settings;
 pub mod source;
 pub mod state;
 pub mod store;

@@ -2,13 +2,14 @@
 
 use std::{
     path::{Path, PathBuf},
+    process::Command,
     time::Duration,
 };
 
 use copr_tests::{
     builder::{Builder, Gate, Options, check, no_machine_within},
     journey::{CHROOT, copr, created_build},
-    programs::{fixture_srpm, minidistro, tree},
+    programs::{fixture_srpm, minidistro, ours, run, tree},
     report::Report,
     server::{Options as ServerOptions, Server},
 };
@@ -167,4 +168,36 @@ fn a_look_at_the_host_is_a_table_and_fails_where_qemu_is_missing() {
     assert!(line.contains("MISSING") && line.contains("apt install qemu-system-x86"), "{line}");
     assert!(without.stdout.contains("kernel         ok"), "what is there is told too:\n{}", without.stdout);
     assert!(without.stdout.ends_with("This host cannot build.\n"), "{}", without.stdout);
+}
+
+#[test]
+fn a_packager_builds_without_a_server_and_gets_packages_and_logs() {
+    let folder = tree().join("target/stories/builds-here");
+    let _ = fs_err::remove_dir_all(&folder);
+    let srpm = |fixture| fixture_srpm(fixture, &folder.join("srpms")).unwrap();
+    let here = |srpm: &Path, out: &str| {
+        let mut copr = Command::new(ours("copr").unwrap());
+        copr.args(["build", "--local"]).arg(srpm).arg(CHROOT).arg("--out").arg(folder.join(out));
+        copr.arg("--cache").arg(folder.join("cache")).env("COPR_MINIDISTRO", minidistro().unwrap());
+        // No configuration is needed, and none is read.
+        run(copr.env("HOME", &folder).env_remove("XDG_CACHE_HOME")).unwrap()
+    };
+    let files = |out: &str| {
+        let entries = fs_err::read_dir(folder.join(out)).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect::<Vec<_>>()
+    };
+    let built = here(&srpm("small"), "fine");
+    assert_eq!(built.code, 0, "{}", built.text());
+    assert!(built.stdout.contains("Finish: build succeeded"), "the log is shown: {}", built.stdout);
+    let made = files("fine");
+    for name in [".noarch.rpm", ".src.rpm", "small.spec", "build.log", "root.log", "state.log", "hw_info.log"] {
+        assert!(made.iter().any(|file| file.ends_with(name)), "{name} is not among {made:?}");
+    }
+
+    let failed = here(&srpm("broken-build"), "broken");
+    assert_eq!(failed.code, 4, "{}", failed.text());
+    assert!(failed.stderr.contains("rpmbuild failed with exit status"), "{}", failed.stderr);
+    let made = files("broken");
+    assert!(made.iter().any(|file| file == "build.log") && made.iter().all(|file| !file.ends_with(".rpm")), "{made:?}");
+    assert!(no_machine_within(&folder.join("cache"), LIMIT).unwrap(), "no machine may stay");
 }

@@ -58,13 +58,19 @@ fn twenty_builds_all_finish_in_turn_and_are_published_as_they_end() {
         sampler.join().unwrap()
     });
 
-    // None starves: they are begun in the order in which they were submitted, each once.
-    assert_eq!(numbers(&builder.log(), "leased"), builds, "the builder said:\n{}", builder.log());
+    // None starves: each is begun once, in the order in which they were submitted. Two that are begun at the same time, by the
+    // two jobs, may be told of in either order; the same holds for two that end at the same time.
+    let begun = numbers(&server.log(), "leased");
+    let mut sorted = begun.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, builds, "the server said:\n{}", server.log());
+    assert!(begun.windows(3).all(|three| three[0] < three[2]), "begun in the order {begun:?}");
     // Who ends first is published first, or together with those that end meanwhile.
-    let finished = numbers(&builder.log(), "build ended");
+    let finished = numbers(&server.log(), "built");
     let published: Vec<i64> = finished.iter().map(|build| ended_on(&server, *build)).collect();
     assert_eq!(finished.len(), BUILDS);
-    assert!(published.is_sorted(), "in the order of finishing {finished:?} they were published at {published:?}");
+    let in_order = published.windows(3).all(|three| three[0] <= three[2]);
+    assert!(in_order, "in the order of finishing {finished:?} they were published at {published:?}");
     let records = copr_repodata::read::load(&data.join("store/results/alice/many").join(CHROOT)).unwrap();
     assert_eq!(records.len(), 2 * BUILDS, "two packages of each build");
 

@@ -11,7 +11,10 @@ mod upload;
 
 use std::{collections::BTreeMap, error::Error as _, time::Duration};
 
-use reqwest::{Method, RequestBuilder, Response, Url};
+use reqwest::{
+    Method, RequestBuilder, Response, Url,
+    multipart::{Form, Part},
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -20,8 +23,11 @@ pub use self::{
     log::{LOG_CHUNK_LIMIT, LogChunk},
 };
 use crate::{
-    names::{DirName, OwnerName, ProjectName, Secret},
-    v3::{AuthCheck, Build, BuildChroot, BuildOptions, Page, Project, ProjectAdd, RpmRepo},
+    names::{Chroot, DirName, OwnerName, ProjectName, Secret},
+    v3::{
+        AuthCheck, Build, BuildChroot, BuildOptions, ChrootEdit, Page, Project, ProjectAdd, ProjectEdit, RpmRepo,
+        ScmBuild, SourceChroot,
+    },
 };
 
 /// A connection that is not made within this time is given up.
@@ -162,6 +168,56 @@ impl Client {
         self.answer::<Value>(request.json(&nulls_for_empty_lists(options)?)).await.map(drop)
     }
 
+    /// `POST /build/create/url`: a build for each of `options.pkgs`.
+    pub async fn url_builds(&self, options: &BuildOptions) -> Result<Vec<Build>, Error> {
+        let request = self.with_credentials(self.request(Method::POST, &["build", "create", "url"])?)?;
+        self.answer::<Page<Build>>(request.json(&nulls_for_empty_lists(options)?)).await.map(|page| page.items)
+    }
+
+    /// `POST /build/create/scm`: a build of a repository.
+    pub async fn scm_build(&self, scm: &ScmBuild) -> Result<Build, Error> {
+        let request = self.with_credentials(self.request(Method::POST, &["build", "create", "scm"])?)?;
+        self.answer(request.json(&nulls_for_empty_lists(scm)?)).await
+    }
+
+    /// `PUT /project/edit/{owner}/{project}`: the project as it is then.
+    pub async fn edit_project(
+        &self,
+        owner: &OwnerName,
+        project: &ProjectName,
+        edit: &ProjectEdit,
+    ) -> Result<Project, Error> {
+        let path = ["project", "edit", owner.as_str(), project.as_str()];
+        self.answer(self.with_credentials(self.request(Method::PUT, &path)?)?.json(edit)).await
+    }
+
+    /// `GET /project-chroot`: what is chosen for a chroot of a project.
+    pub async fn project_chroot(
+        &self,
+        owner: &OwnerName,
+        project: &ProjectName,
+        chroot: &Chroot,
+    ) -> Result<Value, Error> {
+        let query = [("ownername", owner.as_str()), ("projectname", project.as_str()), ("chrootname", chroot.as_str())];
+        self.answer(self.request(Method::GET, &["project-chroot"])?.query(&query)).await
+    }
+
+    /// `PUT /project-chroot/edit/{owner}/{project}/{chroot}`: the chroot as it is then.
+    pub async fn edit_chroot(
+        &self,
+        owner: &OwnerName,
+        project: &ProjectName,
+        chroot: &Chroot,
+        edit: &ChrootEdit,
+    ) -> Result<Value, Error> {
+        let path = ["project-chroot", "edit", owner.as_str(), project.as_str(), chroot.as_str()];
+        let text = serde_json::to_string(edit)
+            .map_err(|error| Error::Unexpected { url: "the request".to_owned(), reason: error.to_string() })?;
+        let part = upload::typed(Part::text(text), "json".to_owned(), "application/json")?;
+        let request = self.with_credentials(self.request(Method::PUT, &path)?)?;
+        self.answer(request.multipart(Form::new().part("json", part))).await
+    }
+
     /// `GET /build/{id}`.
     pub async fn build(&self, id: i64) -> Result<Build, Error> {
         self.answer(self.request(Method::GET, &["build", &id.to_string()])?).await
@@ -182,6 +238,11 @@ impl Client {
     /// `GET /build-chroot/list`: the chroots of a build with their states and result folders.
     pub async fn build_chroots(&self, build: i64) -> Result<Vec<BuildChroot>, Error> {
         self.pages(&["build-chroot", "list"], &[("build_id", build.to_string())]).await
+    }
+
+    /// `GET /build/source-chroot/{id}`: how far the build's source package is.
+    pub async fn source_chroot(&self, build: i64) -> Result<SourceChroot, Error> {
+        self.answer(self.request(Method::GET, &["build", "source-chroot", &build.to_string()])?).await
     }
 
     /// Every row of a list, page by page.

@@ -374,6 +374,15 @@ pub struct BuildChroot {
     pub result_url: Option<String>,
 }
 
+/// `GET /build/source-chroot/{id}`: the making of a build's source package.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SourceChroot {
+    /// How far it is.
+    pub state: BuildState,
+    /// Folder of its log and of the source package, with a trailing slash.
+    pub result_url: Option<String>,
+}
+
 /// Options that every way of submitting a build has (`pkgs` for URLs, the rest for all).
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]

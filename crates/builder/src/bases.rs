@@ -126,12 +126,13 @@ impl Bases {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        let path = self.image(key);
-        if !path.is_file() {
+        let (path, lock_path) = (self.image(key), self.dir.join(format!("{key}.lock")));
+        // A lock whose name is another file's by now keeps nobody from deleting the image.
+        if !path.is_file() || !is_same(lock, &lock_path) {
             lock.unlock()?;
             return Ok(None);
         }
-        touch(&self.dir.join(format!("{key}.lock")));
+        touch(&lock_path);
         Ok(Some(Base { path, _used: lock.try_clone()? }))
     }
 
@@ -188,8 +189,8 @@ impl Making {
     fn finish(mut self) -> std::io::Result<Option<Base>> {
         let (key, bases) = (&self.key, &self.bases);
         let image = bases.making(key).join("image");
-        let file = fs_err::OpenOptions::new().write(true).open(&image)?;
-        file.sync_all()?;
+        // For reading: whoever is not root may not write to an image that the machine has left.
+        fs_err::File::open(&image)?.sync_all()?;
         // QEMU may run as another user, who must read it.
         fs_err::set_permissions(&image, Permissions::from_mode(0o444))?;
         fs_err::rename(&image, bases.image(key))?;

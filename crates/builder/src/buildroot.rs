@@ -302,7 +302,7 @@ mod tests {
     fn a_build_that_lacks_something_of_the_base_starts_from_nothing() {
         let replaced =
             planned(DISTRIBUTION, "newsh-1-1.x86_64; obsoletes bash; provides bash", &wishes(&["bash"], &[]));
-        let rebuilt = planned(DISTRIBUTION, "libc-2-1.x86_64; provides other", &wishes(&["bash", "other"], &[]));
+        let rebuilt = planned(DISTRIBUTION, "libc-2-1.x86_64; provides other", &wishes(&["bash"], &["other"]));
         for (pool, plan) in [replaced, rebuilt] {
             let plan = plan.unwrap();
             assert!(plan.base.is_empty(), "{:?}", names(&pool, &plan.base));
@@ -311,10 +311,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_chosen_for_the_chroot_stays_when_the_source_package_would_choose_otherwise() {
-        let distribution = "rpm-4-1.x86_64\na-1-1.x86_64; provides sh\nb-1-1.x86_64; provides sh; provides extra";
-        let (pool, plan) = planned(distribution, "", &wishes(&["sh"], &["extra"]));
-        assert_eq!(names(&pool, &plan.unwrap().whole), ["a-1-1.x86_64", "b-1-1.x86_64"]);
+    fn an_older_version_that_the_source_package_needs_comes_over_the_base() {
+        let distribution = "rpm-4-1.x86_64\na-2-1.x86_64\na-1-1.x86_64";
+        let (pool, plan) = planned(distribution, "", &wishes(&["a"], &["a < 2"]));
+        let plan = plan.unwrap();
+        assert_eq!(names(&pool, &plan.base), ["a-2-1.x86_64"]);
+        assert_eq!(names(&pool, &plan.delta), ["a-1-1.x86_64"]);
+        assert_eq!(plan.delta, plan.whole);
     }
 
     #[test]

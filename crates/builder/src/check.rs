@@ -180,6 +180,8 @@ pub fn examine(options: &EngineOptions) -> Examination {
         table.need(what, room(dir), |free| format!("{} MiB free in {}", free >> 20, dir.display()));
     }
     table.need("results", checker(options), |how| format!("read by a process that is {how}"));
+    let (verdict, text) = snapshots(options);
+    table.add("snapshots", verdict, text);
     match &options.confinement.cgroup {
         None => {
             table.add("cgroup", Verdict::Lacking, "none is named: QEMU's memory is bounded by what it is given");
@@ -268,6 +270,25 @@ fn uid(options: &EngineOptions) -> Result<(), CheckError> {
 /// How the process is confined that reads results.
 fn checker(options: &EngineOptions) -> Result<String, CheckError> {
     results::confinement(&options.checker).map_err(CheckError::Checker)
+}
+
+/// What became of the snapshots of booted machines that builds have made here; one that does not work is put aside by them.
+fn snapshots(options: &EngineOptions) -> (Verdict, String) {
+    if !options.snapshots {
+        return (Verdict::Lacking, "they are off: every machine boots".to_owned());
+    }
+    let dir = options.cache_dir.join("snapshots");
+    let (mut whole, mut bad) = (0, 0);
+    for entry in fs_err::read_dir(&dir).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        bad += usize::from(name.ends_with(".condemned"));
+        whole += usize::from(!name.starts_with('.') && entry.path().join("state").is_file());
+    }
+    match bad {
+        0 => (Verdict::Fine, format!("{whole} of booted machines in {}", dir.display())),
+        _ => (Verdict::Lacking, format!("{bad} did not work: such machines boot; {whole} work ({})", dir.display())),
+    }
 }
 
 /// Tries to make a group, as each machine will.

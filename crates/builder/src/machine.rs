@@ -43,7 +43,9 @@ impl Observer for Watcher {
             copr_vm::Stage::Hello => (None, "the machine has its job"),
             copr_vm::Stage::Mounted => (Some(Stage::Installing), "its disks are mounted; installing packages"),
             copr_vm::Stage::Installed => (Some(Stage::Building), "the packages are installed"),
-            copr_vm::Stage::Unpacked => (None, "the source package is rebuilt and has all that it requires; building"),
+            copr_vm::Stage::Unpacked => {
+                (None, "the source package is rebuilt; building as soon as it has all that it requires")
+            }
             copr_vm::Stage::Built => (None, "the work is done"),
             copr_vm::Stage::End => (None, "the machine powers off"),
         };

@@ -188,6 +188,41 @@ fn a_build_says_what_scripts_read_shows_the_log_and_ends_with_0() {
 }
 
 #[test]
+fn of_a_source_that_cannot_be_made_the_log_is_shown_and_where_it_is() {
+    let address = Arc::new(Mutex::new(String::new()));
+    let own = Arc::clone(&address);
+    let unmade = |state: &str| {
+        let mut build = build(7, state);
+        build["source_package"]["name"] = Value::Null;
+        build
+    };
+    let hub = Hub::new(move |line, before| match line {
+        "POST /api_3/build/check-before-build" => (200, json!({"message": "fine"}).to_string()),
+        "POST /api_3/build/create/url" => page(&[unmade("pending")]),
+        "POST /api_3/build/create/scm" => (200, unmade("pending").to_string()),
+        "GET /api_3/build/7" => (200, unmade(["running", "failed"][before.min(1)]).to_string()),
+        "GET /api_3/build/source-chroot/7" => {
+            let url = format!("{}/results/srpm/", own.lock().unwrap());
+            (200, json!({"state": (["running", "failed"][before.min(1)]), "result_url": url}).to_string())
+        }
+        line if line.starts_with("GET /api_3/build-chroot/list?build_id=7") => page(&[]),
+        "GET /results/srpm/builder-live.log" => (200, "404 Not Found\n".repeat(before.min(1))),
+        _ => not_found(),
+    });
+    hub.address.clone_into(&mut address.lock().unwrap());
+    let ended = hub.copr(&["build", "libs", "https://example.org/hello-1-1.src.rpm"]);
+    assert_eq!((ended.code, ended.err.as_str()), (Some(4), "Error: Build(s) 7 failed.\n"));
+    let lines: Vec<&str> = ended.out.lines().collect();
+    assert!(lines.contains(&"Created builds: 7") && lines.contains(&"404 Not Found"), "{}", ended.out);
+    let place = format!("  Logs of the source package: {}/results/srpm/", hub.address);
+    assert!(lines.contains(&place.as_str()), "{}", ended.out);
+    let scm = ["buildscm", "libs", "--clone-url", "https://example.org/hello.git", "--nowait"];
+    let ended = hub.copr(&scm);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(ended.out.ends_with("Created builds: 7\n"), "{}", ended.out);
+}
+
+#[test]
 fn a_failed_build_exits_with_4_after_its_whole_log() {
     let address = Arc::new(Mutex::new(String::new()));
     let own = Arc::clone(&address);

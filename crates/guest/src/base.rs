@@ -11,16 +11,9 @@ use crate::{
     system::{self, TARGET},
 };
 
-/// What belongs to one machine: identities and seeds that scriptlets made, which no two builds may share; and what rpm and
-/// scriptlets leave behind that nobody reads again.
-const OF_ONE_MACHINE: [&str; 6] = [
-    "var/lib/dbus/machine-id",
-    "var/lib/systemd/random-seed",
-    "var/lib/systemd/catalog/database",
-    "var/lib/random-seed",
-    "var/cache/ldconfig/aux-cache",
-    "etc/hostname",
-];
+/// What belongs to one machine: its name, and identities and seeds that scriptlets made; no two builds may share them.
+const OF_ONE_MACHINE: [&str; 4] =
+    ["etc/hostname", "var/lib/dbus/machine-id", "var/lib/systemd/random-seed", "var/lib/random-seed"];
 
 /// Cleans the target and takes it off in good order; 0.
 pub(crate) fn finish(work: &Work<'_>) -> Result<i32, JobError> {

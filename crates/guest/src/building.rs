@@ -8,7 +8,6 @@ use fs_err as fs;
 
 use crate::{
     child::Place,
-    hardware,
     home::{self, ORIGINALS, TOPDIR},
     install,
     job::{JobError, Work, setup},
@@ -36,7 +35,8 @@ pub(crate) fn run(work: &Work<'_>, source: &str) -> Result<i32, JobError> {
     home::give(work.job, &Path::new(INPUT).join(SOURCE_DIR).join(source), &home::outside(&original))
         .map_err(setup("the source package"))?;
     work.channel.stage(Stage::Installed);
-    let code = work.as_user(&["/usr/bin/rpm", "-i", "--nodeps", "--nosignature", &original])?;
+    let unpack = ["/usr/bin/rpm", "-i", "--nodeps", "--nosignature", &original];
+    let code = work.run(Place::User, LogStream::Build, &unpack)?;
     if code != 0 {
         return Err(refused(format!("{source} cannot be unpacked (rpm ended with status {code}); see build.log")));
     }
@@ -53,12 +53,6 @@ pub(crate) fn run(work: &Work<'_>, source: &str) -> Result<i32, JobError> {
         program.extend(dynamic.then_some("--noprep"));
         program.push(&spec);
         code = work.as_user(&program)?;
-    }
-    if code != 0 {
-        for line in hardware::shortages() {
-            work.channel.log(LogStream::Build, format!("{line}\n").as_bytes());
-            work.channel.remark(line);
-        }
     }
     work.channel.stage(Stage::Built);
     if code == 0 {
@@ -106,10 +100,8 @@ fn static_rounds(work: &Work<'_>, spec: &str) -> Result<bool, JobError> {
         if let Some(why) = excluded(&work.job.arch, &header.only, &header.not, &header.built_for) {
             return Err(JobError::new(ErrorKind::Skipped, why));
         }
-        if round == 1 {
-            work.channel.stage(Stage::Unpacked);
-        }
         if !work.ask(false, round, &header.requires)? {
+            work.channel.stage(Stage::Unpacked);
             return Ok(header.dynamic);
         }
     }

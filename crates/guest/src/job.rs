@@ -68,6 +68,21 @@ pub(crate) fn run(work: &Work<'_>) -> Result<i32, JobError> {
     for line in hardware::describe() {
         work.channel.remark(format!("hardware: {line}"));
     }
+    let ended = done(work);
+    let stream = match &ended {
+        Ok(0) => return ended,
+        Err(error) if error.kind == ErrorKind::Transaction => LogStream::Root,
+        _ => LogStream::Build,
+    };
+    for line in hardware::shortages() {
+        work.channel.log(stream, format!("{line}\n").as_bytes());
+        work.channel.remark(line);
+    }
+    ended
+}
+
+/// Installs what the host has sent, and does what the kind of the job says.
+fn done(work: &Work<'_>) -> Result<i32, JobError> {
     let installed = install::packages(work, &Path::new(INPUT).join(PACKAGES_DIR))?;
     match &work.job.kind {
         JobKind::Base if installed == 0 => {

@@ -79,20 +79,20 @@ fn check_out(work: &Work<'_>, git: &Git<'_>) -> Result<(), JobError> {
         let program: Vec<_> = ["/usr/bin/env", "GIT_TERMINAL_PROMPT=0", "git"].iter().chain(words).copied().collect();
         Ok(work.as_user(&program)? == 0)
     };
-    let all = ["clone", "--recurse-submodules", "--", git.clone_url, CHECKOUT];
-    let recent =
-        ["clone", "--depth", DEPTH, "--no-single-branch", "--recurse-submodules", "--", git.clone_url, CHECKOUT];
+    let recent = ["clone", "--depth", DEPTH, "--no-single-branch", "--", git.clone_url, CHECKOUT];
+    let all = ["clone", "--", git.clone_url, CHECKOUT];
     // Servers without git's own protocol know no depth. A clone that fails leaves nothing behind.
     if !run(&recent)? && !run(&all)? {
         return Err(refused(format!("{} cannot be cloned; see build.log", git.clone_url)));
     }
-    let Some(committish) = git.committish else { return Ok(()) };
-    // What is no branch and not among the recent commits, such as a pull request's `refs/pull/1/head`, is fetched by name.
-    let found = run(&["-C", CHECKOUT, "checkout", committish])?
-        || (run(&["-C", CHECKOUT, "fetch", "origin", committish])?
-            && run(&["-C", CHECKOUT, "checkout", "FETCH_HEAD"])?);
-    if !found {
-        return Err(refused(format!("{} has no branch, tag or commit {committish:?}", git.clone_url)));
+    if let Some(committish) = git.committish {
+        // The dashes: it is no file. What is no branch and not among the recent commits, such as a pull request's `refs/pull/1/head`, is fetched by name.
+        let found = run(&["-C", CHECKOUT, "checkout", committish, "--"])?
+            || (run(&["-C", CHECKOUT, "fetch", "origin", committish])?
+                && run(&["-C", CHECKOUT, "checkout", "FETCH_HEAD"])?);
+        if !found {
+            return Err(refused(format!("{} has no branch, tag or commit {committish:?}", git.clone_url)));
+        }
     }
     let submodules = home::outside(CHECKOUT).join(".gitmodules");
     if submodules.is_file() && !run(&["-C", CHECKOUT, "submodule", "update", "--init", "--recursive"])? {

@@ -33,5 +33,5 @@ pub use policy::Refused;
 #[cfg(feature = "host")]
 pub use relay::Relay;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "host"))]
 mod tests;

@@ -94,7 +94,7 @@ pub enum Stage {
     Mounted,
     /// All packages are installed.
     Installed,
-    /// The source package is unpacked and rebuilt (`rpmbuild -bs`).
+    /// The source package is unpacked and rebuilt (`rpmbuild -bs`), and all that it requires is installed.
     Unpacked,
     /// rpmbuild has ended, well or not.
     Built,

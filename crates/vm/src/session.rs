@@ -133,7 +133,10 @@ impl Session<'_> {
         let disks = Disks::write(spec, home.path(), &nonce)?;
         let snapshot = if may_resume { self.snapshot(accelerator, &disks) } else { None };
         let mut command = machine(spec, accelerator, home.path(), &disks);
-        command.uid = spec.confinement.uid;
+        command.uid = spec.confinement.uid.filter(|_| rustix::process::geteuid().is_root());
+        if command.uid != spec.confinement.uid {
+            self.observer.note("QEMU runs as the user that we are: only root may become another");
+        }
         match &snapshot {
             Some(snapshot) => {
                 command.initramfs = snapshot.initramfs();

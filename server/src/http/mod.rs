@@ -47,6 +47,7 @@ pub fn router(state: AppState) -> Router {
         .both("/api_3/build/source-build-config/{id}", get(user::build::source_config))
         .both("/api_3/build-chroot", get(user::build::chroot))
         .both("/api_3/build-chroot/list", get(user::build::chroots))
+        .both("/api_3/build-chroot/build-config", get(user::chroot::of_build))
         .both("/api_3/package/list", get(user::package::list))
         .route("/api_3/{*rest}", any(no_endpoint))
         .merge(public::plugin_routes())

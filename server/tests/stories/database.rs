@@ -17,7 +17,7 @@ async fn many_builders_at_once_get_each_build_once() {
             let db = hub.state.db.clone();
             tokio::spawn(async move {
                 let lease = format!("lease-{number}");
-                db::lease::claim(&db, &lease, "b", "x86_64", now, now + 60_000)
+                db::lease::claim(&db, &lease, "b", &crate::support::takes(), now, now + 60_000)
                     .await
                     .unwrap()
                     .map(|claimed| claimed.build_id)

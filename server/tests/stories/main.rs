@@ -13,4 +13,6 @@ mod packages;
 mod publishing;
 mod recovery;
 mod refusals;
+mod settings;
+mod sources;
 mod support;

@@ -4,7 +4,7 @@ use copr_api::builder::Outcome;
 use coprd::{clock, db};
 use object_store::ObjectStoreExt as _;
 
-use crate::support::{BINARY, CHROOT, Hub, SERVER, SOURCE};
+use crate::support::{BINARY, CHROOT, Hub, SERVER, SOURCE, takes};
 
 /// Later than any lease lasts.
 fn much_later() -> i64 {
@@ -86,7 +86,7 @@ async fn a_builder_elsewhere_keeps_its_lease_when_the_server_was_down_for_longer
         hub.create(&alice, "libs").await;
         let id = hub.submit(&alice, "libs").await;
         let now = clock::now_ms();
-        db::lease::claim(&hub.state.db, "old", "far-away", "x86_64", now - 200_000, now - 100_000).await.unwrap();
+        db::lease::claim(&hub.state.db, "old", "far-away", &takes(), now - 200_000, now - 100_000).await.unwrap();
         let hub = hub.restart().await;
         assert_eq!(hub.state.queue.expire(clock::now_ms()).await.unwrap(), 0);
         hub.beat("old", "building").await.ok();

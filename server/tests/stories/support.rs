@@ -32,6 +32,8 @@ use tower::ServiceExt as _;
 use crate::packages::Rpm;
 
 pub(crate) const CHROOT: &str = "fedora-44-x86_64";
+/// A chroot that only builders with the tag `powerful` build for.
+pub(crate) const POWERFUL: &str = "fedora-44-ppc64le";
 pub(crate) const BASE: &str = "http://copr.test:8210";
 
 /// The source package of most stories.
@@ -43,6 +45,11 @@ pub(crate) const BINARY: Rpm<'static> =
 
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
+}
+
+/// What most builders of these stories take.
+pub(crate) fn takes() -> db::lease::Takes {
+    db::lease::Takes { arches: vec!["x86_64".to_owned()], refused: Vec::new() }
 }
 
 /// The name that claims have in these stories.
@@ -149,10 +156,18 @@ impl Hub {
             config.store.credentials = folder.path().join("key");
             fs_err::write(&config.store.credentials, "aws_access_key_id = a\naws_secret_access_key = b\n").unwrap();
         }
-        let definitions = Definitions::of(
-            ["fedora-43-x86_64", CHROOT]
-                .map(|name| (name.parse().unwrap(), ChrootDefinition { comment: "old".into(), ..Default::default() })),
-        );
+        let definition = |source: &[&str], tags: &[&str]| ChrootDefinition {
+            comment: "old".into(),
+            source: source.iter().map(|&name| name.to_owned()).collect(),
+            tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
+            macros: vec![("dist".to_owned(), ".fc44".to_owned())],
+            ..Default::default()
+        };
+        let definitions = Definitions::of([
+            ("fedora-43-x86_64".parse().unwrap(), definition(&[], &[])),
+            (CHROOT.parse().unwrap(), definition(&["git"], &[])),
+            (POWERFUL.parse().unwrap(), definition(&[], &["powerful"])),
+        ]);
         let db = Db::open(&place.url).await.unwrap();
         let stopping = CancellationToken::new();
         // Builders that find nothing to do are sent away at once.
@@ -221,6 +236,17 @@ impl Hub {
 
     /// The upload of copr-cli: the package first, then the options.
     pub(crate) async fn upload(&self, user: &User, project: &str, file: &str, bytes: &[u8], more: Value) -> Answer {
+        self.upload_files(user, project, &[(file, bytes)], more).await
+    }
+
+    /// The same with several files.
+    pub(crate) async fn upload_files(
+        &self,
+        user: &User,
+        project: &str,
+        files: &[(&str, &[u8])],
+        more: Value,
+    ) -> Answer {
         let owner = project.split_once('/').map_or(user.name.as_str(), |(owner, _)| owner);
         let name = project.split_once('/').map_or(project, |(_, name)| name);
         let mut options = json!({
@@ -230,15 +256,17 @@ impl Hub {
         for (key, value) in more.as_object().into_iter().flatten() {
             options[key] = value.clone();
         }
-        let mut body = format!(
-            "--B\r\nContent-Disposition: form-data; name=\"pkgs\"; filename=\"{file}\"\r\n\
-             Content-Type: application/x-rpm\r\n\r\n"
-        )
-        .into_bytes();
-        body.extend_from_slice(bytes);
+        let mut body = Vec::new();
+        for (file, bytes) in files {
+            let head = format!(
+                "--B\r\nContent-Disposition: form-data; name=\"pkgs\"; filename=\"{file}\"\r\n\
+                 Content-Type: application/x-rpm\r\n\r\n"
+            );
+            body.extend_from_slice(&[head.as_bytes(), bytes, b"\r\n"].concat());
+        }
         body.extend_from_slice(
             format!(
-                "\r\n--B\r\nContent-Disposition: form-data; name=\"json\"; filename=\"json\"\r\n\
+                "--B\r\nContent-Disposition: form-data; name=\"json\"; filename=\"json\"\r\n\
                  Content-Type: application/json\r\n\r\n{options}\r\n--B--\r\n"
             )
             .as_bytes(),
@@ -281,8 +309,12 @@ impl Hub {
 
     /// Asks for work as a builder of that name.
     pub(crate) async fn lease_as(&self, builder: &str) -> Option<Lease> {
-        let body = json!({ "builder": builder, "arches": ["x86_64", "noarch"] }).to_string();
-        let answer = self.builder_call("POST", "lease", body, &[]).await;
+        self.lease_with(&json!({ "builder": builder, "arches": ["x86_64", "noarch"] })).await
+    }
+
+    /// Asks for work in these words.
+    pub(crate) async fn lease_with(&self, request: &Value) -> Option<Lease> {
+        let answer = self.builder_call("POST", "lease", request.to_string(), &[]).await;
         if answer.status == StatusCode::NO_CONTENT {
             return None;
         }
@@ -307,7 +339,11 @@ impl Hub {
     }
 
     pub(crate) async fn finish(&self, lease: &str, outcome: Outcome, results: Vec<ResultFile>) -> Answer {
-        let body = serde_json::to_string(&Finish { outcome, results, others: Vec::new() }).unwrap();
+        self.finish_with(lease, &Finish { outcome, results, others: Vec::new() }).await
+    }
+
+    pub(crate) async fn finish_with(&self, lease: &str, end: &Finish) -> Answer {
+        let body = serde_json::to_string(end).unwrap();
         self.builder_call("POST", &format!("lease/{lease}/finish"), body, &[]).await
     }
 

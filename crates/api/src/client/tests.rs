@@ -74,7 +74,8 @@ async fn an_upload_is_the_file_then_the_json_with_a_content_length_and_reports_i
     options.timeout = Some(300);
     let steps = Arc::new(Mutex::new(Vec::new()));
     let progress = Arc::clone(&steps);
-    let build = client.upload_build(&path, &options, move |bytes| progress.lock().unwrap().push(bytes)).await.unwrap();
+    let build =
+        client.upload_build(&[&path], &options, move |bytes| progress.lock().unwrap().push(bytes)).await.unwrap();
     assert_eq!(build.id, 7);
 
     let seen = seen.recv().unwrap();

@@ -27,34 +27,33 @@ const CHUNK: usize = 128 * 1024;
 const STALL: Duration = Duration::from_secs(120);
 
 impl Client {
-    /// Uploads the source package at `path` and submits it: `POST /build/create/upload`.
+    /// Uploads the source package, or the spec and its sources, and submits a build of it: `POST /build/create/upload`. Copr's own
+    /// hubs take one file.
     ///
-    /// The file is streamed. `progress` is called with the number of the file's bytes that were handed to the
-    /// connection so far. Errors: [`Error::File`] when it cannot be opened; else as every call.
+    /// The files are streamed. `progress` is called with the number of their bytes that were handed to the
+    /// connection so far. Errors: [`Error::File`] when one cannot be opened; else as every call.
     pub async fn upload_build(
         &self,
-        path: &Path,
+        paths: &[&Path],
         options: &BuildOptions,
         progress: impl Fn(u64) + Send + Sync + 'static,
     ) -> Result<Build, Error> {
-        let unreadable = |source| Error::File { path: path.to_owned(), source };
-        let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
-        let length = file.metadata().await.map_err(unreadable)?.len();
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-
-        let sent = Arc::new(AtomicU64::new(0));
-        let counter = Arc::clone(&sent);
-        let stream = ReaderStream::with_capacity(file.take(length), CHUNK).inspect_ok(move |chunk| {
-            let so_far = counter.fetch_add(chunk.len() as u64, Ordering::Relaxed) + chunk.len() as u64;
-            progress(so_far);
-        });
-        let form = Form::new()
-            .percent_encode_noop()
-            .part(
-                "pkgs",
-                typed(Part::stream_with_length(Body::wrap_stream(stream), length), name, "application/x-rpm")?,
-            )
-            .part("json", typed(Part::text(body(options)?), "json".to_owned(), "application/json")?);
+        let (sent, progress) = (Arc::new(AtomicU64::new(0)), Arc::new(progress));
+        let mut form = Form::new().percent_encode_noop();
+        for path in paths {
+            let unreadable = |source| Error::File { path: (*path).to_owned(), source };
+            let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
+            let length = file.metadata().await.map_err(unreadable)?.len();
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let (counter, progress) = (Arc::clone(&sent), Arc::clone(&progress));
+            let stream = ReaderStream::with_capacity(file.take(length), CHUNK).inspect_ok(move |chunk| {
+                let so_far = counter.fetch_add(chunk.len() as u64, Ordering::Relaxed) + chunk.len() as u64;
+                progress(so_far);
+            });
+            let part = Part::stream_with_length(Body::wrap_stream(stream), length);
+            form = form.part("pkgs", typed(part, name, "application/x-rpm")?);
+        }
+        form = form.part("json", typed(Part::text(body(options)?), "json".to_owned(), "application/json")?);
 
         let request = self
             .with_credentials(self.patient.request(Method::POST, self.url(&["build", "create", "upload"])?))?
@@ -75,10 +74,10 @@ fn body(options: &BuildOptions) -> Result<String, Error> {
     Ok(nulls_for_empty_lists(options)?.to_string())
 }
 
-fn typed(part: Part, name: String, mime: &'static str) -> Result<Part, Error> {
+pub(super) fn typed(part: Part, name: String, mime: &'static str) -> Result<Part, Error> {
     part.file_name(name)
         .mime_str(mime)
-        .map_err(|error| Error::Unexpected { url: "build/create/upload".to_owned(), reason: error.to_string() })
+        .map_err(|error| Error::Unexpected { url: "the form".to_owned(), reason: error.to_string() })
 }
 
 /// Ends once `sent` has stood still for [`STALL`].

@@ -11,16 +11,18 @@ use std::{
 use copr_builder::GUEST;
 use copr_vm::{
     Accelerator, Answer, Confinement, Exit, Initramfs, Input, Job, JobKind, Kernel, KernelOptions, Limits, LogStream,
-    MachineSpec, Network, Observer, Report, Root, Stage, find_qemu, run,
+    MachineSpec, Observer, Report, Root, Stage, find_qemu, run,
 };
 
 /// What rpmbuild runs for a package without compiled code, and what the tests run.
-const PROGRAMS: [&str; 32] = [
+const PROGRAMS: [&str; 33] = [
     "rpm", "rpmbuild", "bash", "sh", "cat", "chmod", "chown", "cp", "curl", "date", "env", "find", "git", "grep",
-    "gzip", "head", "id", "ln", "ls", "make", "mkdir", "mv", "od", "rm", "sed", "sleep", "sort", "stat", "tar",
-    "touch", "uname", "yes",
+    "gzip", "head", "id", "ln", "ls", "make", "mkdir", "mknod", "mv", "od", "rm", "sed", "sleep", "sort", "stat",
+    "tar", "touch", "uname", "yes",
 ];
 
+/// Where the distribution has rpm's database.
+pub(crate) const DBPATH: &str = "/var/lib/rpm";
 /// A program of the name rpmlint that says what it sees.
 const RPMLINT: &str =
     "#!/bin/sh\necho \"I am $(id -u) and see $*\"\nrpm -qp --nosignature --qf '%{name} is well\\n' \"$@\"\nexit 64\n";
@@ -167,9 +169,9 @@ pub(crate) fn base() -> &'static (PathBuf, Seen) {
         let distribution = distribution();
         let (home, image) = (distribution.home.path(), distribution.home.path().join("base.img"));
         let mut seen = Seen::default();
-        let job = Job::new(JobKind::Base, "/var/lib/rpm", "x86_64");
+        let job = Job::new(JobKind::Base, DBPATH, "x86_64");
         let inputs = vec![package_input(&distribution.package)];
-        let report = run_job(&mut seen, home, job, inputs, Root::Keep(image.clone()), Limits::default());
+        let report = run_machine(&mut seen, &machine_with(home, job, inputs, Root::Keep(image.clone())));
         assert_eq!(report.exit, Exit::Built(0), "{}\n{}", seen.root_log, report.console_tail);
         (image, seen)
     })
@@ -221,6 +223,12 @@ pub(crate) fn build_seen_by(
     more: &[PathBuf],
     limits: Limits,
 ) -> (Report, Seen) {
+    let report = run_machine(&mut seen, &MachineSpec { limits, ..build_machine(home, spec, more) });
+    (report, seen)
+}
+
+/// The machine of [`build`].
+pub(crate) fn build_machine(home: &Path, spec: &str, more: &[PathBuf]) -> MachineSpec {
     let spec = format!(
         "%global debug_package %{{nil}}\n%global __os_install_post %{{nil}}\nName: story\nVersion: 1\nRelease: 1\n\
          Summary: A story\nLicense: MIT\nBuildArch: noarch\n{spec}"
@@ -228,39 +236,21 @@ pub(crate) fn build_seen_by(
     let source = package(home, "story", &spec, "-bs");
     let mut inputs: Vec<_> = more.iter().map(|path| package_input(path)).collect();
     inputs.push(Input::source(&file_name(&source), &source));
-    let mut job = Job::new(JobKind::Build { source: file_name(&source) }, "/var/lib/rpm", "x86_64");
+    let mut job = Job::new(JobKind::Build { source: file_name(&source) }, DBPATH, "x86_64");
     job.macros.push(("story_macro".to_owned(), "from the job".to_owned()));
-    let report = run_job(&mut seen, home, job, inputs, Root::Over(base().0.clone()), limits);
-    (report, seen)
+    machine(home, job, inputs)
 }
 
-/// Runs one machine.
-pub(crate) fn run_job(
-    seen: &mut Seen,
-    home: &Path,
-    job: Job,
-    inputs: Vec<Input>,
-    root: Root,
-    limits: Limits,
-) -> Report {
-    run_job_with(seen, home, job, inputs, root, limits, None)
+/// A machine that does `job` over the base.
+pub(crate) fn machine(home: &Path, job: Job, inputs: Vec<Input>) -> MachineSpec {
+    machine_with(home, job, inputs, Root::Over(base().0.clone()))
 }
 
-/// As [`run_job`], with a network card.
-pub(crate) fn run_job_with(
-    seen: &mut Seen,
-    home: &Path,
-    mut job: Job,
-    inputs: Vec<Input>,
-    root: Root,
-    limits: Limits,
-    network: Option<Network>,
-) -> Report {
-    job.network = network.is_some();
+fn machine_with(home: &Path, job: Job, inputs: Vec<Input>, root: Root) -> MachineSpec {
     let (work_dir, results_dir) = (home.join("work"), home.join("results"));
     fs_err::create_dir_all(&work_dir).unwrap();
     fs_err::create_dir_all(&results_dir).unwrap();
-    let spec = MachineSpec {
+    MachineSpec {
         qemu: find_qemu(None).unwrap(),
         accelerator: Accelerator::Tcg,
         cpu: "qemu64".to_owned(),
@@ -273,14 +263,18 @@ pub(crate) fn run_job_with(
         job,
         scratch_bytes: 1 << 30,
         root,
-        network,
+        network: None,
         confinement: Confinement::default(),
         snapshots: None,
         results_dir,
         work_dir,
-        limits,
-    };
-    let report = run(&spec, seen, &AtomicBool::new(false)).unwrap();
+        limits: Limits::default(),
+    }
+}
+
+/// Runs one machine.
+pub(crate) fn run_machine(seen: &mut Seen, spec: &MachineSpec) -> Report {
+    let report = run(spec, seen, &AtomicBool::new(false)).unwrap();
     assert_eq!(fs_err::read_dir(&spec.work_dir).unwrap().count(), 0, "the machine left something behind");
     if report.exit != Exit::Built(0) {
         assert_eq!(report.results, []);

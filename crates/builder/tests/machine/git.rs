@@ -8,9 +8,9 @@ use std::{
     sync::Arc,
 };
 
-use copr_vm::{Exit, Job, JobKind, Limits, Network, Root, net::Outside};
+use copr_vm::{Exit, Job, JobKind, Network, net::Outside};
 
-use crate::distribution::{Seen, base, command, run_job_with};
+use crate::distribution::{DBPATH, Seen, command, machine, run_machine};
 
 /// The repository's address as the machine sees it; of a network for documentation, which is nowhere.
 const URL: &str = "http://192.0.2.7/story.git";
@@ -101,10 +101,11 @@ fn a_git_repository_becomes_a_source_package_by_its_spec_or_by_its_makefile() {
         };
         let network = Network { allow: vec![(IpAddr::from([192, 0, 2, 0]), 24)], outside: outside.clone() };
         let mut seen = Seen::default();
-        let job = Job::new(kind, "/var/lib/rpm", "x86_64");
-        let root = Root::Over(base().0.clone());
+        let job = Job::new(kind, DBPATH, "x86_64");
         let place = home.path().join(committish.unwrap_or("head"));
-        let report = run_job_with(&mut seen, &place, job, Vec::new(), root, Limits::default(), Some(network));
+        let mut spec = machine(&place, job, Vec::new());
+        (spec.job.network, spec.network) = (true, Some(network));
+        let report = run_machine(&mut seen, &spec);
         (report, seen.build_log)
     };
     let (report, log) = go(Some("newer"), "packaging", false);

@@ -8,3 +8,4 @@ mod distribution;
 mod git;
 mod other_jobs;
 mod rounds;
+mod snapshots;

@@ -4,14 +4,12 @@ use std::{os::unix::net::UnixStream, time::Duration};
 
 use copr_builder::GUEST;
 use copr_vm::{
-    Accelerator, Exit, Initramfs, Input, Job, JobKind, Limits, Root, Stage, find_qemu,
+    Accelerator, Exit, Initramfs, Input, Job, JobKind, Stage, find_qemu,
     proto::{Begin, ErrorKind, FromGuest, GuestExit, LINT_DIR, ToGuest, VERSION, read_frame, write_frame},
     qemu::{QemuCommand, Start},
 };
 
-use crate::distribution::{Seen, base, command, kernel, package, run_job};
-
-const DBPATH: &str = "/var/lib/rpm";
+use crate::distribution::{DBPATH, Seen, base, command, kernel, machine, package, run_machine};
 
 #[test]
 fn a_base_is_a_whole_file_system_that_belongs_to_no_machine_in_particular() {
@@ -46,11 +44,10 @@ fn a_spec_and_its_sources_become_one_source_package() {
     fs_err::write(home.path().join("tale.txt"), "once upon a time\n").unwrap();
     let mut job = Job::new(JobKind::Spec { spec: "tale.spec".to_owned() }, DBPATH, "x86_64");
     job.macros.push(("dist".to_owned(), "%nil".to_owned()));
-    let over = || Root::Over(base().0.clone());
     let input = |name: &str| Input::source(name, home.path().join(name));
     let mut seen = Seen::default();
     let inputs = vec![input("tale.spec"), input("tale.txt")];
-    let report = run_job(&mut seen, home.path(), job.clone(), inputs, over(), Limits::default());
+    let report = run_machine(&mut seen, &machine(home.path(), job.clone(), inputs));
     assert_eq!(report.exit, Exit::Built(0), "{}", seen.build_log);
     let [source] = &report.results[..] else { panic!("{:?}", report.results) };
     assert_eq!(source.name, "tale-2-1.src.rpm");
@@ -58,7 +55,7 @@ fn a_spec_and_its_sources_become_one_source_package() {
     assert_eq!(files, "tale.spec\ntale.txt\n");
 
     fs_err::remove_file(&source.path).unwrap();
-    let report = run_job(&mut seen, home.path(), job, vec![input("tale.spec")], over(), Limits::default());
+    let report = run_machine(&mut seen, &machine(home.path(), job, vec![input("tale.spec")]));
     let Exit::Refused(why) = &report.exit else { panic!("{:?}", report.exit) };
     assert!(why.contains("rpmbuild -bs ended with status") && seen.build_log.contains("tale.txt"), "{why}");
 }
@@ -72,7 +69,7 @@ fn rpmlint_reads_packages_as_an_ordinary_user_and_its_words_and_status_come_back
     let input = Input { path_in_disk: format!("{LINT_DIR}/plain-1-1.noarch.rpm"), source: plain };
     let job = Job::new(JobKind::Lint, DBPATH, "x86_64");
     let mut seen = Seen::default();
-    let report = run_job(&mut seen, home.path(), job, vec![input], Root::Over(base().0.clone()), Limits::default());
+    let report = run_machine(&mut seen, &machine(home.path(), job, vec![input]));
     assert_eq!(report.exit, Exit::Built(64), "{}", seen.lint_log);
     assert_eq!(seen.lint_log, "I am 1000 and see /builddir/lint/plain-1-1.noarch.rpm\nplain is well\n");
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use copr_api::builder::Rpmlint;
 
 /// Build RPM packages in a Copr server and publish them as repositories.
 #[derive(Debug, Parser)]
@@ -33,8 +34,19 @@ pub(super) enum Command {
     Whoami,
     /// Create a project.
     Create(Create),
-    /// Upload source packages, build them, and watch the builds.
+    /// Upload source packages, or name their URLs, build them, and watch the builds.
     Build(Build),
+    /// Build what is in a git repository, and watch the build.
+    Buildscm(BuildScm),
+    /// Change a project; what is not said stays.
+    Modify(Modify),
+    /// Change how a project builds for one chroot; what is not said stays.
+    EditChroot(EditChroot),
+    /// Print what is chosen for a chroot of a project, as JSON.
+    GetChroot {
+        /// OWNER/PROJECT/CHROOT, or PROJECT/CHROOT.
+        chroot: String,
+    },
     /// Watch builds until they end, with their logs.
     #[command(visible_alias = "watch-build")]
     Watch(Watch),
@@ -134,6 +146,9 @@ pub(super) struct Create {
     /// Whether users on `x86_64` get the packages of its i386 chroots too.
     #[arg(long, value_name = "on|off")]
     pub(super) multilib: Option<Switch>,
+    /// Whether rpmlint is run after builds, and whether its errors fail them.
+    #[arg(long, value_name = "off|report|enforce")]
+    pub(super) rpmlint: Option<Rpmlint>,
 }
 
 /// Arguments of `copr build`.
@@ -142,9 +157,48 @@ pub(super) struct Build {
     /// Where to build: a project, or a side directory of it as NAME:custom:SUFFIX.
     #[arg(required_unless_present = "local")]
     pub(super) project: Option<String>,
-    /// Source package (.src.rpm).
-    #[arg(required_unless_present = "local", value_name = "SRPM")]
-    pub(super) packages: Vec<PathBuf>,
+    /// Source package (.src.rpm), its URL, or a spec followed by its sources.
+    #[arg(required_unless_present = "local", value_name = "FILE|URL")]
+    pub(super) packages: Vec<String>,
+    /// How it is built.
+    #[command(flatten)]
+    pub(super) how: How,
+    /// Build on this machine instead.
+    #[command(flatten)]
+    pub(super) here: Here,
+}
+
+/// Arguments of `copr buildscm`.
+#[derive(Debug, Args)]
+pub(super) struct BuildScm {
+    /// Where to build: a project, or a side directory of it as NAME:custom:SUFFIX.
+    pub(super) project: String,
+    /// Address of the git repository: https, http or git.
+    #[arg(long, value_name = "URL")]
+    pub(super) clone_url: String,
+    /// Branch, tag or commit [default: the repository's default branch].
+    #[arg(long, value_name = "NAME")]
+    pub(super) commit: Option<String>,
+    /// Folder of the spec in the repository [default: its top].
+    #[arg(long, value_name = "PATH")]
+    pub(super) subdir: Option<String>,
+    /// Path of the spec in that folder [default: the only one].
+    #[arg(long, value_name = "PATH")]
+    pub(super) spec: Option<String>,
+    /// Kind of the repository.
+    #[arg(long = "type", value_name = "KIND", default_value = "git")]
+    pub(super) kind: String,
+    /// How the source package is made: of the spec and what lies beside it, or by `.copr/Makefile`.
+    #[arg(long, value_name = "rpkg|make_srpm", default_value = "rpkg")]
+    pub(super) method: String,
+    /// How it is built.
+    #[command(flatten)]
+    pub(super) how: How,
+}
+
+/// What all ways of submitting a build have.
+#[derive(Debug, Args)]
+pub(super) struct How {
     /// Build for this chroot only; may be repeated, may have * and ?.
     #[arg(short = 'r', long = "chroot", value_name = "CHROOT")]
     pub(super) chroots: Vec<String>,
@@ -160,15 +214,27 @@ pub(super) struct Build {
     /// Whether the build has a network.
     #[arg(long, value_name = "on|off")]
     pub(super) enable_net: Option<Switch>,
+    /// Option of the spec to build with; may be repeated.
+    #[arg(long, value_name = "OPTION")]
+    pub(super) with: Vec<String>,
+    /// Option of the spec to build without; may be repeated.
+    #[arg(long, value_name = "OPTION")]
+    pub(super) without: Vec<String>,
+    /// Memory of its machines [default: the chroot's, or the builder's usual].
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(256..))]
+    pub(super) memory_mib: Option<u32>,
+    /// CPUs of its machines [default: the chroot's, or the builder's usual].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) cpus: Option<u32>,
+    /// Whether rpmlint is run, and whether its errors fail the build.
+    #[arg(long, value_name = "off|report|enforce")]
+    pub(super) rpmlint: Option<Rpmlint>,
     /// Submit and return.
     #[arg(long)]
     pub(super) nowait: bool,
     /// Watch the states only.
     #[arg(long)]
     pub(super) no_log: bool,
-    /// Build on this machine instead.
-    #[command(flatten)]
-    pub(super) here: Here,
 }
 
 /// Arguments of `copr build --local`.
@@ -194,12 +260,74 @@ pub(super) struct Here {
     /// Folder of what is kept between builds here [default: copr/builder in ~/.cache].
     #[arg(long, value_name = "DIR", requires = "local")]
     pub(super) cache: Option<PathBuf>,
-    /// Memory of the machine, in MiB.
-    #[arg(long, value_name = "MIB", requires = "local", value_parser = clap::value_parser!(u32).range(256..))]
-    pub(super) memory_mib: Option<u32>,
-    /// Virtual CPUs of the machine.
-    #[arg(long, value_name = "N", requires = "local", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(super) cpus: Option<u32>,
+}
+
+/// Arguments of `copr modify`.
+#[derive(Debug, Args)]
+pub(super) struct Modify {
+    /// The project.
+    pub(super) project: String,
+    /// Chroot to build for: with this option the project has exactly these. May be repeated.
+    #[arg(long = "chroot", value_name = "CHROOT")]
+    pub(super) chroots: Vec<String>,
+    /// Repository used while packages are built; with this option exactly these. May be repeated.
+    #[arg(long = "repo", value_name = "REPO")]
+    pub(super) repos: Vec<String>,
+    /// Repository that users of this project get too; with this option exactly these. May be repeated.
+    #[arg(long = "runtime-repo-dependency", visible_alias = "runtime-dependency", value_name = "REPO")]
+    pub(super) runtime_dependencies: Vec<String>,
+    /// What the project is.
+    #[arg(long)]
+    pub(super) description: Option<String>,
+    /// How to install from it.
+    #[arg(long)]
+    pub(super) instructions: Option<String>,
+    /// Whether builds have a network.
+    #[arg(long, value_name = "on|off")]
+    pub(super) enable_net: Option<Switch>,
+    /// Whether to leave it out of the server's front page.
+    #[arg(long, value_name = "on|off")]
+    pub(super) unlisted_on_hp: Option<Switch>,
+    /// Whether its packages may replace those of module streams.
+    #[arg(long, value_name = "on|off")]
+    pub(super) module_hotfixes: Option<Switch>,
+    /// priority= in the .repo files of its users.
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) repo_priority: Option<i64>,
+    /// Whether users on `x86_64` get the packages of its i386 chroots too.
+    #[arg(long, value_name = "on|off")]
+    pub(super) multilib: Option<Switch>,
+    /// Whether rpmlint is run after builds, and whether its errors fail them.
+    #[arg(long, value_name = "off|report|enforce")]
+    pub(super) rpmlint: Option<Rpmlint>,
+}
+
+/// Arguments of `copr edit-chroot`.
+#[derive(Debug, Args)]
+pub(super) struct EditChroot {
+    /// OWNER/PROJECT/CHROOT, or PROJECT/CHROOT.
+    pub(super) chroot: String,
+    /// Packages that every buildroot has, between blanks.
+    #[arg(long, value_name = "LIST")]
+    pub(super) packages: Option<String>,
+    /// Repositories used while packages are built, between blanks.
+    #[arg(long, value_name = "LIST")]
+    pub(super) repos: Option<String>,
+    /// Option of specs to build with; may be repeated.
+    #[arg(long, value_name = "OPTION")]
+    pub(super) rpmbuild_with: Vec<String>,
+    /// Option of specs to build without; may be repeated.
+    #[arg(long, value_name = "OPTION")]
+    pub(super) rpmbuild_without: Vec<String>,
+    /// Memory of machines; 0: the builder's usual.
+    #[arg(long, value_name = "MIB")]
+    pub(super) memory_mib: Option<i64>,
+    /// CPUs of machines; 0: the builder's usual.
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) cpus: Option<i64>,
+    /// Field that loses its value, e.g. `with_opts`; may be repeated.
+    #[arg(long, value_name = "FIELD")]
+    pub(super) reset: Vec<String>,
 }
 
 /// Arguments of `copr watch`.
@@ -246,10 +374,27 @@ mod tests {
         let arguments = Arguments::try_parse_from(line.split_whitespace()).unwrap();
         let Some(Command::Build(build)) = arguments.command else { panic!("{arguments:?}") };
         assert_eq!(build.project.as_deref(), Some("@g/p:custom:x"));
-        assert_eq!(build.packages, [PathBuf::from("a.src.rpm"), PathBuf::from("b.src.rpm")]);
-        assert_eq!(build.chroots, ["f-1-x86_64", "f-2-x86_64"]);
-        assert_eq!((build.exclude_chroots.len(), build.timeout), (1, Some(300)));
-        assert!(build.background && build.nowait && !build.no_log);
+        assert_eq!(build.packages, ["a.src.rpm", "b.src.rpm"]);
+        let how = build.how;
+        assert_eq!(how.chroots, ["f-1-x86_64", "f-2-x86_64"]);
+        assert_eq!((how.exclude_chroots.len(), how.timeout), (1, Some(300)));
+        assert!(how.background && how.nowait && !how.no_log);
+    }
+
+    #[test]
+    fn the_other_lines_of_copr_cli_about_builds_are_understood_too() {
+        let line = "copr buildscm libs --clone-url https://h/x.git --commit v1 --subdir rpm --spec x.spec --type git \
+                    --method make_srpm -r f-1-x86_64 --nowait";
+        let arguments = Arguments::try_parse_from(line.split_whitespace()).unwrap();
+        let Some(Command::Buildscm(scm)) = arguments.command else { panic!("{arguments:?}") };
+        assert_eq!((scm.clone_url.as_str(), scm.method.as_str()), ("https://h/x.git", "make_srpm"));
+        assert_eq!((scm.commit.as_deref(), scm.subdir.as_deref()), (Some("v1"), Some("rpm")));
+        let line = ["copr", "edit-chroot", "libs/f-1-x86_64", "--packages", "gcc make", "--rpmbuild-with", "docs"];
+        let arguments = Arguments::try_parse_from(line).unwrap();
+        let Some(Command::EditChroot(edit)) = arguments.command else { panic!("{arguments:?}") };
+        assert_eq!((edit.packages.as_deref(), edit.rpmbuild_with.len()), (Some("gcc make"), 1));
+        let arguments = Arguments::try_parse_from(["copr", "modify", "libs", "--enable-net", "on"]).unwrap();
+        assert!(matches!(arguments.command, Some(Command::Modify(modify)) if modify.enable_net == Some(Switch::On)));
     }
 
     #[test]
@@ -258,7 +403,7 @@ mod tests {
         let arguments = Arguments::try_parse_from(line.split_whitespace()).unwrap();
         let Some(Command::Build(build)) = arguments.command else { panic!("{arguments:?}") };
         assert_eq!(build.here.local.unwrap(), ["a.src.rpm", "fedora-44-x86_64"]);
-        assert_eq!((build.project, build.packages.len(), build.timeout), (None, 0, Some(60)));
+        assert_eq!((build.project, build.packages.len(), build.how.timeout), (None, 0, Some(60)));
         for line in ["copr build --local a.src.rpm", "copr build p a.src.rpm --out o", "copr build p a --local b c"] {
             assert!(Arguments::try_parse_from(line.split_whitespace()).is_err(), "{line}");
         }
@@ -276,9 +421,16 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for line in
-            ["copr build p", "copr watch", "copr status x", "copr create p", "copr build p a --timeout 0", "copr x"]
-        {
+        for line in [
+            "copr build p",
+            "copr watch",
+            "copr status x",
+            "copr create p",
+            "copr build p a --timeout 0",
+            "copr x",
+            "copr buildscm p",
+            "copr build p a --rpmlint x",
+        ] {
             assert!(Arguments::try_parse_from(line.split_whitespace()).is_err(), "{line}");
         }
     }

@@ -1,55 +1,129 @@
 //! Commands about builds, but for watching them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anstyle::Style;
 use copr_api::{
     client::{Client, build_options},
-    v3::{Build, BuildOptions},
+    v3::{Build, BuildOptions, ScmBuild},
 };
 
 use super::{
     args,
     failure::Failure,
-    session::{Session, numbers},
+    session::{Session, Target, numbers},
     ui::{harmless, state, styled},
     watch,
 };
 
+/// What `copr build` is to submit.
+enum Piece {
+    /// A source package, or a spec with its sources.
+    Upload(Vec<PathBuf>),
+    /// An address.
+    Url(String),
+}
+
 /// `copr build`: checks the files, asks the hub, uploads, and watches.
 pub(super) async fn build(session: &Session, build: args::Build) -> Result<(), Failure> {
     let target = session.target(build.project.as_deref().unwrap_or_default()).await?;
-    for path in &build.packages {
-        check_source_package(path)?;
-    }
-    let options = BuildOptions {
-        chroots: build.chroots,
-        exclude_chroots: build.exclude_chroots,
-        timeout: build.timeout,
-        background: Some(build.background),
-        enable_net: build.enable_net.map(bool::from),
-        ..build_options(&target.owner, &target.directory)
-    };
+    let pieces = pieces(&build.packages)?;
+    let options = options(&target, &build.how);
     // A refusal now spares the wait for a long upload.
     session.client.check_before_build(&options).await?;
 
     let mut builds = Vec::new();
-    for path in &build.packages {
-        let made = upload(session, path, &options).await?;
-        session.remember(&[made.id]);
-        builds.push(made);
+    for piece in &pieces {
+        let made = match piece {
+            Piece::Upload(files) => vec![upload(session, files, &options).await?],
+            Piece::Url(url) => {
+                let options = BuildOptions { pkgs: vec![url.clone()], ..options.clone() };
+                session.client.url_builds(&options).await?
+            }
+        };
+        session.remember(&made.iter().map(|build| build.id).collect::<Vec<_>>());
+        builds.extend(made);
     }
+    follow(session, &builds, &build.how).await
+}
+
+/// `copr buildscm`.
+pub(super) async fn scm(session: &Session, scm: args::BuildScm) -> Result<(), Failure> {
+    let target = session.target(&scm.project).await?;
+    let body = ScmBuild {
+        options: options(&target, &scm.how),
+        clone_url: scm.clone_url,
+        committish: scm.commit,
+        subdirectory: scm.subdir,
+        spec: scm.spec,
+        scm_type: Some(scm.kind),
+        source_build_method: Some(scm.method),
+    };
+    let build = session.client.scm_build(&body).await?;
+    session.remember(&[build.id]);
+    follow(session, &[build], &scm.how).await
+}
+
+/// The options of a build in the hub's words.
+fn options(target: &Target, how: &args::How) -> BuildOptions {
+    BuildOptions {
+        chroots: how.chroots.clone(),
+        exclude_chroots: how.exclude_chroots.clone(),
+        timeout: how.timeout,
+        background: Some(how.background),
+        enable_net: how.enable_net.map(bool::from),
+        with_opts: how.with.clone(),
+        without_opts: how.without.clone(),
+        memory_mib: how.memory_mib.map(i64::from),
+        cpus: how.cpus.map(i64::from),
+        rpmlint: how.rpmlint,
+        ..build_options(&target.owner, &target.directory)
+    }
+}
+
+/// Says what was submitted, and watches it unless that is not wanted.
+async fn follow(session: &Session, builds: &[Build], how: &args::How) -> Result<(), Failure> {
     let ids: Vec<i64> = builds.iter().map(|build| build.id).collect();
     if let Some(first) = builds.first() {
         announce(session, &first.projectname.to_string(), &ids, &session.client)?;
     }
-    if !build.nowait {
-        return watch::watch(session, &ids, watch::Logs::from(build.no_log, true)).await;
+    if !how.nowait {
+        return watch::watch(session, &ids, watch::Logs::from(how.no_log, true)).await;
     }
     if session.ui.is_json() {
         session.ui.json(&builds)?;
     }
     Ok(())
+}
+
+/// Sorts what was named: URLs, source packages, and at most one spec, which all other files are the sources of.
+fn pieces(named: &[String]) -> Result<Vec<Piece>, Failure> {
+    let is = |ending: &str, name: &str| Path::new(name).extension().is_some_and(|found| found == ending);
+    let specs: Vec<&String> = named.iter().filter(|name| !name.contains("://") && is("spec", name)).collect();
+    if specs.len() > 1 {
+        return Err(Failure::Package(
+            "There is more than one spec: submit each with its sources on its own".to_owned(),
+        ));
+    }
+    let mut pieces = Vec::new();
+    let mut of_spec: Vec<PathBuf> = specs.iter().map(PathBuf::from).collect();
+    for name in named {
+        if name.contains("://") {
+            pieces.push(Piece::Url(name.clone()));
+        } else if specs.is_empty() || is("rpm", name) {
+            check_source_package(Path::new(name))?;
+            pieces.push(Piece::Upload(vec![PathBuf::from(name)]));
+        } else {
+            length_of_file(Path::new(name))?;
+            if !is("spec", name) {
+                of_spec.push(PathBuf::from(name));
+            }
+        }
+    }
+    if !of_spec.is_empty() {
+        pieces.push(Piece::Upload(of_spec));
+    }
+    Ok(pieces)
 }
 
 /// The lines that scripts read out of copr-cli's output.
@@ -62,26 +136,35 @@ fn announce(session: &Session, project: &str, builds: &[i64], client: &Client) -
     Ok(())
 }
 
-async fn upload(session: &Session, path: &Path, options: &BuildOptions) -> Result<Build, Failure> {
-    session.ui.line(format!("Uploading package {}", path.display()))?;
-    let length = fs_err::metadata(path).map_err(|error| Failure::File(error.to_string()))?.len();
+async fn upload(session: &Session, files: &[PathBuf], options: &BuildOptions) -> Result<Build, Failure> {
+    let mut length = 0_u64;
+    for path in files {
+        session.ui.line(format!("Uploading package {}", path.display()))?;
+        length = length.saturating_add(length_of_file(path)?);
+    }
     let bar = session.ui.bytes(length);
-    let made = session.client.upload_build(path, options, move |sent| bar.set_position(sent)).await;
+    let paths: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+    let made = session.client.upload_build(&paths, options, move |sent| bar.set_position(sent)).await;
     session.ui.still();
     Ok(made?)
 }
 
+/// The length of a file that is to be uploaded.
+fn length_of_file(path: &Path) -> Result<u64, Failure> {
+    let shown = path.display();
+    match fs_err::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(Failure::File(format!("File {shown} not found")))
+        }
+        Err(error) => Err(Failure::File(error.to_string())),
+        Ok(metadata) if !metadata.is_file() => Err(Failure::File(format!("{shown} is not a file"))),
+        Ok(metadata) => Ok(metadata.len()),
+    }
+}
+
 /// Refuses what the hub would refuse after the upload: no file, no RPM, not all of it, no source package.
 pub(super) fn check_source_package(path: &Path) -> Result<(), Failure> {
-    let shown = path.display();
-    let length = match fs_err::metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(Failure::File(format!("File {shown} not found")));
-        }
-        Err(error) => return Err(Failure::File(error.to_string())),
-        Ok(metadata) if !metadata.is_file() => return Err(Failure::File(format!("{shown} is not a file"))),
-        Ok(metadata) => metadata.len(),
-    };
+    let (shown, length) = (path.display(), length_of_file(path)?);
     let package = copr_rpm::Package::open(path)
         .map_err(|error| Failure::Package(format!("{shown} is not an RPM package that can be read: {error}")))?;
     if !package.is_source() {
@@ -130,4 +213,28 @@ pub(super) async fn list(session: &Session, project: &str) -> Result<(), Failure
         session.ui.line(format!("{}\t{name}\t{}", build.id, state(build.state)))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spec_takes_the_other_files_for_its_sources_and_urls_are_builds_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| {
+            let path = folder.path().join(name);
+            fs_err::write(&path, "x").unwrap();
+            path.display().to_string()
+        };
+        let named = [file("x.tar.gz"), "https://h/a.src.rpm".to_owned(), file("x.spec"), file("x.patch")];
+        let pieces = pieces(&named).unwrap();
+        let [Piece::Url(url), Piece::Upload(files)] = pieces.as_slice() else { panic!("{}", pieces.len()) };
+        assert_eq!(url, "https://h/a.src.rpm");
+        let names: Vec<_> = files.iter().filter_map(|path| path.file_name()).collect();
+        assert_eq!(names, ["x.spec", "x.tar.gz", "x.patch"]);
+        assert!(matches!(super::pieces(&[file("a.spec"), file("b.spec")]), Err(Failure::Package(_))));
+        assert!(matches!(super::pieces(&[file("x.tar.gz")]), Err(Failure::Package(_))));
+        assert!(matches!(super::pieces(&["gone.spec".to_owned()]), Err(Failure::File(_))));
+    }
 }

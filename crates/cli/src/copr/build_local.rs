@@ -10,7 +10,7 @@ use copr_api::{
     builder::{BuildRepository, ChrootDefinition, Settings, Stage},
     names::Chroot,
 };
-use copr_builder::{EngineOptions, LocalBuild, LocalError, Progress, build_local};
+use copr_builder::{EngineOptions, LocalBuild, LocalError, Progress, build_local, definitions};
 
 use super::{
     args,
@@ -24,7 +24,7 @@ const TIMEOUT: u64 = 18_000;
 
 /// Builds one source package here; results and logs go to a folder.
 pub(super) async fn build(ui: &Ui, build: args::Build) -> Result<(), Failure> {
-    let here = build.here;
+    let (here, how) = (build.here, build.how);
     let Some([srpm, chroot]) = here.local.as_deref() else {
         return Err(Failure::File("--local takes a source package and a chroot".to_owned()));
     };
@@ -33,25 +33,27 @@ pub(super) async fn build(ui: &Ui, build: args::Build) -> Result<(), Failure> {
     let definition = definition(&chroot, here.definitions.as_deref(), here.minidistro.as_deref())?;
     let repositories = here.repos.iter().zip(1..).map(|(text, number)| repository(text, number, &chroot));
     let repositories = repositories.collect::<Result<_, _>>()?;
-    let timeout = build.timeout.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(TIMEOUT);
+    let with = how.with.iter().map(|option| (format!("_with_{option}"), format!("--with-{option}")));
+    let without = how.without.iter().map(|option| (format!("_without_{option}"), format!("--without-{option}")));
+    let timeout = how.timeout.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(TIMEOUT);
     let settings = Settings {
-        network: build.enable_net.is_some_and(bool::from),
-        memory_mib: here.memory_mib,
-        cpus: here.cpus,
-        ..Settings::default()
+        network: how.enable_net.is_some_and(bool::from),
+        memory_mib: how.memory_mib,
+        cpus: how.cpus,
+        rpmlint: how.rpmlint.unwrap_or_default(),
     };
     let out = here.out.unwrap_or_else(|| PathBuf::from("."));
     let cache = here.cache.map_or_else(usual_cache, Ok)?;
     let mut options = EngineOptions::new(cache.clone(), cache.join("work"));
-    options.most_memory_mib = options.most_memory_mib.max(here.memory_mib.unwrap_or_default());
-    options.most_cpus = options.most_cpus.max(here.cpus.unwrap_or_default());
+    options.most_memory_mib = options.most_memory_mib.max(how.memory_mib.unwrap_or_default());
+    options.most_cpus = options.most_cpus.max(how.cpus.unwrap_or_default());
     let local = LocalBuild {
         chroot,
         definition,
         srpm,
         repositories,
         extra_packages: Vec::new(),
-        macros: Vec::new(),
+        macros: with.chain(without).collect(),
         timeout: Duration::from_secs(timeout),
         settings,
         out: out.clone(),
@@ -62,7 +64,7 @@ pub(super) async fn build(ui: &Ui, build: args::Build) -> Result<(), Failure> {
     let mut line = Vec::new();
     let show = |progress: Progress<'_>| match progress {
         Progress::Stage(stage) => spinner.set_message(words(stage)),
-        Progress::Log(_) if build.no_log => {}
+        Progress::Log(_) if how.no_log => {}
         Progress::Log(bytes) => {
             for byte in bytes {
                 match byte {
@@ -93,20 +95,13 @@ pub(super) async fn build(ui: &Ui, build: args::Build) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The chroot's definition: the folder's own, or the minidistro's.
+/// The chroot's definition: the folder's own, or the one that comes with the program.
 fn definition(chroot: &Chroot, folder: Option<&Path>, minidistro: Option<&Path>) -> Result<ChrootDefinition, Failure> {
-    let file = |error: std::io::Error| Failure::File(error.to_string());
-    let own = folder.map(|folder| folder.join(format!("{chroot}.toml"))).filter(|path| path.is_file());
-    let text = match (own, minidistro) {
-        (Some(path), _) => fs_err::read_to_string(path).map_err(file)?,
-        (None, Some(minidistro)) if chroot.as_str() == "minidistro-12-x86_64" => {
-            let folder = fs_err::canonicalize(minidistro).map_err(file)?;
-            include_str!("../../../../plugin-conf/chroots/minidistro-12-x86_64.toml")
-                .replace("$minidistro", &folder.display().to_string())
-        }
-        _ => return Err(Failure::File(format!("nobody knows the chroot {chroot}"))),
-    };
-    toml::from_str(&text).map_err(|error| Failure::File(format!("the definition of {chroot}: {error}")))
+    let found = definitions::find(chroot, folder, minidistro).map_err(|error| Failure::File(error.to_string()))?;
+    found.ok_or_else(|| {
+        let known: Vec<&str> = definitions::shipped().collect();
+        Failure::File(format!("nobody knows the chroot {chroot}; there are {}", known.join(", ")))
+    })
 }
 
 /// What a stage is, for the line that moves.

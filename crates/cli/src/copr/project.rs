@@ -2,14 +2,14 @@
 
 use anstyle::Style;
 use copr_api::{
-    names::OwnerName,
-    v3::{Project, ProjectAdd},
+    names::{Chroot, OwnerName},
+    v3::{ChrootEdit, Project, ProjectAdd, ProjectEdit},
 };
 
 use super::{
-    args::Create,
+    args::{Create, EditChroot, Modify},
     failure::Failure,
-    session::Session,
+    session::{Session, Target},
     ui::{harmless, styled},
 };
 
@@ -39,6 +39,7 @@ pub(super) async fn create(session: &Session, create: Create) -> Result<(), Fail
         module_hotfixes: create.module_hotfixes.map(bool::from),
         repo_priority: create.repo_priority,
         multilib: create.multilib.map(bool::from),
+        rpmlint: create.rpmlint,
         ..ProjectAdd::default()
     };
     let project = session.client.add_project(&target.owner, &add, false).await?;
@@ -49,6 +50,67 @@ pub(super) async fn create(session: &Session, create: Create) -> Result<(), Fail
         session.ui.line(format!("New project was successfully created: {page}"))?;
     }
     Ok(())
+}
+
+/// `copr modify`.
+pub(super) async fn modify(session: &Session, modify: Modify) -> Result<(), Failure> {
+    let target = session.target(&modify.project).await?;
+    let said = |list: Vec<String>| (!list.is_empty()).then_some(list);
+    let edit = ProjectEdit {
+        chroots: said(modify.chroots),
+        description: modify.description,
+        instructions: modify.instructions,
+        repos: said(modify.repos),
+        runtime_dependencies: said(modify.runtime_dependencies),
+        unlisted_on_hp: modify.unlisted_on_hp.map(bool::from),
+        enable_net: modify.enable_net.map(bool::from),
+        module_hotfixes: modify.module_hotfixes.map(bool::from),
+        repo_priority: modify.repo_priority,
+        multilib: modify.multilib.map(bool::from),
+        rpmlint: modify.rpmlint,
+        ..ProjectEdit::default()
+    };
+    let project = session.client.edit_project(&target.owner, &target.project(), &edit).await?;
+    if session.ui.is_json() {
+        session.ui.json(&project)?;
+    } else {
+        session.ui.line(format!("Project {} was changed.", project.full_name))?;
+    }
+    Ok(())
+}
+
+/// `OWNER/PROJECT/CHROOT`, or `PROJECT/CHROOT` of one's own.
+async fn target_chroot(session: &Session, text: &str) -> Result<(Target, Chroot), Failure> {
+    let (project, chroot) = text.rsplit_once('/').unwrap_or(("", text));
+    Ok((session.target(project).await?, chroot.parse()?))
+}
+
+/// `copr edit-chroot`.
+pub(super) async fn edit_chroot(session: &Session, edit: EditChroot) -> Result<(), Failure> {
+    let (target, chroot) = target_chroot(session, &edit.chroot).await?;
+    let words = |text: &String| text.split_whitespace().map(str::to_owned).collect();
+    let said = |list: Vec<String>| (!list.is_empty()).then_some(list);
+    let body = ChrootEdit {
+        additional_packages: edit.packages.as_ref().map(words),
+        additional_repos: edit.repos.as_ref().map(words),
+        with_opts: said(edit.rpmbuild_with),
+        without_opts: said(edit.rpmbuild_without),
+        memory_mib: edit.memory_mib,
+        cpus: edit.cpus,
+        reset_fields: edit.reset,
+        ..ChrootEdit::default()
+    };
+    let now = session.client.edit_chroot(&target.owner, &target.project(), &chroot, &body).await?;
+    if session.ui.is_json() {
+        return Ok(session.ui.json(&now)?);
+    }
+    Ok(session.ui.line("Edit chroot operation was successful.")?)
+}
+
+/// `copr get-chroot`.
+pub(super) async fn get_chroot(session: &Session, chroot: &str) -> Result<(), Failure> {
+    let (target, chroot) = target_chroot(session, chroot).await?;
+    Ok(session.ui.json(&session.client.project_chroot(&target.owner, &target.project(), &chroot).await?)?)
 }
 
 /// `copr delete`.

@@ -141,6 +141,8 @@ struct Watched {
     logs: Logs,
     state: Option<BuildState>,
     last: Option<Build>,
+    /// The making of its source package.
+    source: WatchedChroot,
     chroots: BTreeMap<Chroot, WatchedChroot>,
     ended: bool,
 }
@@ -157,7 +159,8 @@ struct WatchedChroot {
 
 impl Watched {
     fn new(id: i64, logs: Logs) -> Self {
-        Self { id, logs, state: None, last: None, chroots: BTreeMap::new(), ended: false }
+        let source = WatchedChroot::default();
+        Self { id, logs, state: None, last: None, source, chroots: BTreeMap::new(), ended: false }
     }
 
     /// Shows what is new since the last look; whether anything is.
@@ -175,6 +178,10 @@ impl Watched {
         }
         // The state was read before the log: once it is final, the log that follows is whole.
         let mut news = changed;
+        let unmade = build.source_package.name.is_none();
+        if (unmade || self.source.state.is_some()) && !self.source.ended {
+            news |= self.look_at_source(session, several, unmade && build.state == BuildState::Failed).await?;
+        }
         let chroots = session.client.build_chroots(self.id).await?;
         let prefixed = several || chroots.len() > 1;
         for chroot in &chroots {
@@ -192,7 +199,9 @@ impl Watched {
             }
             if self.logs != Logs::None {
                 let prefix = if prefixed { prefix(self.id, chroot, several, &chroots) } else { String::new() };
-                news |= known.read_log(session, chroot, &prefix).await?;
+                news |= known
+                    .read_log(session, chroot.name.as_str(), chroot.state, chroot.result_url.as_deref(), &prefix)
+                    .await?;
             }
             if worth_saying && chroot.state.is_final() {
                 say(session, &what, chroot.state)?;
@@ -219,15 +228,42 @@ impl Watched {
     }
 }
 
+impl Watched {
+    /// Shows what is new in the log of the source's making; whether anything is. When that failed, says where its files are.
+    async fn look_at_source(&mut self, session: &Session, several: bool, failed: bool) -> Result<bool, Failure> {
+        let now = session.client.source_chroot(self.id).await?;
+        let mut news = self.source.state != Some(now.state);
+        if self.logs != Logs::None {
+            let prefix = if several { format!("{} source | ", self.id) } else { String::new() };
+            let what = "the source package";
+            news |= self.source.read_log(session, what, now.state, now.result_url.as_deref(), &prefix).await?;
+        }
+        if let Some(url) = now.result_url.filter(|_| failed) {
+            let url = styled(Style::new().underline(), harmless(&url));
+            session.ui.line(format!("  Logs of the source package: {url}"))?;
+        }
+        self.source.state = Some(now.state);
+        self.source.ended = now.state.is_final();
+        Ok(news)
+    }
+}
+
 impl WatchedChroot {
-    /// Shows the log's new lines; whether there were any. A finished chroot's log is read to its end.
-    async fn read_log(&mut self, session: &Session, chroot: &BuildChroot, prefix: &str) -> Result<bool, Failure> {
-        let Some(results) = &chroot.result_url else { return Ok(false) };
+    /// Shows the log's new lines; whether there were any. A finished job's log is read to its end.
+    async fn read_log(
+        &mut self,
+        session: &Session,
+        name: &str,
+        now: BuildState,
+        results: Option<&str>,
+        prefix: &str,
+    ) -> Result<bool, Failure> {
+        let Some(results) = results else { return Ok(false) };
         let mut news = false;
         loop {
             match session.client.log_from(results, LIVE_LOG, self.offset).await? {
                 LogChunk::Restarted => {
-                    session.ui.note(format!("{}: another machine begins this build anew", chroot.name));
+                    session.ui.note(format!("{name}: another machine begins this build anew"));
                     self.offset = 0;
                     self.lines = Lines::default();
                 }
@@ -241,7 +277,7 @@ impl WatchedChroot {
                 }
             }
         }
-        if chroot.state.is_final() {
+        if now.is_final() {
             session.ui.lines(&self.lines.rest(prefix))?;
         }
         Ok(news)

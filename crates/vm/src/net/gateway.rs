@@ -254,20 +254,19 @@ impl Gateway {
             return;
         }
         let begins = packet.syn() && !packet.ack() && !packet.rst() && !packet.fin();
-        let ends_it = packet.rst();
         if begins && !packet.verify_checksum(&IpAddress::Ipv4(GUEST), &IpAddress::Ipv4(to)) {
             return;
         }
         match self.connections.get(&ends).map(|connection| &connection.side) {
             None if begins => self.begin(ends, content, now),
             None => self.feed(content, now),
-            Some(Side::Opening(_)) if ends_it => drop(self.connections.remove(&ends)),
-            // The guest has grown impatient; its first SYN is answered when the answer is known.
+            // The guest has grown impatient, or means a connection of before; its first SYN is answered when the answer is known.
             Some(Side::Opening(_)) => {}
             Some(Side::Open(open)) => {
                 let handle = open.handle;
-                let over = |state| matches!(state, State::TimeWait | State::Closed | State::Listen);
-                if begins && over(self.sockets.get::<Socket<'_>>(handle).state()) {
+                // The wire keeps the order: a SYN behind the first ACK means that the guest has begun anew. Its kernel would say
+                // so with a reset when asked, but smoltcp does not ask.
+                if begins && self.sockets.get::<Socket<'_>>(handle).state() != State::SynReceived {
                     self.remove(ends);
                     return self.begin(ends, content, now);
                 }

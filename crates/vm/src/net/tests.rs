@@ -220,21 +220,25 @@ fn a_connection_carries_all_bytes_both_ways_and_each_side_may_end_first() {
 fn a_port_of_the_guests_can_be_used_again_at_once() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let server = spawn(move || {
-        for _ in 0..3 {
-            listener.accept().unwrap().0.write_all(b"bye").unwrap();
+    spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            // Not all of them listen.
+            let _ = stream.write_all(b"bye");
         }
     });
     let world = World::new(address);
     let (mut guest, _relay) = Guest::new(&world);
+    // As a guest does that knows nothing of it any more.
+    let handle = guest.connect(PUBLIC, 80, 40000);
+    guest.until_state(handle, State::Established);
+    guest.sockets.remove(handle);
     for _ in 0..3 {
         let handle = guest.connect(PUBLIC, 80, 40000);
         assert_eq!(guest.talk(handle, b""), b"bye");
         guest.until("the guest's end", |guest| (!guest.socket(handle).is_open()).then_some(()));
         guest.sockets.remove(handle);
     }
-    server.join().unwrap();
-    assert_eq!(world.asked().len(), 3);
+    assert!(world.asked().len() >= 4);
 }
 
 #[test]

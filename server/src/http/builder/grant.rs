@@ -3,7 +3,6 @@
 use axum::body::Bytes;
 use copr_api::{
     builder::{Lease, Rpmlint, Settings, Work},
-    names::Chroot,
     v3::BuildState,
 };
 
@@ -11,11 +10,12 @@ use crate::{
     chain,
     db::{
         self,
-        build::{Build, BuildChroot, Wishes},
+        build::{Build, BuildChroot},
         chroot::ProjectChroot,
         project::Project,
     },
     http::error::ApiError,
+    settings::Choice,
     state::AppState,
 };
 
@@ -62,8 +62,7 @@ pub(super) async fn grant(state: &AppState, claimed: &BuildChroot) -> Result<Opt
             settings,
         }));
     }
-    let wishes = &build.wishes;
-    let more = &wishes.additional_repos;
+    let more = &build.wishes.additional_repos;
     let repositories = match chain::build_time(state, &project, &build.dirname, &claimed.chroot, more).await {
         Ok(repositories) => repositories,
         Err(chain::Error::Chain(why)) => {
@@ -72,10 +71,11 @@ pub(super) async fn grant(state: &AppState, claimed: &BuildChroot) -> Result<Opt
         }
         Err(error) => return Err(error.into()),
     };
-    let own = chosen(state, &project, &claimed.chroot).await?;
-    macros.extend(conditionals(&own, wishes));
-    let mut extra_packages = own.additional_packages;
-    extra_packages.extend(wishes.additional_packages.iter().cloned());
+    // Nothing is chosen for a chroot that the project has given up since.
+    let own = db::chroot::get(&state.db, project.id, &claimed.chroot).await?;
+    let own = own.unwrap_or_else(|| ProjectChroot::new(project.id, claimed.chroot.clone()));
+    let choice = Choice::of(&project, &own, &build);
+    macros.extend(choice.macros());
     Ok(Some(Lease {
         id,
         seconds,
@@ -84,25 +84,13 @@ pub(super) async fn grant(state: &AppState, claimed: &BuildChroot) -> Result<Opt
         work,
         definition,
         repositories,
-        extra_packages,
+        extra_packages: choice.additional_packages,
         timeout,
         macros,
-        settings: Settings {
-            network: build.enable_net,
-            memory_mib: wishes.memory_mib.or(own.memory_mib),
-            cpus: wishes.cpus.or(own.cpus),
-            rpmlint: wishes.rpmlint.unwrap_or(project.rpmlint),
-        },
+        settings: choice.machine,
         owner: build.owner,
         dirname: build.dirname,
     }))
-}
-
-/// What the project chose for a chroot: nothing when it has given the chroot up since.
-async fn chosen(state: &AppState, project: &Project, chroot: &Chroot) -> Result<ProjectChroot, ApiError> {
-    Ok(db::chroot::get(&state.db, project.id, chroot)
-        .await?
-        .unwrap_or_else(|| ProjectChroot::new(project.id, chroot.clone())))
 }
 
 /// Copr's macros, which say whose build it is.
@@ -134,24 +122,6 @@ fn plain(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(500).collect::<String>().replace('%', "%%")
 }
 
-/// `--with` and `--without` as rpmbuild makes macros of them; what is said of the build goes before what is said of the chroot.
-fn conditionals(own: &ProjectChroot, wishes: &Wishes) -> Vec<(String, String)> {
-    let said = |word: &str, options: &[String]| -> Vec<(String, String)> {
-        let one = |option: &String| (format!("_{word}_{option}"), format!("--{word}-{option}"));
-        options.iter().map(one).collect()
-    };
-    let unless = |options: &[String], otherwise: &[String]| -> Vec<String> {
-        options.iter().filter(|option| !otherwise.contains(option)).cloned().collect()
-    };
-    [
-        said("with", &unless(&own.with_opts, &wishes.without_opts)),
-        said("without", &unless(&own.without_opts, &wishes.with_opts)),
-        said("with", &wishes.with_opts),
-        said("without", &wishes.without_opts),
-    ]
-    .concat()
-}
-
 /// Ends a job that no builder can help, and says why where its packager looks.
 async fn fail(state: &AppState, lease: &str, why: &str) -> Result<(), ApiError> {
     if let Some(held) = db::lease::held(&state.db, lease).await? {
@@ -165,21 +135,6 @@ async fn fail(state: &AppState, lease: &str, why: &str) -> Result<(), ApiError> 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn words(list: &[&str]) -> Vec<String> {
-        list.iter().map(|&word| word.to_owned()).collect()
-    }
-
-    #[test]
-    fn what_is_said_of_a_build_goes_before_what_is_said_of_its_chroot() {
-        let mut own = ProjectChroot::new(1, "fedora-44-x86_64".parse().unwrap());
-        own.with_opts = words(&["docs", "tests"]);
-        own.without_opts = words(&["gui"]);
-        let wishes = Wishes { with_opts: words(&["gui"]), without_opts: words(&["tests"]), ..Wishes::default() };
-        let macros: Vec<String> =
-            conditionals(&own, &wishes).into_iter().map(|(name, value)| format!("{name} {value}")).collect();
-        assert_eq!(macros, ["_with_docs --with-docs", "_with_gui --with-gui", "_without_tests --without-tests"]);
-    }
 
     #[test]
     fn a_persons_text_is_one_line_that_expands_to_itself() {

@@ -76,7 +76,7 @@ pub(super) async fn find(state: &AppState, id: &str) -> Result<Build, ApiError> 
 }
 
 /// The build that a query names by `build_id`.
-async fn asked(state: &AppState, query: &Params) -> Result<Build, ApiError> {
+pub(super) async fn asked(state: &AppState, query: &Params) -> Result<Build, ApiError> {
     by_number(state, params::number("build_id", query.required("build_id")?)?).await
 }
 

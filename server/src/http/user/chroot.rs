@@ -6,12 +6,13 @@ use axum::{
     http::header::CONTENT_TYPE,
 };
 use copr_api::{
+    builder::BuildRepository,
     names::{Chroot, DirName},
     v3::ChrootEdit,
 };
 use serde_json::{Value, json};
 
-use super::{find_project, project::owned, upload};
+use super::{build, find_project, project::owned, upload};
 use crate::{
     chain,
     db::{self, chroot::ProjectChroot, project::Project},
@@ -20,6 +21,7 @@ use crate::{
         error::ApiError,
         params::{self, JsonBody, Params, parse_json},
     },
+    settings::Choice,
     state::AppState,
 };
 
@@ -219,20 +221,47 @@ fn change(of: &mut ProjectChroot, body: &ChrootEdit, project: &Project) -> Resul
 pub async fn build_config(State(state): State<AppState>, query: Params) -> Result<Json<Value>, ApiError> {
     let (project, of) = find_chroot(&state, &query).await?;
     let dirname: DirName = params::name(project.name.as_str(), "")?;
-    let mut repositories = chain::build_time(&state, &project, &dirname, &of.chroot, &[]).await?;
-    // Copr lists the project itself first.
-    repositories.sort_by_key(|repository| repository.id != "copr_base");
-    let repos: Vec<Value> = repositories
-        .into_iter()
-        .map(|repository| {
-            json!({ "id": repository.id, "name": repository.id, "baseurl": repository.baseurl,
-                    "priority": repository.priority, "module_hotfixes": project.module_hotfixes, "repo_gpgcheck": false })
-        })
-        .collect();
+    let repositories = chain::build_time(&state, &project, &dirname, &of.chroot, &[]).await?;
+    let repos = shown(repositories, &project);
     let additional_repos: Vec<&String> = project.additional_repos.iter().chain(&of.additional_repos).collect();
     Ok(Json(json!({
         "chroot": of.chroot, "repos": repos, "additional_repos": additional_repos,
         "additional_packages": of.additional_packages, "additional_modules": "", "enable_net": project.enable_net,
         "with_opts": of.with_opts, "without_opts": of.without_opts, "isolation": "default",
+    })))
+}
+
+/// Repositories in Copr's form, which lists the project itself first.
+fn shown(mut repositories: Vec<BuildRepository>, project: &Project) -> Vec<Value> {
+    repositories.sort_by_key(|repository| repository.id != "copr_base");
+    let one = |repository: BuildRepository| {
+        json!({ "id": repository.id, "name": repository.id, "baseurl": repository.baseurl,
+                "priority": repository.priority, "module_hotfixes": project.module_hotfixes, "repo_gpgcheck": false })
+    };
+    repositories.into_iter().map(one).collect()
+}
+
+/// `GET /api_3/build-chroot/build-config`: how a build is built for one of its chroots.
+///
+/// # Errors
+/// 404: no such build, or it is not built for that chroot; 400: a project of its chain is gone.
+pub async fn of_build(State(state): State<AppState>, query: Params) -> Result<Json<Value>, ApiError> {
+    let build = build::asked(&state, &query).await?;
+    let text = query.required("chrootname")?;
+    let missing = format!("No chroot {} in build {}", super::cut(text), build.id);
+    let job = build.chroots.iter().find(|job| job.chroot.as_str() == text);
+    let chroot = job.map(|job| job.chroot.clone()).ok_or_else(|| ApiError::NotFound(missing.clone()))?;
+    let project = find_project(&state, build.owner.as_str(), build.project.as_str()).await?;
+    let own = db::chroot::get(&state.db, project.id, &chroot).await?;
+    let own = own.unwrap_or_else(|| ProjectChroot::new(project.id, chroot.clone()));
+    let choice = Choice::of(&project, &own, &build);
+    let more = &build.wishes.additional_repos;
+    let repositories = chain::build_time(&state, &project, &build.dirname, &chroot, more).await?;
+    Ok(Json(json!({
+        "additional_repos": choice.additional_repos, "additional_packages": choice.additional_packages,
+        "with_opts": choice.with_opts, "without_opts": choice.without_opts, "enable_net": choice.machine.network,
+        "is_background": build.background, "memory_limit": choice.machine.memory_mib, "cpus": choice.machine.cpus,
+        "rpmlint": choice.machine.rpmlint, "timeout": build.timeout, "bootstrap": "default",
+        "repos": shown(repositories, &project),
     })))
 }
