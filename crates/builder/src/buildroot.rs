@@ -140,19 +140,43 @@ pub(crate) async fn explained(
     if repositories.learn_paths(asked).await.is_err() {
         return message;
     }
-    let request = Request { not_enabled: repositories.optional(), ..Request::install(asked.to_vec()) };
-    match blocking(move || solve(repositories.pool(), &request)).await {
-        Ok(Err(problem)) => impossible(&problem),
+    let asked = asked.to_vec();
+    let explain = move || {
+        let (pool, not_enabled) = (repositories.pool(), repositories.optional());
+        let request = Request { not_enabled: not_enabled.clone(), ..Request::install(asked.clone()) };
+        solve(pool, &request).err().map(|problem| impossible(pool, &asked, &not_enabled, &problem))
+    };
+    match blocking(explain).await {
+        Ok(Some(explained)) => explained,
         _ => message,
     }
 }
 
-/// One sentence, or several parted by `;`.
-pub(crate) fn impossible(problem: &Problem) -> String {
-    match problem {
-        Problem::Unsatisfiable { reasons } => format!("the buildroot cannot be solved: {}", reasons.join("; ")),
-        other => format!("the buildroot cannot be solved: {other}"),
+/// Most requirements that are looked at one by one.
+const MOST_EXPLAINED: usize = 20;
+
+/// Why `asked` cannot be had, in one sentence or several parted by `;`: each requirement that no repository meets, and who
+/// comes near; where each could be had alone, why not all together.
+pub(crate) fn impossible(pool: &Pool, asked: &[Dependency], not_enabled: &[usize], problem: &Problem) -> String {
+    let enabled = |id: &PackageId| !not_enabled.contains(&pool.repository(*id));
+    let unmet = asked.iter().filter(|wish| !wish.name.starts_with('(') && !pool.providers_of(wish).iter().any(enabled));
+    let mut reasons: Vec<String> = Vec::new();
+    for wish in unmet.take(MOST_EXPLAINED) {
+        let request = Request { not_enabled: not_enabled.to_vec(), ..Request::install([wish.clone()]) };
+        let Err(Problem::Unsatisfiable { reasons: of_wish }) = solve(pool, &request) else { continue };
+        for reason in of_wish {
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
     }
+    if reasons.is_empty() {
+        reasons = match problem {
+            Problem::Unsatisfiable { reasons } => reasons.clone(),
+            other => vec![other.to_string()],
+        };
+    }
+    format!("the buildroot cannot be solved: {}", reasons.join("; "))
 }
 
 /// `1 package`, `2 packages`.
@@ -179,13 +203,14 @@ fn plan(pool: &Pool, foreign: &[usize], tools: &[Dependency], wishes: &Wishes) -
             return Err(PlanError::Chroot(format!("the chroot's base cannot be installed: {problem}")));
         }
         _ => {
-            let asked = wishes.base.iter().chain(&wishes.extra).cloned();
-            chosen(pool, &Request::install(asked)).map_err(|problem| PlanError::Project(impossible(&problem)))?
+            let asked = wishes.all();
+            chosen(pool, &Request::install(asked.clone()))
+                .map_err(|problem| PlanError::Project(impossible(pool, &asked, &[], &problem)))?
         }
     };
     let (whole, unmet) = match added(pool, &first, &wishes.all(), &wishes.requires) {
         Ok(whole) => (whole, None),
-        Err(problem) => (first, Some(impossible(&problem))),
+        Err(problem) => (first, Some(impossible(pool, &wishes.requires, &[], &problem))),
     };
     // Where the distribution alone makes no base, or another one than this build has, it starts from nothing.
     let delta = base.as_ref().ok().and_then(|base| delta(pool, base, &whole));
@@ -322,11 +347,12 @@ mod tests {
 
     #[test]
     fn what_nothing_provides_is_left_to_the_rebuilt_source_package() {
-        let (pool, plan) = planned(DISTRIBUTION, "", &wishes(&["bash"], &["make > 5"]));
+        let (pool, plan) = planned(DISTRIBUTION, "", &wishes(&["bash"], &["nobody-has-it", "make > 5"]));
         let plan = plan.unwrap();
         assert_eq!(names(&pool, &plan.whole), ["bash-5-1.x86_64", "libc-2-1.x86_64"]);
         let reason = plan.unmet.unwrap();
         assert!(reason.contains("nothing provides make > 5") && reason.contains("make = 4-1"), "{reason}");
+        assert!(reason.contains("nothing provides nobody-has-it"), "all that is missing is named: {reason}");
     }
 
     #[test]

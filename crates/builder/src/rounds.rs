@@ -69,7 +69,7 @@ impl Rounds {
         let whole = match added(pool, &self.installed, &self.wishes, &requires) {
             Ok(whole) => whole,
             Err(problem) => {
-                let message = impossible(&problem);
+                let message = impossible(pool, &requires, &[], &problem);
                 return Err(Failure::User(explained(&self.remotes, &self.task, &requires, message, &self.logs).await));
             }
         };
