@@ -236,6 +236,8 @@ pub(crate) struct Work<'a> {
 /// What a machine starts from. The base stays while this lives.
 pub(crate) struct Ground {
     initramfs: PathBuf,
+    /// The key of the tools.
+    tools: String,
     base: Option<Base>,
 }
 
@@ -275,8 +277,9 @@ impl Work<'_> {
         };
         let guess = wishes.requires.clone();
         let Prepared { repositories, plan, wishes } = self.prepare(self.task, wishes).await?;
-        let ground = self.ground(self.task, &repositories, &plan).await?;
-        let mut inputs = self.fetch(&repositories, &plan.delta).await?;
+        let mut ground = self.ground(self.task, &repositories, &plan).await?;
+        let delta = if self.grow(&mut ground, &repositories, &plan).await? { &[][..] } else { &plan.delta };
+        let mut inputs = self.fetch(&repositories, delta).await?;
         let file_name = source.nevra.file_name();
         inputs.push(Input::source(&file_name, srpm));
         let mut spec = self.machine(&ground, JobKind::Build { source: file_name })?;
@@ -346,13 +349,37 @@ impl Work<'_> {
                     .map_err(|error| Failure::machine(error.to_string()))?
             }
         };
-        let mut ground = Ground { initramfs, base: None };
+        let mut ground = Ground { initramfs, tools: String::new(), base: None };
         if !plan.base.is_empty() {
             let key = base_key(&tools, task, self.engine.options.scratch_bytes, sums(&plan.base));
             let make = async |folder: PathBuf| self.make_base(&ground, task, repositories, &plan.base, &folder).await;
             ground.base = Some(self.engine.bases.get(&key, self.logs, self.stop, make).await?);
         }
+        ground.tools = tools;
         Ok(ground)
+    }
+
+    /// Puts the delta into a base of its own, for the next build with the same buildroot, when all of it comes from the
+    /// distribution; whether that is so. No byte of a project may come into what other builds start from.
+    async fn grow(&self, ground: &mut Ground, repositories: &Repositories, plan: &Plan) -> Result<bool, Failure> {
+        let (pool, foreign) = (repositories.pool(), repositories.foreign());
+        let Some(base) = &ground.base else { return Ok(false) };
+        if plan.delta.is_empty() || plan.delta.iter().any(|id| foreign.contains(&pool.repository(*id))) {
+            return Ok(plan.delta.is_empty());
+        }
+        let packages = plan.base.iter().chain(&plan.delta);
+        let sums = packages.map(|id| pool.checksum(*id).to_string()).collect();
+        let key = base_key(&ground.tools, self.task, self.engine.options.scratch_bytes, sums);
+        let make = async |folder: PathBuf| {
+            let count = counted(plan.delta.len(), "package", "packages");
+            self.logs.state(&format!("Start: adding {count} to the base, once for all builds with this buildroot"));
+            let inputs = self.fetch(repositories, &plan.delta).await?;
+            let root = Root::Grow { from: base.path.clone(), image: folder.join("image") };
+            self.leave_image(ground, self.task, inputs, root, &folder).await
+        };
+        let grown = self.engine.bases.get(&key, self.logs, self.stop, make).await?;
+        ground.base = Some(grown);
+        Ok(true)
     }
 
     /// Installs the base's packages in a machine of their own and keeps its disk as `image` in `folder`.
@@ -367,21 +394,32 @@ impl Work<'_> {
         let count = counted(packages.len(), "package", "packages");
         self.logs.state(&format!("Start: making the base of {count}, once for all builds that begin with them"));
         let inputs = self.fetch(repositories, packages).await?;
+        match self.leave_image(ground, task, inputs, Root::Keep(folder.join("image")), folder).await {
+            Err(Failure::User(message) | Failure::Skipped(message) | Failure::Machine(message)) => {
+                Err(Failure::Machine(format!("the chroot's base cannot be made: {message}")))
+            }
+            made_or_stopped => made_or_stopped,
+        }
+    }
+
+    /// Runs a machine that installs packages and leaves its disk as an image in `folder`, by `root`.
+    async fn leave_image(
+        &self,
+        ground: &Ground,
+        task: &Task,
+        inputs: Vec<Input>,
+        root: Root,
+        folder: &Path,
+    ) -> Result<(), Failure> {
         let mut spec = self.machine(ground, JobKind::Base)?;
         spec.inputs = inputs;
-        spec.root = Root::Keep(folder.join("image"));
+        spec.root = root;
         spec.network = None;
         spec.job.network = false;
         spec.job.macros = task.definition.macros.clone();
         spec.work_dir = folder.to_owned();
         let (report, _) = self.run(spec, Watcher::new(self.logs.clone(), None)).await?;
-        match verdict(&report, self.logs) {
-            Ok(()) => Ok(()),
-            Err(Failure::User(message) | Failure::Skipped(message) | Failure::Machine(message)) => {
-                Err(Failure::Machine(format!("the chroot's base cannot be made: {message}")))
-            }
-            Err(Failure::Stopped) => Err(Failure::Stopped),
-        }
+        verdict(&report, self.logs)
     }
 
     /// A machine of the task for a job, over the ground; it has no input yet.

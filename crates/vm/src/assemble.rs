@@ -56,6 +56,10 @@ impl Disks {
                 scratch.clone_from(base);
                 fs_err::metadata(base)?.len()
             }
+            Root::Grow { from, image: _ } => {
+                disk::copy_sparse(from, &scratch)?;
+                fs_err::metadata(from)?.len()
+            }
         };
         Ok(Self { input, input_bytes, scratch, scratch_bytes, spare })
     }

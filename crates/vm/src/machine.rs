@@ -50,6 +50,31 @@ pub enum Root {
     /// Nothing, and when the job ends well the image appears here, whole and read-only, for others to be [`Root::Over`] it.
     /// It must be on the file system of [`MachineSpec::work_dir`].
     Keep(PathBuf),
+    /// A copy of an image that is [`Root::Over`]'s, and when the job ends well it appears as another one.
+    Grow {
+        /// The image that is copied.
+        from: PathBuf,
+        /// As of [`Root::Keep`].
+        image: PathBuf,
+    },
+}
+
+impl Root {
+    /// The image that is to be left.
+    pub(crate) fn left(&self) -> Option<&std::path::Path> {
+        match self {
+            Self::Fresh | Self::Over(_) => None,
+            Self::Keep(image) | Self::Grow { image, .. } => Some(image),
+        }
+    }
+
+    /// The image that must be there.
+    pub(crate) fn needed(&self) -> Option<&std::path::Path> {
+        match self {
+            Self::Fresh | Self::Keep(_) => None,
+            Self::Over(image) | Self::Grow { from: image, .. } => Some(image),
+        }
+    }
 }
 
 /// The addresses that a machine with a network card may reach: public ones, and those that the admin names. See
@@ -156,7 +181,7 @@ pub struct MachineSpec {
     pub inputs: Vec<Input>,
     /// What to do. Its nonce and limits are set from here.
     pub job: Job,
-    /// Size of the scratch disk in bytes; it is sparse. Of [`Root::Over`]: that of the image.
+    /// Size of the scratch disk in bytes; it is sparse. Of [`Root::Over`] and [`Root::Grow`]: that of the image.
     pub scratch_bytes: u64,
     /// What the scratch disk holds.
     pub root: Root,

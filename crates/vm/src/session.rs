@@ -81,14 +81,13 @@ fn check(spec: &MachineSpec) -> Result<(), MachineError> {
             return wrong(format!("{} is no folder", folder.display()));
         }
     }
-    match &spec.root {
-        Root::Over(image) if !image.is_file() => wrong(format!("there is no image {}", image.display())),
-        Root::Keep(image) => {
-            let device = |folder: &Path| rustix::fs::stat(folder).map(|stat| stat.st_dev).ok();
-            // The image is moved there.
-            if image.parent().and_then(device) == device(&spec.work_dir) {
-                return Ok(());
-            }
+    if let Some(image) = spec.root.needed().filter(|image| !image.is_file()) {
+        return wrong(format!("there is no image {}", image.display()));
+    }
+    let device = |folder: &Path| rustix::fs::stat(folder).map(|stat| stat.st_dev).ok();
+    // The image is moved there.
+    match spec.root.left() {
+        Some(image) if image.parent().and_then(device) != device(&spec.work_dir) => {
             wrong(format!("{} is not on the file system of {}", image.display(), spec.work_dir.display()))
         }
         _ => Ok(()),
@@ -193,7 +192,7 @@ impl Session<'_> {
         }
         let mut results = Vec::new();
         if exit == Exit::Built(0) {
-            if let Root::Keep(image) = &spec.root {
+            if let Some(image) = spec.root.left() {
                 disks.keep(image)?;
             }
             results = receiver.keep();

@@ -191,6 +191,16 @@ fn an_image_is_kept_only_of_a_job_that_ended_well() {
     let mut seen = Seen::default();
     assert_eq!(go(&over, &mut seen).exit, Exit::Built(0));
     assert!(seen.notes.contains("layered") && seen.notes.contains("snapshot=on"), "{}", seen.notes);
+    let grown = home.path().join("grown.img");
+    let more =
+        "with open(disks['scratch'], 'r+b') as file:\n    file.seek(2 << 20)\n    file.write(b'MORE')\nfinish(0)\n";
+    let mut grow = spec(home.path(), more);
+    grow.root = Root::Grow { from: image.clone(), image: grown.clone() };
+    assert_eq!(go(&grow, &mut Seen::default()).exit, Exit::Built(0));
+    let (below, grown) = (fs_err::read(&image).unwrap(), fs_err::read(&grown).unwrap());
+    assert_eq!((&grown[1 << 20..][..4], &grown[2 << 20..][..4]), (&b"BASE"[..], &b"MORE"[..]));
+    assert_ne!(&below[2 << 20..][..4], b"MORE", "the image below was written");
+
     over.root = Root::Over(home.path().join("none.img"));
     let error = run(&over, &mut Seen::default(), &AtomicBool::new(false)).unwrap_err().to_string();
     assert!(error.contains("none.img"), "{error}");
