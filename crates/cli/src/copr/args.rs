@@ -246,19 +246,19 @@ pub(super) struct Here {
     #[arg(conflicts_with_all = ["project", "packages", "chroots", "exclude_chroots", "background", "nowait"])]
     pub(super) local: Option<Vec<String>>,
     /// Repository to draw from besides the chroot's own: a URL or a folder, $chroot stands for the chroot; may be repeated.
-    #[arg(long = "repo", value_name = "URL", requires = "local")]
+    #[arg(long = "repo", value_name = "URL", requires = "local", conflicts_with = "project")]
     pub(super) repos: Vec<String>,
     /// Folder for packages and logs [default: the current one].
-    #[arg(long, value_name = "DIR", requires = "local")]
+    #[arg(long, value_name = "DIR", requires = "local", conflicts_with = "project")]
     pub(super) out: Option<PathBuf>,
     /// Folder with more chroot definitions, CHROOT.toml.
-    #[arg(long, value_name = "DIR", requires = "local")]
+    #[arg(long, value_name = "DIR", requires = "local", conflicts_with = "project")]
     pub(super) definitions: Option<PathBuf>,
     /// Repository of the minidistro, for the chroot minidistro-12-x86_64.
     #[arg(long, value_name = "DIR", env = "COPR_MINIDISTRO", hide = true)]
     pub(super) minidistro: Option<PathBuf>,
     /// Folder of what is kept between builds here [default: copr/builder in ~/.cache].
-    #[arg(long, value_name = "DIR", requires = "local")]
+    #[arg(long, value_name = "DIR", requires = "local", conflicts_with = "project")]
     pub(super) cache: Option<PathBuf>,
 }
 

@@ -294,6 +294,8 @@ impl<'p> Lists<'p> {
                 self.may_bring(&parts.0, negated, out);
                 self.may_bring(&parts.1, !negated, out);
                 if let Some(otherwise) = &parts.2 {
+                    // With a second branch the condition is also one of the ways to fulfil it.
+                    self.may_bring(&parts.1, negated, out);
                     self.may_bring(otherwise, negated, out);
                 }
             }

@@ -4,8 +4,8 @@ use copr_repodata::Record;
 use copr_resolve::{Problem, solve};
 use copr_rpm::{Dependency, Evr, Nevra};
 
-use crate::properties::repository::package;
-use crate::properties::{pool, request};
+use crate::properties::repository::{Case, package};
+use crate::properties::{pool, request, solution};
 
 fn packages(lines: impl IntoIterator<Item = String>) -> Vec<Record> {
     lines.into_iter().map(|line| package(&line).unwrap()).collect()
@@ -51,6 +51,14 @@ fn packages_that_exclude_what_they_require_cannot_be_installed() {
     let records = packages(["a-1-1.noarch; requires b; obsoletes b".to_owned(), "b-1-1.noarch".to_owned()]);
     let problem = count(&records, "a").unwrap_err().to_string();
     assert!(problem.contains("obsoletes b"), "{problem}");
+}
+
+/// Either branch of a recommendation may bring packages in, its condition too: what those are in conflict with holds.
+#[test]
+fn the_condition_of_a_recommendation_is_not_fulfilled_by_what_another_package_excludes() {
+    let case = "install p3\np0-1-1.noarch; recommends (p0 if p1 < 2 else p2)\np1-1-1.noarch\n\
+                p3-3-1.noarch; requires p0; conflicts p1";
+    assert!(solution(&Case::read(case)));
 }
 
 #[test]
