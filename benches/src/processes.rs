@@ -58,7 +58,7 @@ impl Watch {
 fn measure(root: u32) -> Peak {
     let mut peak = Peak::default();
     for (pid, name) in descendants(root) {
-        let Ok(sums) = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) else { continue };
+        let Ok(sums) = fs_err::read_to_string(format!("/proc/{pid}/smaps_rollup")) else { continue };
         let kib =
             sums.lines().find_map(|line| line.strip_prefix("Pss:")).and_then(|rest| rest.split_whitespace().next());
         let mib = kib.and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0;
@@ -72,7 +72,7 @@ fn descendants(root: u32) -> Vec<(u32, String)> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
+        let Ok(stat) = fs_err::read_to_string(entry.path().join("stat")) else { continue };
         // `PID (NAME) STATE PARENT`; a name may have spaces and brackets.
         let (Some(open), Some(close)) = (stat.find('('), stat.rfind(')')) else { continue };
         let parent = stat.get(close + 1..).and_then(|rest| rest.split_whitespace().nth(1)?.parse::<u32>().ok());

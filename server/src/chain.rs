@@ -222,7 +222,10 @@ fn dependencies(chain: &chain::Chain, root: &Project) -> Vec<(Dependency, Option
                 let (owner, name) = (project.owner.parse().ok()?, project.dirname.parse().ok()?);
                 Some((Dependency::Project { owner, name }, None))
             }
-            Link::External { url } => parse_with_priority(url).ok(),
+            // What is no address any more stays as it was written: clients are told of it, and builders refuse it.
+            Link::External { url } => {
+                Some(parse_with_priority(url).unwrap_or_else(|_| (Dependency::External(url.clone()), None)))
+            }
         })
         .collect()
 }

@@ -21,7 +21,7 @@ pub enum Command {
     /// Manage users; works whether the server runs or not.
     Admin(Admin),
     /// Build for a server elsewhere.
-    Builder(Builder),
+    Builder(Box<Builder>),
     /// Check the configuration and what it names.
     CheckConfig(Serve),
     /// Tell by the exit status whether KVM works; the builder calls this.
@@ -115,7 +115,7 @@ pub struct Builder {
     /// This builder's name, for pages and logs [default: the host's name].
     #[arg(long)]
     pub name: Option<String>,
-    /// Shell patterns of the chroots that it takes, e.g. 'fedora-*-x86_64' [default: all of its architecture].
+    /// Shell patterns of the chroots that it takes, e.g. `fedora-*-x86_64` [default: all of its architecture].
     #[arg(long, value_name = "PATTERN", num_args = 1.., value_delimiter = ',')]
     pub chroots: Vec<String>,
     /// What it offers: it takes builds that ask for no tag, or for tags that are all here.
@@ -196,7 +196,7 @@ mod tests {
 
     fn builder(line: &str) -> Result<Builder, clap::Error> {
         match Cli::try_parse_from(["coprd", "builder"].into_iter().chain(line.split_whitespace()))?.command {
-            Command::Builder(options) => Ok(options),
+            Command::Builder(options) => Ok(*options),
             other => panic!("{other:?}"),
         }
     }

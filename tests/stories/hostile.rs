@@ -94,7 +94,7 @@ impl Case {
         };
         let live = read("builder-live.log");
         let tail = live.get(live.len().saturating_sub(3000)..).unwrap_or(&live);
-        let told = [Fault::User, Fault::Machine].into_iter().filter(|fault| live.contains(fault.words())).last();
+        let told = [Fault::User, Fault::Machine].into_iter().rfind(|fault| live.contains(fault.words()));
         demand(told == self.expected.fault, format!("the fault is {told:?}, not {:?}:\n{tail}", self.expected.fault));
         let reason = told.and_then(|fault| live.rsplit_once(fault.words())).map_or(tail, |(_, reason)| reason);
         for text in &self.expected.message {

@@ -524,7 +524,7 @@ impl Source {
         }
         let nevra = package.nevra().map_err(|error| unreadable(&error))?;
         let words = |tag: Tag| -> Vec<String> {
-            package.header.strings(tag).unwrap_or_default().into_iter().map(|word| word.into_owned()).collect()
+            package.header.strings(tag).unwrap_or_default().into_iter().map(std::borrow::Cow::into_owned).collect()
         };
         let [exclusive, exclude, builds] = [tag::EXCLUSIVEARCH, tag::EXCLUDEARCH, tag::BUILDARCHS].map(words);
         if let Some(reason) = proto::excluded(arch, &exclusive, &exclude, &builds) {

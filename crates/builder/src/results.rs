@@ -255,7 +255,7 @@ mod tests {
         entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
     }
 
-    /// Checks one result for x86_64 of `source`.
+    /// Checks one result for `x86_64` of `source`.
     fn verdict(bytes: &[u8], name: &str, source: &str) -> Result<Vec<ResultFile>, Failure> {
         let dir = tempfile::tempdir().unwrap();
         fs_err::write(dir.path().join(name), bytes).unwrap();

@@ -29,7 +29,7 @@ impl Group {
     pub(crate) fn create(parent: &Path, memory_mib: u32, translations_mib: u32, cpus: u32) -> io::Result<Self> {
         // Version 2 hands its controllers down one by one; those that are there already, or not at all, are no matter.
         for controller in ["+memory", "+pids", "+cpu"] {
-            let _ = std::fs::write(parent.join("cgroup.subtree_control"), controller);
+            let _ = fs_err::write(parent.join("cgroup.subtree_control"), controller);
         }
         let made = tempfile::Builder::new().prefix("machine-").tempdir_in(parent)?;
         let mut group = Self { folder: made.keep(), bounds: Vec::new() };
@@ -42,7 +42,7 @@ impl Group {
             ("cpu.max", format!("{} 100000", 100_000 * (u64::from(cpus) + 1)), "processors"),
         ] {
             // A group's files are there when it is; which, tells the controllers.
-            if group.folder.join(file).exists() && std::fs::write(group.folder.join(file), value).is_ok() {
+            if group.folder.join(file).exists() && fs_err::write(group.folder.join(file), value).is_ok() {
                 group.bounds.push(bound);
             }
         }
@@ -54,7 +54,7 @@ impl Group {
     /// # Errors
     /// When the kernel refuses.
     pub(crate) fn take(&self, process: u32) -> io::Result<()> {
-        std::fs::write(self.folder.join("cgroup.procs"), process.to_string())
+        fs_err::write(self.folder.join("cgroup.procs"), process.to_string())
     }
 }
 

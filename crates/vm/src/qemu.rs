@@ -269,7 +269,7 @@ impl Qemu {
         self.monitor.ask("migrate-set-capabilities", &json!({"capabilities": [without_ram()]}))?;
         self.monitor.give("state", state)?;
         self.monitor.ask("migrate", &json!({"uri": "fd:state"}))?;
-        self.await_migration(patience)
+        self.wait_for_migration(patience)
     }
 
     /// Loads the `state` that [`Qemu::record`] wrote into the machine of [`Start::Resume`] and lets it go on.
@@ -280,11 +280,11 @@ impl Qemu {
         self.monitor.ask("migrate-set-capabilities", &json!({"capabilities": [without_ram()]}))?;
         self.monitor.give("state", state)?;
         self.monitor.ask("migrate-incoming", &json!({"uri": "fd:state"}))?;
-        self.await_migration(patience)?;
+        self.wait_for_migration(patience)?;
         self.monitor.ask("cont", &json!({})).map(drop)
     }
 
-    fn await_migration(&mut self, patience: Duration) -> Result<(), MachineError> {
+    fn wait_for_migration(&mut self, patience: Duration) -> Result<(), MachineError> {
         let until = Instant::now() + patience;
         loop {
             let state = self.monitor.ask("query-migrate", &json!({}))?;

@@ -20,10 +20,10 @@ fn the_child() {
     let folder = Path::new(folder);
     println!("{}", enter(&[folder]).unwrap());
     match deed {
-        "read" => println!("it says {}", std::fs::read_to_string(folder.join("file")).unwrap()),
+        "read" => println!("it says {}", fs_err::read_to_string(folder.join("file")).unwrap()),
         "list" => println!("{} files", std::fs::read_dir(folder).unwrap().count()),
-        "read elsewhere" => println!("passwd: {:?}", std::fs::read("/etc/passwd").map(|text| text.len())),
-        "write" => println!("{:?}", std::fs::write(folder.join("file"), "changed")),
+        "read elsewhere" => println!("passwd: {:?}", fs_err::read("/etc/passwd").map(|text| text.len())),
+        "write" => println!("{:?}", fs_err::write(folder.join("file"), "changed")),
         "run" => println!("{:?}", std::process::Command::new("/bin/true").status()),
         "connect" => println!("{:?}", std::net::TcpStream::connect("127.0.0.1:9")),
         "flood" => loop {
