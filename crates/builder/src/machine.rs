@@ -1,6 +1,6 @@
 //! The machine's events, as logs and as the task's stage.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use copr_api::builder::Stage;
 use copr_vm::{Answer, LogStream, Observer};
@@ -20,12 +20,14 @@ pub(crate) struct Watcher {
     pub(crate) rounds: Option<Rounds>,
     /// What was installed when it told so last.
     pub(crate) installed: String,
+    /// When it began. The guest's own clock says how long ago a kernel booted, which a snapshot's did long before.
+    began: Instant,
 }
 
 impl Watcher {
     /// One that answers nothing.
     pub(crate) fn new(logs: Arc<Logs>, stage: Option<watch::Sender<Stage>>) -> Self {
-        Self { logs, stage, rounds: None, installed: String::new() }
+        Self { logs, stage, rounds: None, installed: String::new(), began: Instant::now() }
     }
 
     /// Writes down what was installed: of several lists the last one, which was there when rpmbuild began.
@@ -37,7 +39,7 @@ impl Watcher {
 }
 
 impl Observer for Watcher {
-    fn stage(&mut self, stage: copr_vm::Stage, uptime: f64) {
+    fn stage(&mut self, stage: copr_vm::Stage, _uptime: f64) {
         let (stage, text) = match stage {
             copr_vm::Stage::Ready => (None, "the machine has booted"),
             copr_vm::Stage::Hello => (None, "the machine has its job"),
@@ -52,7 +54,7 @@ impl Observer for Watcher {
         if let (Some(stage), Some(told)) = (stage, &self.stage) {
             told.send_replace(stage);
         }
-        self.logs.state(&format!("{text} ({uptime:.1} s after power-on)"));
+        self.logs.state(&format!("{text} ({:.1} s after its start)", self.began.elapsed().as_secs_f64()));
     }
 
     fn log(&mut self, stream: LogStream, bytes: &[u8]) {
