@@ -11,7 +11,8 @@ use std::{
 
 use crate::bases::Bases;
 
-/// What was used within this time stays, whatever its size: a build that runs may be about to read it.
+/// A file that was used within this time stays, whatever its size: a build that runs may be about to read it. Bases need no
+/// such grace, because whoever uses one holds its lock; and each buildroot makes one, so an hour's could fill a disk.
 const IN_USE: Duration = Duration::from_secs(3600);
 /// Folders of the cache whose files may go one by one. Downloads under way are not among them.
 const FOLDERS: [&str; 2] = ["repositories", "stage0"];
@@ -41,8 +42,11 @@ pub(crate) fn bound(dir: &Path, bases: &Bases, most: u64) {
     let mut bytes: u64 = items.iter().map(|item| item.bytes).sum();
     items.sort_by_key(|item| item.used);
     for item in items {
-        if bytes <= most || item.used.elapsed().is_ok_and(|age| age < IN_USE) {
+        if bytes <= most {
             return;
+        }
+        if matches!(item.what, What::File(_)) && item.used.elapsed().is_ok_and(|age| age < IN_USE) {
+            continue;
         }
         let gone = match &item.what {
             What::File(path) => fs_err::remove_file(path).is_ok(),
@@ -103,5 +107,20 @@ mod tests {
         bound(dir.path(), &bases, 1);
         assert!(!image.exists() && !lock.exists() && !newer.exists());
         assert!(now.exists(), "a build that runs may be about to read it");
+    }
+
+    #[test]
+    fn many_bases_of_one_hour_are_bounded_too_behind_a_file_that_may_be_in_use() {
+        let dir = tempfile::tempdir().unwrap();
+        let bases = Bases::new(dir.path().join("bases"));
+        let now = dir.path().join("repositories/sha256/cd/now");
+        file(&now, 0);
+        for key in ["a", "b", "c"] {
+            file(&dir.path().join(format!("bases/{key}.img")), 0);
+            file(&dir.path().join(format!("bases/{key}.lock")), 0);
+        }
+        bound(dir.path(), &bases, 2 << 16);
+        let left = fs_err::read_dir(dir.path().join("bases")).unwrap().count();
+        assert_eq!((left, now.exists()), (2, true), "one image and its lock");
     }
 }
