@@ -3,11 +3,16 @@
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 
 import pytest
 from fakehub import PLUGIN, Hub
+
+# Whoever runs the tests in the background may have signals ignored, which every program started here would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 """The one that runs dnf."""
