@@ -6,6 +6,7 @@ use anyhow::Result;
 
 pub mod data;
 pub mod floor;
+pub mod hub;
 pub mod measure;
 pub mod nginx;
 pub mod obs;

@@ -101,6 +101,8 @@ pub(crate) fn repodata(error: &copr_repodata::Error, path: Option<&Path>) -> PyE
         Rust::Metadata { what, .. } | Rust::TooLarge { what, .. } | Rust::Missing { what, .. } => {
             about::<MetadataError>(message(error), what)
         }
+        // Nothing signs from here; whoever does names the file by what it signs.
+        Rust::Sign(_) => about::<MetadataError>(message(error), "repomd.xml"),
         Rust::UnsafePath(path) => about::<MetadataError>(message(error), path),
     }
 }

@@ -25,7 +25,8 @@ impl RepoSection {
         priority: Option<i64>,
         module_hotfixes: bool,
     ) -> Self {
-        Self(repo_file::RepoSection { id, name, baseurl, gpgkey, enabled, cost, priority, module_hotfixes })
+        let of_all = repo_file::RepoSection::new(id, name, baseurl);
+        Self(repo_file::RepoSection { gpgkey, enabled, cost, priority, module_hotfixes, ..of_all })
     }
 
     #[getter]

@@ -1,9 +1,19 @@
 //! `coprd admin`: works on the data folder, whether a server runs on it or not.
 
+pub mod backup;
+pub mod chroots;
+pub mod groups;
+pub mod keys;
+pub mod people;
+pub mod prune;
+pub mod queue;
+pub mod quota;
+pub mod search;
+pub mod tokens;
+
 use std::{path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
-use copr_api::names::OwnerName;
 
 use crate::{
     clock,
@@ -12,12 +22,10 @@ use crate::{
     folder::Folder,
 };
 
-/// The user whose token the first start prints.
-pub const ADMIN: &str = "admin";
+pub use crate::db::user::ADMIN;
+
 /// How long a server may take to start: it probes its host, and migrates its database.
 const STARTING: Duration = Duration::from_secs(60);
-/// Names whose projects would have no address: `/coprs/build/ID`, `/coprs/g/GROUP/PROJECT`.
-const RESERVED: [&str; 2] = ["build", "g"];
 
 /// The data folder, its configuration and its database.
 ///
@@ -35,11 +43,17 @@ pub async fn open(data: &Path, config: Option<&Path>) -> Result<(Folder, Config,
 /// # Errors
 /// It can't be opened.
 pub async fn open_db(folder: &Folder, config: &Config) -> Result<Db> {
-    let url = match config.database.url.as_ref().filter(|url| !url.expose().is_empty()) {
+    let db = Db::open(&database_url(folder, config)).await.context("cannot open the database")?;
+    Ok(db.with_quota(config.quota.limit()))
+}
+
+/// Its URL, which may hold a password.
+#[must_use]
+pub fn database_url(folder: &Folder, config: &Config) -> String {
+    match config.database.url.as_ref().filter(|url| !url.expose().is_empty()) {
         Some(url) => url.expose().to_owned(),
         None => Db::sqlite_url(&folder.path().join("coprd.sqlite")),
-    };
-    Db::open(&url).await.context("cannot open the database")
+    }
 }
 
 /// Adds a user with a token; the answer is the user's whole copr-cli configuration file.
@@ -47,19 +61,13 @@ pub async fn open_db(folder: &Folder, config: &Config) -> Result<Db> {
 /// # Errors
 /// The name is malformed or taken.
 pub async fn add_user(data: &Path, config: Option<&Path>, name: &str) -> Result<String> {
-    let name: OwnerName = name.parse()?;
-    if name.is_group() {
-        bail!("{name} is a group's name; a user's has no @");
-    }
-    if name.as_str() == ADMIN {
+    if name == ADMIN {
         bail!(
             "{ADMIN} is made by the first start of the server; its token is in {}",
             data.join("admin-token").display()
         );
     }
-    if RESERVED.contains(&name.as_str()) {
-        bail!("no user may be called {name}: the address /coprs/{name}/... has another meaning");
-    }
+    let name = db::user::new_name(name).map_err(anyhow::Error::msg)?;
     let (folder, config, db) = open(data, config).await?;
     let user = match db::user::add(&db, name.as_str(), false, clock::now_ms()).await {
         Err(error) if error.is_duplicate() => {
@@ -67,7 +75,8 @@ pub async fn add_user(data: &Path, config: Option<&Path>, name: &str) -> Result<
         }
         other => other?,
     };
-    client_config(&folder, &config, &db, &user).await
+    let token = db::token::add(&db, user.id, clock::now_ms()).await?;
+    client_config(&folder, &config, &db, &user, &token).await
 }
 
 /// Makes another token for a user; the answer is the user's whole copr-cli configuration file.
@@ -77,14 +86,15 @@ pub async fn add_user(data: &Path, config: Option<&Path>, name: &str) -> Result<
 pub async fn add_token(data: &Path, config: Option<&Path>, name: &str) -> Result<String> {
     let (folder, config, db) = open(data, config).await?;
     let user = db::user::by_name(&db, name).await?.with_context(|| format!("there is no user {name}"))?;
-    client_config(&folder, &config, &db, &user).await
+    let token = db::token::add(&db, user.id, clock::now_ms()).await?;
+    client_config(&folder, &config, &db, &user, &token).await
 }
 
-async fn client_config(folder: &Folder, config: &Config, db: &Db, user: &User) -> Result<String> {
-    let token = db::token::add(db, user.id, clock::now_ms()).await?;
+/// The configuration file of a user with a new token; closes the database, as it may have to wait for a server's address.
+async fn client_config(folder: &Folder, config: &Config, db: &Db, user: &User, token: &NewToken) -> Result<String> {
     db.close().await;
     let url = if config.public_url.is_empty() { address(folder, config).await } else { config.public_url.clone() };
-    Ok(render(&user.name, &token, &url))
+    Ok(render(&user.name, token, &url))
 }
 
 /// Where the server is that runs on the folder, or did last. One that is just starting is waited for: it knows its port soon.
@@ -104,7 +114,7 @@ async fn address(folder: &Folder, config: &Config) -> String {
 }
 
 /// A copr-cli configuration file (`~/.config/copr`).
-fn render(user: &str, token: &NewToken, url: &str) -> String {
+pub(crate) fn render(user: &str, token: &NewToken, url: &str) -> String {
     // copr-cli refuses http:// unless it is told that this is meant.
     let encrypted = if url.starts_with("http://") { "encrypted = False\n" } else { "" };
     format!(
@@ -113,20 +123,6 @@ fn render(user: &str, token: &NewToken, url: &str) -> String {
         token.token.expose(),
         clock::date(token.expires_ms)
     )
-}
-
-/// All users, one a line.
-///
-/// # Errors
-/// The database can't be opened.
-pub async fn list_users(data: &Path, config: Option<&Path>) -> Result<String> {
-    let (_, _, db) = open(data, config).await?;
-    let users = db::user::list(&db).await?;
-    db.close().await;
-    Ok(users
-        .iter()
-        .map(|user| format!("{}{}\n", user.name, if user.admin { " (administrator)" } else { "" }))
-        .collect())
 }
 
 #[cfg(test)]
@@ -146,7 +142,7 @@ mod tests {
         assert_eq!(lines[5], "encrypted = False");
         let error = add_user(data.path(), None, "alice").await.unwrap_err().to_string();
         assert!(error.contains("admin user token alice"), "{error}");
-        assert_eq!(list_users(data.path(), None).await.unwrap(), "alice\n");
+        assert_eq!(people::list(data.path(), None).await.unwrap(), "alice\n");
         assert!(add_token(data.path(), None, "alice").await.unwrap().contains("username = alice"));
     }
 
@@ -167,7 +163,7 @@ mod tests {
     #[tokio::test]
     async fn names_that_are_no_users_are_refused() {
         let data = tempfile::tempdir().unwrap();
-        for bad in ["", "@group", "../x", "a b", ADMIN, "build", "g"] {
+        for bad in ["", "@group", "../x", "a b", ADMIN, "build", "g", "add", "builds"] {
             assert!(add_user(data.path(), None, bad).await.is_err(), "{bad:?}");
         }
     }

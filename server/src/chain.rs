@@ -139,14 +139,14 @@ pub async fn build_time(
         return Err(Error::Chain(format!("The project's repositories cannot all be had: {problem}")));
     }
     let mut repositories: Vec<BuildRepository> = Vec::new();
-    let mut push = |id: String, baseurl: String, priority: Option<i32>| {
+    let mut push = |id: String, baseurl: String, priority: Option<i32>, external: bool| {
         let number = repositories
             .iter()
             .filter(|repository| repository.id == id || repository.id.starts_with(&format!("{id}_")))
             .count();
         let id = if number == 0 { id } else { format!("{id}_{number}") };
         let priority = priority.unwrap_or(99);
-        repositories.push(BuildRepository { id, baseurl, priority, ..BuildRepository::default() });
+        repositories.push(BuildRepository { id, baseurl, priority, external, ..BuildRepository::default() });
     };
     // What the project itself says of a project counts; nobody else's word about it does.
     let of_chroot = db::chroot::get(&state.db, project.id, chroot).await?.map(|of| of.additional_repos);
@@ -172,15 +172,24 @@ pub async fn build_time(
                     repository_id(&format!("copr://{owner}/{name}")),
                     state.repository_url(&owner, &main, chroot),
                     priority,
+                    false,
                 );
             }
-            Dependency::External(url) => push(repository_id(&url), expand(&url, chroot), priority),
+            Dependency::External(url) => push(repository_id(&url), expand(&url, chroot), priority, true),
         }
     }
     if let Ok(main) = project.name.as_str().parse::<DirName>() {
-        push("copr_base".to_owned(), state.repository_url(&project.owner, &main, chroot), None);
+        push("copr_base".to_owned(), state.repository_url(&project.owner, &main, chroot), None, false);
         if main != *dirname {
-            push("copr_coprdir".to_owned(), state.repository_url(&project.owner, dirname, chroot), None);
+            push("copr_coprdir".to_owned(), state.repository_url(&project.owner, dirname, chroot), None, false);
+        }
+        // What is built and not yet let out to users: builds see it.
+        if project.devel_mode {
+            let devel = |of: &DirName| format!("{}devel/", state.repository_url(&project.owner, of, chroot));
+            push("copr_base_devel".to_owned(), devel(&main), None, false);
+            if main != *dirname {
+                push("copr_coprdir_devel".to_owned(), devel(dirname), None, false);
+            }
         }
     }
     Ok(repositories)

@@ -4,6 +4,13 @@ use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod admin;
+
+pub use admin::{
+    ChrootsAction, GroupAction, KeyAction, MemberAs, PruneWish, QueueAction, Quota, QuotaAction, Restore, SearchAction,
+    TasksAction, TokenAction, Yes,
+};
+
 /// A Copr server: projects, builds in throw-away machines, repositories.
 #[derive(Debug, Parser)]
 #[command(name = "coprd", version, about, long_about = None)]
@@ -18,18 +25,21 @@ pub struct Cli {
 pub enum Command {
     /// Serve everything: API, pages, repositories, queue, and a builder inside.
     Serve(Serve),
-    /// Manage users; works whether the server runs or not.
+    /// Manage users, chroots, queue and backups; works whether the server runs or not.
     Admin(Admin),
     /// Build for a server elsewhere.
     Builder(Box<Builder>),
-    /// Check the configuration and what it names.
-    CheckConfig(Serve),
+    /// Check the configuration and all that it names; exit 1 when something is wrong.
+    CheckConfig(CheckConfig),
     /// Tell by the exit status whether KVM works; the builder calls this.
     #[command(hide = true)]
     KvmProbe,
     /// Check the results of a build in a confined process; the builder calls this.
     #[command(hide = true)]
     CheckResults,
+    /// Sign what comes on standard input, confined; the server calls this.
+    #[command(hide = true)]
+    Signer(Signer),
     /// Print the manual page.
     #[command(hide = true)]
     Man,
@@ -39,6 +49,17 @@ pub enum Command {
         /// Which shell.
         shell: clap_complete::Shell,
     },
+}
+
+/// Options of `signer`.
+#[derive(Debug, Args)]
+pub struct Signer {
+    /// File with the server key.
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// Make it where there is none.
+    #[arg(long)]
+    pub create: bool,
 }
 
 /// Options of `serve`.
@@ -56,6 +77,38 @@ pub struct Serve {
     /// Repository of the minidistro: offers the chroot minidistro-12-x86_64.
     #[arg(long, value_name = "DIR", env = "COPR_MINIDISTRO")]
     pub minidistro: Option<PathBuf>,
+    /// How lines of the log look [default: what the configuration says].
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub log_format: Option<LogFormatArg>,
+}
+
+/// Options of `check-config`.
+#[derive(Debug, Args)]
+pub struct CheckConfig {
+    /// Those of `serve`.
+    #[command(flatten)]
+    pub serve: Serve,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How lines of the log look.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum LogFormatArg {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl From<LogFormatArg> for crate::config::LogFormat {
+    fn from(format: LogFormatArg) -> Self {
+        match format {
+            LogFormatArg::Text => Self::Text,
+            LogFormatArg::Json => Self::Json,
+        }
+    }
 }
 
 /// Options of `admin`.
@@ -81,6 +134,59 @@ pub enum AdminWhat {
         #[command(subcommand)]
         action: UserAction,
     },
+    /// API tokens.
+    Token {
+        /// What to do.
+        #[command(subcommand)]
+        action: TokenAction,
+    },
+    /// Groups, whose members own the projects of @NAME.
+    Group {
+        /// What to do.
+        #[command(subcommand)]
+        action: GroupAction,
+    },
+    /// Chroots: comments, ends of life, which are offered.
+    Chroots {
+        /// What to do.
+        #[command(subcommand)]
+        action: ChrootsAction,
+    },
+    /// Machines at once for all builds of an owner.
+    Quota(Quota),
+    /// The queue of builds.
+    Queue {
+        /// What to do.
+        #[command(subcommand)]
+        action: QueueAction,
+    },
+    /// Publishes that wait or fail.
+    Tasks {
+        /// What to do.
+        #[command(subcommand)]
+        action: TasksAction,
+    },
+    /// Keys that packages are signed with.
+    Key {
+        /// What to do.
+        #[command(subcommand)]
+        action: KeyAction,
+    },
+    /// Finding projects.
+    Search {
+        /// What to do.
+        #[command(subcommand)]
+        action: SearchAction,
+    },
+    /// Write database, keys and configuration into one file; the server may run.
+    Backup {
+        /// New file, or a folder that gets one with the time in its name.
+        to: PathBuf,
+    },
+    /// Delete old builds that nobody needs any more, of one project or of all; the server may run, and publishes what is left.
+    Prune(PruneWish),
+    /// Put a backup into the database that the configuration names, SQLite or PostgreSQL; the server must not run.
+    Restore(Restore),
 }
 
 /// What can be done with users.
@@ -95,6 +201,56 @@ pub enum UserAction {
     Token {
         /// The user's name.
         name: String,
+    },
+    /// Set a user's password for signing in with a browser, asked for at the terminal or read as a line of standard input; its
+    /// sessions end.
+    Password {
+        /// The user's name.
+        name: String,
+    },
+    /// Let a user neither sign in nor call the API any more.
+    Disable {
+        /// The user's name.
+        name: String,
+    },
+    /// Let a user sign in and call the API again.
+    Enable {
+        /// The user's name.
+        name: String,
+    },
+    /// Make a user an administrator of the site, or no more one.
+    Admin {
+        /// The user's name.
+        name: String,
+        /// Whether it is to be one.
+        #[arg(value_enum, default_value_t = Yes::Yes)]
+        yes: Yes,
+    },
+    /// Let a user decide about licences, or no more.
+    Reviewer {
+        /// The user's name.
+        name: String,
+        /// Whether it may.
+        #[arg(value_enum, default_value_t = Yes::Yes)]
+        yes: Yes,
+    },
+    /// Say who a user is for the identity provider, or which client certificate it has.
+    Identity {
+        /// The user's name.
+        name: String,
+        /// `ISSUER SUBJECT`; empty: nobody, and no certificate.
+        #[arg(required_unless_present = "certificate", conflicts_with = "certificate")]
+        identity: Option<String>,
+        /// Subject of a client certificate as a trusted proxy tells it, e.g. `CN=alice,O=People`.
+        #[arg(long, value_name = "SUBJECT")]
+        certificate: Option<String>,
+    },
+    /// Say how much a user may store, or print what it stores and may.
+    Quota {
+        /// The user's name.
+        name: String,
+        /// Bytes, or a text such as 500M or "1.5 GiB"; none: no limit; default: what the configuration says.
+        size: Option<String>,
     },
     /// Print all users.
     List,
@@ -172,6 +328,9 @@ pub struct Builder {
     /// Folder of the cgroup tree below which each QEMU gets a group of its own [default: none].
     #[arg(long, value_name = "DIR")]
     pub cgroup: Option<PathBuf>,
+    /// How lines of the log look [default: text].
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub log_format: Option<LogFormatArg>,
     /// User and group that QEMU runs as, by number; needs root [default: the builder's own].
     #[arg(long, value_name = "NUMBER")]
     pub uid: Option<u32>,

@@ -8,6 +8,16 @@ use std::{
 use serde::Deserialize;
 
 pub mod chroots;
+pub mod content;
+pub mod events;
+mod operation;
+pub mod people;
+pub mod projects;
+pub mod queue;
+pub mod quota;
+pub mod signing;
+
+pub use operation::{Limits, Log, LogFormat, Metrics, Rate, Tls, is_within};
 
 /// The commented template: the reference of every key.
 pub const TEMPLATE: &str = include_str!("../../plugin-conf/coprd.toml");
@@ -49,18 +59,49 @@ pub struct Config {
     pub public_url: String,
     /// Where to listen, `address:port`.
     pub listen: String,
+    /// Proxies whose word on the caller's address and client certificate is taken: networks.
+    #[serde(deserialize_with = "operation::networks")]
+    pub trusted_proxies: Vec<(IpAddr, u8)>,
+    /// TLS spoken by the server itself.
+    pub tls: Tls,
+    /// What is logged, and how.
+    pub log: Log,
+    /// Who may read the figures.
+    pub metrics: Metrics,
     /// The database.
     pub database: Database,
     /// Where results lie.
     pub store: Store,
     /// Bounds for what comes in.
     pub limits: Limits,
+    /// How people sign in with a browser.
+    pub sign_in: people::SignIn,
     /// Builds and leases.
     pub builds: Builds,
+    /// Machines at once.
+    pub queue: queue::Queue,
+    /// How much an owner may store.
+    pub quota: quota::Quota,
+    /// When old builds go.
+    pub prune: quota::Prune,
     /// Repositories.
     pub publish: Publish,
+    /// Whose keys packages are signed with.
+    pub signing: signing::Signing,
+    /// What happens, and who is told.
+    pub events: events::Events,
     /// What can be built for.
     pub chroots: Chroots,
+    /// How long things are kept that nobody has any more.
+    pub projects: projects::Projects,
+    /// What users may do beside their projects.
+    pub people: people::People,
+    /// Licences of packages.
+    pub licences: content::Licences,
+    /// What users accept.
+    pub terms: content::Terms,
+    /// Reports of abuse.
+    pub reports: content::Reports,
     /// The embedded builder.
     pub builder: Builder,
 }
@@ -137,20 +178,6 @@ impl Store {
     }
 }
 
-/// `[limits]`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Limits {
-    /// Bytes of a source package.
-    pub upload_bytes: u64,
-    /// Bytes of one result.
-    pub result_bytes: u64,
-    /// Results of one build-chroot.
-    pub result_files: usize,
-    /// Bytes of one log.
-    pub log_bytes: u64,
-}
-
 /// `[builds]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -224,7 +251,8 @@ pub struct Builder {
     pub scratch_bytes: u64,
     /// All logs of a build together; one that writes more fails.
     pub log_bytes: u64,
-    /// Networks that machines with a network card reach besides public addresses.
+    /// Networks that machines with a network card, downloads of sources, and repositories that users have named by URL, reach besides
+    /// public addresses.
     #[serde(deserialize_with = "networks")]
     pub allow: Vec<(IpAddr, u8)>,
     /// Folder of the cgroup tree below which each QEMU gets a group of its own; empty: none.
@@ -255,20 +283,29 @@ impl Default for Config {
         Self {
             public_url: String::new(),
             listen: "127.0.0.1:8210".to_owned(),
+            trusted_proxies: Vec::new(),
+            tls: Tls::default(),
+            log: Log::default(),
+            metrics: Metrics::default(),
             database: Database::default(),
             store: Store::default(),
             limits: Limits::default(),
+            sign_in: people::SignIn::default(),
             builds: Builds::default(),
+            queue: queue::Queue::default(),
+            quota: quota::Quota::default(),
+            prune: quota::Prune::default(),
             publish: Publish::default(),
+            signing: signing::Signing::default(),
+            events: events::Events::default(),
+            projects: projects::Projects::default(),
+            people: people::People::default(),
+            licences: content::Licences::default(),
+            terms: content::Terms::default(),
+            reports: content::Reports::default(),
             chroots: Chroots::default(),
             builder: Builder::default(),
         }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { upload_bytes: 8 << 30, result_bytes: 8 << 30, result_files: 2000, log_bytes: 256 << 20 }
     }
 }
 
@@ -340,8 +377,22 @@ impl Config {
                 }
             }
         }
-        if let Err((key, rule)) = config.store.check() {
+        let checked = config
+            .store
+            .check()
+            .and_then(|()| config.projects.check())
+            .and_then(|()| config.prune.check())
+            .and_then(|()| config.signing.check())
+            .and_then(|()| config.events.check());
+        if let Err((key, rule)) = checked.and(config.limits.check()).and(config.tls.check()).and(config.sign_in.check())
+        {
             return wrong(key, rule);
+        }
+        if config.sign_in.oidc.is_on() && !config.sign_in.oidc.is_near() && config.public_url.is_empty() {
+            return wrong(
+                "public_url",
+                "must be set: the provider of [sign_in.oidc] leads people back there".to_owned(),
+            );
         }
         if config.publish.gather_ms > 60_000 {
             return wrong("publish.gather_ms", "must be 60000 (a minute) at most".to_owned());
@@ -379,6 +430,7 @@ mod tests {
         let mut uncommented = Config::parse(&uncommented, path).unwrap();
         // An empty URL and none mean the same.
         uncommented.database.url = None;
+        uncommented.metrics.token = None;
         assert_eq!(format!("{shown:?}"), format!("{uncommented:?}"));
     }
 
@@ -415,6 +467,12 @@ mod tests {
             ("[store]\nbucket = \"s3://copr\"\nendpoint = \"http://s3.example.org\"", "store.endpoint"),
             ("[store]\nbucket = \"s3://copr\"\nendpoint = \"s3.example.org\"", "store.endpoint"),
             ("[publish]\ngather_ms = 3600000", "publish.gather_ms"),
+            ("[prune]\nkeep = 0", "prune.keep"),
+            ("[prune]\nundo_days = -1", "prune.undo_days"),
+            ("[signing]\ntrusted_days = -1", "signing.trusted_days"),
+            ("[limits]\nbody_bytes = 1", "limits.body_bytes"),
+            ("[limits]\nstall_seconds = 0", "limits.stall_seconds"),
+            ("[tls]\nkey = \"/k\"", "tls.certificate"),
         ] {
             let error = Config::parse(text, Path::new("c.toml")).unwrap_err().to_string();
             assert!(error.starts_with(&format!("c.toml: {key}: ")), "{error}");

@@ -4,6 +4,7 @@
 //! coprd.toml      the configuration, commented
 //! admin-token     login:token of the user `admin` (0600), written by the first start
 //! builder-token   what builders present (0600)
+//! signing-key     what the keys in the database are sealed with (0600); read by the signing process alone
 //! address         base URL of the server that runs here, or ran here last; not there while one starts
 //! lock            held by the running server
 //! coprd.sqlite    the database, unless the configuration names another
@@ -85,6 +86,12 @@ impl Folder {
     #[must_use]
     pub fn config(&self) -> PathBuf {
         self.path.join("coprd.toml")
+    }
+
+    /// The server key. Only the signing process reads and writes it.
+    #[must_use]
+    pub fn signing_key(&self) -> PathBuf {
+        self.path.join("signing-key")
     }
 
     /// Takes the folder for this process.

@@ -1,25 +1,21 @@
 //! The program `coprd`: see `coprd --help`.
 
-use std::{
-    io::{IsTerminal as _, Write as _},
-    process::ExitCode,
-    time::Duration,
-};
+use std::{io::Write as _, path::Path, process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, Result};
 use clap::{CommandFactory as _, Parser as _};
 use copr_api::names::Secret;
 use copr_builder::{BuilderOptions, Ending};
 use coprd::{
-    admin,
-    cli::{self, AdminWhat, Cli, Command, UserAction},
-    config::Accel,
-    folder::Folder,
-    serve,
-    store::Bucket,
+    admin, check_config,
+    cli::{
+        self, AdminWhat, ChrootsAction, Cli, Command, GroupAction, KeyAction, MemberAs, QueueAction, QuotaAction,
+        SearchAction, TasksAction, TokenAction, UserAction, Yes,
+    },
+    config::{Accel, Config, LogFormat},
+    serve, telemetry,
 };
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -36,7 +32,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Serve(options) => {
-            log();
+            telemetry::log(log_format(&options));
             until_stopped(async {
                 let stopping = CancellationToken::new();
                 serve::stop_at_signals(stopping.clone())?;
@@ -45,32 +41,24 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Admin(options) => {
             let (data, config) = (options.data.as_path(), options.config.as_deref());
-            let AdminWhat::User { action } = &options.what;
-            let text = runtime()?.block_on(async {
-                match action {
-                    UserAction::Add { name } => admin::add_user(data, config, name).await,
-                    UserAction::Token { name } => admin::add_token(data, config, name).await,
-                    UserAction::List => admin::list_users(data, config).await,
-                }
-            })?;
+            let text = runtime()?.block_on(administer(data, config, &options.what))?;
             std::io::stdout().write_all(text.as_bytes())?;
         }
         Command::Builder(options) => {
-            log();
+            telemetry::log(options.log_format.map_or(LogFormat::Text, Into::into));
             return build(&options);
         }
         Command::CheckConfig(options) => {
-            let options = serve_options(options);
-            let folder = Folder::open(&options.data)?;
-            let (config, chroots) = serve::configure(&folder, &options)?;
-            if let Some(bucket) = Bucket::connect(&config.store)? {
-                runtime()?.block_on(bucket.check())?;
-                println!("The bucket {} can be written, also on conditions.", config.store.bucket);
+            let found = runtime()?.block_on(check_config::run(&serve_options(options.serve)));
+            if options.json {
+                println!("{}", serde_json::to_string_pretty(&found)?);
+            } else {
+                print!("{found}");
             }
-            println!("The configuration is fine. Chroots:");
-            chroots.iter().for_each(|(name, _)| println!("  {name}"));
+            return Ok(if found.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::KvmProbe => std::process::exit(copr_builder::probe_main()),
+        Command::Signer(options) => std::process::exit(coprd::sign::signer::main(&options.key, options.create)),
         Command::CheckResults => std::process::exit(copr_builder::check_results_main()),
         Command::Man => clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?,
         Command::Completions { shell } => {
@@ -78,6 +66,109 @@ fn run(command: Command) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// One arm a thing that is managed; the text is for standard output.
+async fn administer(data: &Path, config: Option<&Path>, what: &AdminWhat) -> Result<String> {
+    use admin::chroots::Change;
+    match what {
+        AdminWhat::User { action } => administer_user(data, config, action).await,
+        AdminWhat::Token { action } => match action {
+            TokenAction::List { user } => admin::tokens::list(data, config, user).await,
+            TokenAction::New { user, label, project, days } => {
+                let new = admin::tokens::NewToken { user, label, project: project.as_deref(), days: *days };
+                admin::tokens::new(data, config, new).await
+            }
+            TokenAction::Revoke { login } => admin::tokens::revoke(data, config, login).await,
+        },
+        AdminWhat::Group { action } => administer_group(data, config, action).await,
+        AdminWhat::Chroots { action } => {
+            let (chroot, change) = match action {
+                ChrootsAction::List => return admin::chroots::list(data, config).await,
+                ChrootsAction::Comment { chroot, text } => (chroot, Change::Comment(text.clone())),
+                ChrootsAction::Eol { chroot, date } => {
+                    (chroot, Change::Eol(Some(date.clone()).filter(|date| date != "never")))
+                }
+                ChrootsAction::Disable { chroot } => (chroot, Change::Active(false)),
+                ChrootsAction::Enable { chroot } => (chroot, Change::Active(true)),
+            };
+            admin::chroots::change(data, config, chroot, change).await
+        }
+        AdminWhat::Quota(quota) if matches!(quota.action, Some(QuotaAction::Check)) => {
+            admin::quota::check(data, config).await
+        }
+        AdminWhat::Quota(quota) => {
+            let owner = quota.owner.as_deref().map(|owner| (owner, quota.machines));
+            admin::queue::quota(data, config, owner).await
+        }
+        AdminWhat::Queue { action } => match action {
+            QueueAction::List { owner, limit } => admin::queue::list(data, config, owner.as_deref(), *limit).await,
+            QueueAction::Requeue { build } => admin::queue::requeue(data, config, build).await,
+            QueueAction::Cancel { builds, owner } => admin::queue::cancel(data, config, builds, owner.as_deref()).await,
+        },
+        AdminWhat::Tasks { action } => match action {
+            TasksAction::List => admin::queue::tasks(data, config).await,
+            TasksAction::Retry { repository } => admin::queue::retry(data, config, repository.as_deref()).await,
+        },
+        AdminWhat::Key { action } => match action {
+            KeyAction::List { project } => admin::keys::list(data, config, project).await,
+            KeyAction::Rotate { project } => admin::keys::rotate(data, config, project).await,
+        },
+        AdminWhat::Search { action: SearchAction::Rebuild } => admin::search::rebuild(data, config).await,
+        AdminWhat::Prune(wish) => admin::prune::prune(data, config, wish).await,
+        AdminWhat::Backup { to } => admin::backup::backup(data, config, to).await,
+        AdminWhat::Restore(restore) => admin::backup::restore(data, config, &restore.file, restore.force).await,
+    }
+}
+
+async fn administer_user(data: &Path, config: Option<&Path>, action: &UserAction) -> Result<String> {
+    match action {
+        UserAction::Add { name } => admin::add_user(data, config, name).await,
+        UserAction::Token { name } => admin::add_token(data, config, name).await,
+        UserAction::Password { name } => admin::people::set_password(data, config, name).await,
+        UserAction::Disable { name } => admin::people::set_disabled(data, config, name, true).await,
+        UserAction::Enable { name } => admin::people::set_disabled(data, config, name, false).await,
+        UserAction::Admin { name, yes } => admin::people::set_admin(data, config, name, *yes == Yes::Yes).await,
+        UserAction::Reviewer { name, yes } => admin::people::set_reviewer(data, config, name, *yes == Yes::Yes).await,
+        UserAction::Identity { name, certificate: Some(subject), .. } => {
+            admin::people::set_certificate(data, config, name, subject).await
+        }
+        UserAction::Identity { name, identity, .. } => {
+            admin::people::set_identity(data, config, name, identity.as_deref().unwrap_or_default()).await
+        }
+        UserAction::Quota { name, size } => admin::quota::of(data, config, name, size.as_deref()).await,
+        UserAction::List => admin::people::list(data, config).await,
+    }
+}
+
+async fn administer_group(data: &Path, config: Option<&Path>, action: &GroupAction) -> Result<String> {
+    use admin::groups::GroupChange;
+    let (group, change) = match action {
+        GroupAction::List { group } => return admin::groups::list(data, config, group.as_deref()).await,
+        GroupAction::Add { group, admin, claim } => (group, GroupChange::Add(admin.clone(), claim.clone())),
+        GroupAction::Remove { group } => (group, GroupChange::Remove),
+        GroupAction::Member { group, user, role } => {
+            let (member, admin) = (*role != MemberAs::None, *role == MemberAs::Admin);
+            (group, GroupChange::Member { user: user.clone(), member, admin })
+        }
+        GroupAction::Claim { group, claim } => (group, GroupChange::Claim(claim.clone())),
+        GroupAction::Quota { group, size } => {
+            let owner = format!("@{}", group.trim_start_matches('@'));
+            return admin::quota::of(data, config, &owner, size.as_deref()).await;
+        }
+    };
+    admin::groups::change(data, config, group, change).await
+}
+
+/// The command line's word, or the configuration's; one that can't be read is told of later.
+fn log_format(options: &cli::Serve) -> LogFormat {
+    options.log_format.map_or_else(
+        || {
+            let path = options.config.clone().unwrap_or_else(|| options.data.join("coprd.toml"));
+            Config::read(&path).map(|config| config.log.format).unwrap_or_default()
+        },
+        Into::into,
+    )
 }
 
 fn serve_options(options: cli::Serve) -> serve::Options {
@@ -175,17 +266,4 @@ fn until_stopped(service: impl Future<Output = Result<()>>) -> Result<()> {
 
 fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
-}
-
-/// Log lines go to standard error; `COPRD_LOG` chooses them (`info`, `coprd=debug`, …).
-fn log() {
-    let filter =
-        EnvFilter::try_from_env("COPRD_LOG").unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,tower_http=warn"));
-    let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(colours)
-        .with_target(false)
-        .init();
 }

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use copr_api::names::Secret;
-use copr_builder::BuilderOptions;
+use copr_builder::{BuilderOptions, Network};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -19,15 +19,23 @@ use crate::{
     admin, clock,
     config::{Accel, Builder, Config, chroots::Definitions},
     db::{self, Db},
+    events, expiry,
     folder::Folder,
+    follow::Following,
     http,
+    licence::Licences,
+    promotion::{self, Impacts, Promoting},
     publish::Publishing,
     queue::Queue,
+    sign::{Program, Signing},
     state::AppState,
     store::{Bucket, Store},
+    takedown::Takedowns,
+    terms::Terms,
+    tls::Tls,
 };
 
-/// How long calls may go on after the server was asked to stop.
+/// How long half of the embedded builder's end may take.
 const DRAIN: Duration = Duration::from_secs(10);
 /// Repositories in a bucket that are published at the same time.
 const PUBLISHERS: usize = 4;
@@ -71,40 +79,34 @@ pub fn configure(folder: &Folder, options: &Options) -> Result<(Config, Definiti
 /// # Errors
 /// One clear reason why it can't start, or why it had to end.
 pub async fn serve(options: Options, stopping: CancellationToken) -> Result<()> {
+    open_files();
     let folder = Folder::open(&options.data)?;
     let _lock = folder.lock()?;
     // Whoever waits for it must not be sent to where an earlier run was.
     folder.remove_address()?;
     let (config, chroots) = configure(&folder, &options)?;
+    let tls = Tls::open(&config.tls)?;
     let options_path = options.path;
     let builder_token = folder.builder_token()?;
     let name = server_name(folder.path());
-    let mut builder = None;
-    if config.builder.enabled {
-        let mut options = builder_options(&config.builder, &folder, &builder_token, &name);
-        options.engine.qemu = find_program(&config.builder.qemu, &options_path)?;
-        builder = Some(options);
-    }
+    let mut builder = embedded(&config, &folder, &builder_token, &name, &options_path)?;
     if let Some(options) = builder.clone() {
-        let checked =
-            tokio::task::spawn_blocking(move || copr_builder::check(&options.engine)).await?.map_err(|error| {
-                anyhow::anyhow!(
-                    "the embedded builder can't work: {error} (or set `enabled = false` in [builder] of coprd.toml)"
-                )
-            })?;
-        tracing::info!("embedded builder: {}", checked.to_string().replace('\n', "; "));
+        tracing::info!("embedded builder: {}", check_builder(options).await?.replace('\n', "; "));
     }
     let listener =
         TcpListener::bind(&config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let bound = listener.local_addr()?;
-    let local_url = format!("http://{}", reachable(bound));
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let local_url = format!("{scheme}://{}", reachable(bound));
     let base_url = if config.public_url.is_empty() { local_url.clone() } else { config.public_url.clone() };
 
     if let Some(bucket) = Bucket::connect(&config.store)? {
         bucket.check().await?;
     }
     let db = admin::open_db(&folder, &config).await?;
-    let state = assemble(&folder, config, chroots, db, &name, &base_url, builder_token, stopping.clone())?;
+    let program = Program { path: std::env::current_exe()?, key: folder.signing_key() };
+    let state = assemble(&folder, config, chroots, db, &name, &base_url, builder_token, program, stopping.clone())?;
+    tracing::info!("signing process: {}", state.signing.prove().await?);
     recover(&state, &name).await?;
     first_start(&folder, &state).await?;
     folder.write_address(&base_url)?;
@@ -113,6 +115,21 @@ pub async fn serve(options: Options, stopping: CancellationToken) -> Result<()> 
     let (queue, publishing) = (state.queue.clone(), state.publishing.clone());
     let stop = stopping.clone();
     loops.spawn(keep_running("the queue", stopping.clone(), move || queue.clone().run(stop.clone())));
+    let (db, stop) = (state.db.clone(), stopping.clone());
+    loops.spawn(async move {
+        tokio::select! {
+            () = catch_up(&db) => {}
+            () = stop.cancelled() => {}
+        }
+    });
+    let (expiring, stop) = (state.clone(), stopping.clone());
+    loops.spawn(keep_running("expiry", stopping.clone(), move || expiry::run(expiring.clone(), stop.clone())));
+    let (telling, stop, own) = (state.clone(), stopping.clone(), name.clone());
+    loops.spawn(keep_running("events", stopping.clone(), move || {
+        events::run(telling.clone(), own.clone(), stop.clone())
+    }));
+    let (promoted, stop) = (state.clone(), stopping.clone());
+    loops.spawn(keep_running("promotion", stopping.clone(), move || promotion::run(promoted.clone(), stop.clone())));
     let stop = stopping.clone();
     // A bucket is mostly waited for.
     for _ in 0..if state.config.store.bucket.is_empty() { 1 } else { PUBLISHERS } {
@@ -120,7 +137,8 @@ pub async fn serve(options: Options, stopping: CancellationToken) -> Result<()> 
         loops.spawn(keep_running("publishing", stopping.clone(), move || publishing.clone().run(stop.clone())));
     }
     let builder_task = builder.take().map(|mut options| {
-        options.server_url.clone_from(&local_url);
+        // The certificate is good for the name that users see.
+        options.server_url.clone_from(if tls.is_some() { &base_url } else { &local_url });
         let stop = stopping.clone();
         tokio::spawn(keep_running("the embedded builder", stopping.clone(), move || {
             run_builder(options.clone(), stop.clone())
@@ -131,7 +149,8 @@ pub async fn serve(options: Options, stopping: CancellationToken) -> Result<()> 
         if base_url == local_url { String::new() } else { format!(" ({local_url})") }
     ));
     tracing::info!(url = base_url, data = %folder.path().display(), "ready");
-    let served = run_http(listener, state.clone(), stopping.clone()).await;
+    let reloading = tls.clone().map(|tls| tokio::spawn(reload_at_hangup(tls, stopping.clone())));
+    run_http(listener, tls, &state, &stopping).await;
     stopping.cancel();
     if let Some(task) = builder_task
         && tokio::time::timeout(DRAIN * 2, task).await.is_err()
@@ -139,16 +158,68 @@ pub async fn serve(options: Options, stopping: CancellationToken) -> Result<()> 
         tracing::warn!("the embedded builder did not stop in time");
     }
     while loops.join_next().await.is_some() {}
+    if let Some(reloading) = reloading {
+        reloading.abort();
+    }
     state.queue.release_builder(&name, true).await?;
     state.db.close().await;
     tracing::info!("stopped");
-    served
+    Ok(())
+}
+
+/// How the embedded builder is to be; `None`: there is none.
+///
+/// # Errors
+/// There is no QEMU.
+pub fn embedded(
+    config: &Config,
+    folder: &Folder,
+    token: &Secret,
+    name: &str,
+    path: &OsStr,
+) -> Result<Option<BuilderOptions>> {
+    if !config.builder.enabled {
+        return Ok(None);
+    }
+    let mut options = builder_options(&config.builder, folder, token, name);
+    options.engine.qemu = find_program(&config.builder.qemu, path)?;
+    Ok(Some(options))
+}
+
+/// What the host has for builds.
+///
+/// # Errors
+/// It can't build; the text says why, and what to do.
+pub async fn check_builder(options: BuilderOptions) -> Result<String> {
+    let checked =
+        tokio::task::spawn_blocking(move || copr_builder::check(&options.engine)).await?.map_err(|error| {
+            anyhow::anyhow!(
+                "the embedded builder can't work: {error} (or set `enabled = false` in [builder] of coprd.toml)"
+            )
+        })?;
+    Ok(checked.to_string())
+}
+
+/// Reads the certificate anew at each SIGHUP.
+async fn reload_at_hangup(tls: Tls, stopping: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    loop {
+        tokio::select! {
+            got = hangup.recv() => if got.is_none() { return },
+            () = stopping.cancelled() => return,
+        }
+        match tls.reload() {
+            Ok(()) => tracing::info!("the certificate was read anew"),
+            Err(error) => tracing::error!(error = format!("{error:#}"), "the certificate stays what it was"),
+        }
+    }
 }
 
 /// Puts the parts together.
 ///
 /// # Errors
-/// The store can't be opened.
+/// The store can't be opened, or a file that the configuration names can't be read.
 #[expect(clippy::too_many_arguments, reason = "the one place where the parts meet")]
 pub fn assemble(
     folder: &Folder,
@@ -158,22 +229,45 @@ pub fn assemble(
     name: &str,
     base_url: &str,
     builder_token: Secret,
+    signer: Program,
     stopping: CancellationToken,
 ) -> Result<AppState> {
     let store = Store::open(&folder.path().join("store"), Bucket::connect(&config.store)?)?;
-    let publishing = Publishing::new(db.clone(), store.clone(), name, &config.publish);
+    let host = url::Url::parse(base_url)?.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let signing = Signing::new(db.clone(), signer, &config.signing, &host);
+    let results_url = format!("{base_url}/results");
+    let publishing = Publishing::new(db.clone(), store.clone(), signing.clone(), name, &results_url, &config.publish);
     let queue = Queue::new(db.clone(), store.clone(), publishing.clone(), config.builds.clone());
+    let following = Following::new(db.clone(), store.clone(), &config.limits);
+    let licences = Arc::new(Licences::open(&config.licences)?);
+    let terms = Terms::open(&config.terms)?.map(Arc::new);
+    let takedowns = Arc::new(Takedowns::new(db.clone()));
+    let network = Network { allow: config.builder.allow.clone(), ..Network::default() };
+    let promoting = Promoting::new(Impacts::new(&cache_folder(&config.builder, folder), &network)?);
     Ok(AppState {
+        licences,
+        terms,
+        takedowns,
+        following,
+        promoting,
         config: Arc::new(config),
         chroots: Arc::new(chroots),
         db,
         store,
         queue,
+        metrics: publishing.metrics(),
         publishing,
+        signing,
+        views: Arc::default(),
         base_url: base_url.into(),
         builder_token,
         stopping,
     })
+}
+
+/// Where what comes from repositories elsewhere is kept.
+fn cache_folder(config: &Builder, folder: &Folder) -> PathBuf {
+    if config.cache.as_os_str().is_empty() { folder.path().join("cache") } else { config.cache.clone() }
 }
 
 /// Takes up what a former run of this server left: its builder's leases and its publish tasks are free at once, other builders
@@ -183,13 +277,23 @@ pub fn assemble(
 /// The database or the store does not answer.
 pub async fn recover(state: &AppState, name: &str) -> Result<()> {
     db::task::release(&state.db, name).await?;
+    db::hook::release(&state.db, name).await?;
     state.queue.release_builder(name, false).await?;
     state.queue.prolong(clock::now_ms()).await?;
-    state.queue.sweep().await?;
+    state.queue.sweep(clock::now_ms()).await?;
     if let Err(error) = state.queue.sweep_logs().await {
         tracing::warn!(%error, "cannot put logs where they belong yet");
     }
     Ok(())
+}
+
+/// Lets search know projects of which it knows nothing yet: the database is an older program's. They are found as it goes on.
+async fn catch_up(db: &Db) {
+    match db::search::catch_up(db).await {
+        Ok(0) => {}
+        Ok(projects) => tracing::info!(projects, "search knows all projects"),
+        Err(error) => tracing::error!(%error, "search does not know all projects: coprd admin search rebuild"),
+    }
 }
 
 /// Makes the administrator, and shows its token this once.
@@ -223,6 +327,16 @@ fn say(text: &str) {
     writeln!(out, "{text}").and_then(|()| out.flush()).ok();
 }
 
+/// Lets this process open as many files as it may: each connection is one, and what shells give is often 1024.
+fn open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!(%error, "the limit of open files stays what it was");
+    }
+}
+
 /// Names this server in claims: the same at every start on the same folder.
 fn server_name(folder: &Path) -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
@@ -232,7 +346,7 @@ fn server_name(folder: &Path) -> String {
 
 fn builder_options(config: &Builder, folder: &Folder, token: &Secret, name: &str) -> BuilderOptions {
     let set = |path: &PathBuf| (!path.as_os_str().is_empty()).then(|| path.clone());
-    let cache = set(&config.cache).unwrap_or_else(|| folder.path().join("cache"));
+    let cache = cache_folder(config, folder);
     let mut options = BuilderOptions::new("http://127.0.0.1:0", token.clone(), cache, folder.path().join("work"));
     name.clone_into(&mut options.name);
     options.jobs = config.jobs;
@@ -322,20 +436,10 @@ async fn keep_running_after<F: Future<Output = ()> + Send + 'static>(
 }
 
 /// Serves requests until asked to stop, then lets those at work end, for a while.
-async fn run_http(listener: TcpListener, state: AppState, stopping: CancellationToken) -> Result<()> {
-    let app = http::router(state);
-    let drained = stopping.clone();
-    let serving = axum::serve(listener, app).with_graceful_shutdown(async move { drained.cancelled().await });
-    let deadline = async {
-        stopping.cancelled().await;
-        tokio::time::sleep(DRAIN).await;
-    };
-    tokio::select! {
-        ended = std::future::IntoFuture::into_future(serving) => ended.context("the server ended"),
-        () = deadline => {
-            tracing::warn!("some calls did not end in time and were cut off");
-            Ok(())
-        }
+async fn run_http(listener: TcpListener, tls: Option<Tls>, state: &AppState, stopping: &CancellationToken) {
+    let app = http::router(state.clone());
+    if !http::serve::run(listener, tls, app, &state.config.limits, stopping).await {
+        tracing::warn!("some calls did not end in time and were cut off");
     }
 }
 

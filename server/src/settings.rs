@@ -35,6 +35,7 @@ impl Choice {
                 memory_mib: wishes.memory_mib.or(own.memory_mib),
                 cpus: wishes.cpus.or(own.cpus),
                 rpmlint: wishes.rpmlint.unwrap_or(project.rpmlint),
+                shadow_check: project.shadow_check,
             },
         }
     }

@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use copr_api::{builder::ResultFile, names::Chroot};
-use copr_rpm::{Package, tag};
+use copr_repodata::{Record, RecordOptions};
+use copr_rpm::{Nevra, Package, tag};
 
 /// What a source package's header says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct Source {
     pub version: String,
     /// `NAME-VERSION-RELEASE.src.rpm`.
     pub file_name: String,
+    /// The `License` tag, of whatever length.
+    pub licence: String,
 }
 
 /// Why a file is not taken as a source package.
@@ -42,9 +45,69 @@ pub enum SourceError {
         /// It.
         value: String,
     },
+    /// Repository metadata could not tell of it.
+    #[error("no repository can have it: {0}")]
+    Record(String),
     /// The file could not be read.
     #[error("the file cannot be read: {0}")]
     Read(#[from] std::io::Error),
+}
+
+/// What the header of a package says that was built elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ready {
+    /// It.
+    pub nevra: Nevra,
+    /// `NAME-VERSION-RELEASE.ARCH.rpm`.
+    pub file_name: String,
+    /// Name of the source package that it was built from; its own where it names none.
+    pub source: String,
+    /// `version-release` of that, with `epoch:` where the package's is not 0.
+    pub source_version: String,
+    /// It is that source package.
+    pub is_source: bool,
+    /// The `License` tag, of whatever length.
+    pub licence: String,
+}
+
+/// Reads the header of a package that was built elsewhere, and all that metadata will have of it.
+///
+/// # Errors
+/// See [`SourceError`].
+pub fn inspect_ready(path: &Path) -> Result<Ready, SourceError> {
+    let package = Package::open(path)?;
+    whole(path, &package)?;
+    let nevra = package.nevra()?;
+    Record::from_package(&package, &RecordOptions::default())
+        .map_err(|error| SourceError::Record(error.to_string()))?;
+    let named = package.header.str(tag::SOURCERPM).unwrap_or_default().into_owned();
+    let stem = named.strip_suffix(".src.rpm").or_else(|| named.strip_suffix(".nosrc.rpm")).unwrap_or_default();
+    let mut parts = stem.rsplitn(3, '-');
+    let (release, version, name) = (parts.next(), parts.next(), parts.next());
+    let (source, version, release) = match (name, version, release) {
+        (Some(name), Some(version), Some(release)) if !package.is_source() => (name, version, release),
+        _ => (nevra.name.as_str(), nevra.version.as_str(), nevra.release.as_str()),
+    };
+    for (what, value, others) in [
+        ("the package name", &*nevra.name, "-+_."),
+        ("the version", &*nevra.version, "+_.~^"),
+        ("the release", &*nevra.release, "+_.~^"),
+        ("the architecture", &*nevra.arch, "_"),
+        ("the source package's name", source, "-+_."),
+        ("the source package's version", version, "+_.~^"),
+        ("the source package's release", release, "+_.~^"),
+    ] {
+        plain(what, value, others)?;
+    }
+    let epoch = if nevra.epoch == 0 { String::new() } else { format!("{}:", nevra.epoch) };
+    Ok(Ready {
+        file_name: nevra.file_name(),
+        source: source.to_owned(),
+        source_version: format!("{epoch}{version}-{release}"),
+        licence: package.header.str(tag::LICENSE).unwrap_or_default().into_owned(),
+        is_source: package.is_source(),
+        nevra,
+    })
 }
 
 /// Reads a source package's header.
@@ -65,6 +128,7 @@ pub fn inspect(path: &Path) -> Result<Source, SourceError> {
     Ok(Source {
         version: format!("{epoch}{}-{}", nevra.version, nevra.release),
         file_name: nevra.file_name(),
+        licence: package.header.str(tag::LICENSE).unwrap_or_default().into_owned(),
         name: nevra.name,
     })
 }
@@ -125,8 +189,9 @@ pub fn check_result(path: &Path, claim: &ResultFile, package_name: &str, chroot:
     }
 }
 
-/// Whether a chroot of one architecture may give packages of another.
-fn may_have(chroot: &str, package: &str) -> bool {
+/// Whether a chroot of one architecture may have packages of another.
+#[must_use]
+pub fn may_have(chroot: &str, package: &str) -> bool {
     package == chroot
         || matches!(package, "noarch" | "src" | "nosrc")
         || match chroot {

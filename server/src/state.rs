@@ -8,9 +8,17 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::{Config, chroots::Definitions},
     db::Db,
-    publish::Publishing,
+    follow::Following,
+    licence::Licences,
+    metrics::Metrics,
+    promotion::Promoting,
+    publish::{PUBLIC_KEYS, Publishing},
     queue::Queue,
+    sign::Signing,
     store::Store,
+    takedown::Takedowns,
+    terms::Terms,
+    web::repository::Views,
 };
 
 /// Clones share everything.
@@ -20,6 +28,12 @@ pub struct AppState {
     pub config: Arc<Config>,
     /// The chroots that are offered.
     pub chroots: Arc<Definitions>,
+    /// What is known of licences.
+    pub licences: Arc<Licences>,
+    /// What every user accepts; `None`: nothing.
+    pub terms: Option<Arc<Terms>>,
+    /// What is not served.
+    pub takedowns: Arc<Takedowns>,
     /// The database.
     pub db: Db,
     /// Sources, logs and results.
@@ -28,6 +42,16 @@ pub struct AppState {
     pub queue: Queue,
     /// Repositories.
     pub publishing: Publishing,
+    /// Keys, and signatures by them.
+    pub signing: Signing,
+    /// What promotions need.
+    pub promoting: Promoting,
+    /// Who follows builds while they run.
+    pub following: Following,
+    /// What has been counted since the start.
+    pub metrics: Arc<Metrics>,
+    /// Repositories that are looked at.
+    pub views: Arc<Views>,
     /// Address that users see, without a slash at the end, e.g. `http://127.0.0.1:8210`.
     pub base_url: Arc<str>,
     /// What builders must present.
@@ -53,6 +77,12 @@ impl AppState {
     #[must_use]
     pub fn repository_url(&self, owner: &OwnerName, dirname: &DirName, chroot: &Chroot) -> String {
         format!("{}/results/{owner}/{dirname}/{chroot}/", self.base_url)
+    }
+
+    /// `BASE/results/OWNER/DIRNAME/pubkey.gpg`: the keys that what is in a directory is signed with.
+    #[must_use]
+    pub fn public_keys_url(&self, owner: &OwnerName, dirname: &DirName) -> String {
+        format!("{}/results/{owner}/{dirname}/{PUBLIC_KEYS}", self.base_url)
     }
 
     /// `BASE/coprs/OWNER/PROJECT/`: a project's page.

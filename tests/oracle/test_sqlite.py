@@ -1,6 +1,6 @@
 """Our databases for old clients, judged by createrepo_c and by the questions that yum asks.
 
-Environment: as in test_repodata.py; COPR_REPO_BIN is not needed yet.
+Environment: as in test_repodata.py.
 """
 
 import gzip
@@ -12,7 +12,8 @@ from pathlib import Path
 
 import createrepo_c as cr
 import pytest
-from test_repodata import CORNER_CASES, TREE, run, samples
+from programs import from_environment
+from test_repodata import CORNER_CASES, run, samples
 
 KINDS = ("primary", "filelists", "other")
 DEPENDENCIES = "requires provides conflicts obsoletes suggests enhances recommends supplements".split()
@@ -29,15 +30,6 @@ def unpacked(repository, output):
     for kind in KINDS:
         packed = (repository / records[f"{kind}_db"].location_href).read_bytes()
         (output / f"{kind}.sqlite").write_bytes(gzip.decompress(packed))
-    return {kind: output / f"{kind}.sqlite" for kind in KINDS}
-
-
-def our_databases(repository, output):
-    """kind -> our database of the repository's documents."""
-    output.mkdir()
-    # Once `copr-repo sqlite DIR` is there: run it on a copy of the repository, and return unpacked(copy, output).
-    cargo = ["cargo", "run", "-q", "--release", "--manifest-path", TREE / "Cargo.toml", "-p", "copr-repodata"]
-    run(*cargo, "--example", "sqlite", "--", repository, output)
     return {kind: output / f"{kind}.sqlite" for kind in KINDS}
 
 
@@ -61,10 +53,17 @@ class Made:
         run(*(["sh", "-c", '"$@" || [ $? = 2 ]', "sh"] if folder == CORNER_CASES else []), *command)
         self.createrepo = unpacked(self.repository, output / "createrepo")
         without_databases(self.repository)
-        self.ours = our_databases(self.repository, output / "ours")
-        converted = shutil.copytree(self.repository, output / "converted")
-        run(their_program("sqliterepo_c"), "-q", "--compress-type", "gz", converted)
-        self.sqliterepo = unpacked(converted, output / "sqliterepo")
+        self.ours = self.by_us(output / "ours")
+        self.sqliterepo = self.converted(output / "sqliterepo", their_program("sqliterepo_c"))
+
+    def by_us(self, output):
+        return self.converted(output, from_environment("COPR_REPO_BIN"), "sqlite")
+
+    def converted(self, output, *program):
+        """kind -> the database that a program adds to a copy of the repository."""
+        copy = shutil.copytree(self.repository, output.with_suffix(".repository"))
+        run(*program, "-q", "--compress-type", "gz", copy)
+        return unpacked(copy, output)
 
 
 @pytest.fixture(scope="session", params=samples(), ids=lambda f: f.name)
@@ -124,7 +123,7 @@ def test_every_row_is_that_of_createrepo_c(made, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_databases_are_whole_and_the_same_each_time(made, kind, tmp_path):
     assert asked(made.ours[kind], "PRAGMA integrity_check") == [("ok",)]
-    again = our_databases(made.repository, tmp_path / "again")
+    again = made.by_us(tmp_path / "again")
     assert again[kind].read_bytes() == made.ours[kind].read_bytes()
 
 

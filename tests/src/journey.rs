@@ -97,6 +97,8 @@ pub fn travel(folder: &Path, report: &mut Report) -> Result<Arrived> {
         for id in ["127.0.0.1:bob:app]", "127.0.0.1:alice:libs]"] {
             ensure!(files.contains(id), "no section {id} was written; dnf said:\n{}\nfiles:\n{files}", enabled.text());
         }
+        // Both sign by themselves, and dnf checks all that it installs from them.
+        ensure!(files.matches("gpgcheck=1\ngpgkey=").count() == 2, "packages are not checked:\n{files}");
         Ok(())
     })?;
     report.step("dnf install app hello", |report| dnf_ok(&dnf, &["install", "app", "hello"], report).map(|_| ()))?;

@@ -176,6 +176,26 @@ pub fn fixture_srpm(name: &str, folder: &Path) -> Result<PathBuf> {
     Ok(made.last_line().into())
 }
 
+/// Builds the SRPM of a noarch package that has nothing in it, with more lines in its preamble, and gives its path.
+///
+/// # Errors
+/// When rpmbuild fails.
+pub fn empty_srpm(name: &str, version: &str, preamble: &str, folder: &Path) -> Result<PathBuf> {
+    let top = folder.join(format!("{name}-{version}"));
+    fs_err::create_dir_all(&top)?;
+    let spec = top.join(format!("{name}.spec"));
+    let text = format!(
+        "Name: {name}\nVersion: {version}\nRelease: 1\nSummary: It is empty\nLicense: MIT\nBuildArch: noarch\n{preamble}\n\
+         %description\nIt is empty.\n%files\n"
+    );
+    fs_err::write(&spec, text)?;
+    let define = |name: &str| format!("{name} {}", top.display());
+    let mut rpmbuild = Command::new("rpmbuild");
+    rpmbuild.args(["-bs", "--nodeps", "--define", &define("_topdir"), "--define", &define("_srcrpmdir")]).arg(&spec);
+    run_ok(&mut rpmbuild)?;
+    Ok(top.join(format!("{name}-{version}-1.src.rpm")))
+}
+
 fn show(command: &Command) -> String {
     let words: Vec<_> =
         std::iter::once(command.get_program()).chain(command.get_args()).map(OsStr::to_string_lossy).collect();

@@ -52,18 +52,24 @@ impl Server {
     /// # Errors
     /// When it ends before it is ready, or is not ready within a minute; the message has its log.
     pub fn start(options: &Options) -> Result<Self> {
+        Self::start_with(options, |_| {})
+    }
+
+    /// The same with a change of the command that starts it.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_with(options: &Options, change: impl FnOnce(&mut Command)) -> Result<Self> {
         let mut options = options.clone();
         if options.port == 0 {
             options.port = free_port()?;
         }
         fs_err::create_dir_all(&options.data)?;
         let log = fs_err::File::create(options.data.join("test-server.log"))?.into_parts().0;
-        let child = serve(&options)?
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .context("cannot start coprd")?;
+        let mut command = serve(&options)?;
+        change(&mut command);
+        let child =
+            command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn().context("cannot start coprd")?;
         let mut server = Self { child, options };
         let began = Instant::now();
         loop {

@@ -215,6 +215,7 @@ fn what_is_not_there_is_told_with_what_there_is() {
 fn a_groups_project_one_for_two_architectures_and_another_systems_chroot_are_enabled() {
     let story = Story::new("kinds");
     let results = format!("{}/results", story.server.url());
+    story.client("admin", &["group", "add", "sig"]);
     story.create("admin", "@sig/tools", &["--chroot", CHROOT, "--chroot", "fedora-44-x86_64"]);
     let both = ["--chroot", "fedora-44-x86_64", "--chroot", "fedora-44-i386"];
     story.create("bob", "wide", &[&both[..], &["--multilib", "on"]].concat());

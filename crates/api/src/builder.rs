@@ -148,10 +148,13 @@ pub struct Settings {
     pub cpus: Option<u32>,
     /// What rpmlint's verdict means.
     pub rpmlint: Rpmlint,
+    /// What is done about packages that stand in the way of the distribution's own.
+    pub shadow_check: ShadowCheck,
 }
 
 /// What is done about rpmlint.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Rpmlint {
     /// It is not run.
@@ -185,6 +188,101 @@ impl std::str::FromStr for Rpmlint {
                 rule: "it must be off, report or enforce",
             }
         })
+    }
+}
+
+/// What is done about packages that stand in the way of the distribution's own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ShadowCheck {
+    /// They are not looked for.
+    Off,
+    /// They are told of.
+    #[default]
+    Warn,
+    /// The same, and those that users would get instead of the distribution's, or that pass for its own, fail the build.
+    Refuse,
+}
+
+impl ShadowCheck {
+    /// The word on the wire and in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Warn => "warn",
+            Self::Refuse => "refuse",
+        }
+    }
+}
+
+impl std::str::FromStr for ShadowCheck {
+    type Err = crate::names::NameError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Off, Self::Warn, Self::Refuse].into_iter().find(|check| check.as_str() == text).ok_or_else(|| {
+            crate::names::NameError {
+                what: "shadow check",
+                value: text.chars().take(100).collect(),
+                rule: "it must be off, warn or refuse",
+            }
+        })
+    }
+}
+
+/// Most [`Shadow`]s that are told of one build-chroot.
+pub const MOST_SHADOWS: usize = 100;
+
+/// A package of a build, and one of the distribution that it stands in the way of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Shadow {
+    /// `NAME-[EPOCH:]VERSION-RELEASE.ARCH` of the build's package.
+    pub package: String,
+    /// The same of the distribution's; of a [`ShadowKind::Vendor`] the vendor.
+    pub other: String,
+    /// Id of the distribution's repository that has it.
+    pub repository: String,
+    /// How it does that.
+    pub kind: ShadowKind,
+}
+
+/// How a package stands in the way of one of the distribution's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ShadowKind {
+    /// The same name and architecture, a higher version than the distribution's highest.
+    Newer,
+    /// It says that its vendor is the distribution's.
+    Vendor,
+    /// Another name; it obsoletes the distribution's.
+    Obsoletes,
+    /// Another name; it provides the distribution's.
+    Provides,
+}
+
+impl Shadow {
+    /// Whether [`ShadowCheck::Refuse`] fails a build for it.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        matches!(self.kind, ShadowKind::Newer | ShadowKind::Vendor)
+    }
+}
+
+impl std::fmt::Display for Shadow {
+    /// `bash-5.3-1.x86_64 is newer than the distribution's bash-5.2-1.x86_64 (repository fedora)`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { package, other, repository, .. } = self;
+        match self.kind {
+            ShadowKind::Newer => write!(f, "{package} is newer than the distribution's {other}"),
+            ShadowKind::Vendor => {
+                write!(f, "{package} says that its vendor is {other}, as the distribution's packages do")
+            }
+            ShadowKind::Obsoletes => write!(f, "{package} obsoletes the distribution's {other}"),
+            ShadowKind::Provides => write!(f, "{package} provides the name of the distribution's {other}"),
+        }?;
+        write!(f, " (repository {repository})")
     }
 }
 
@@ -240,6 +338,10 @@ pub struct BuildRepository {
     /// Nothing is taken from it: it is only looked at where something is missing, to tell that it is there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub optional: bool,
+    /// A user has written its address, and it is none of the server's own: the builder asks only servers that are public, or that
+    /// its administrator allows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub external: bool,
 }
 
 fn default_priority() -> i32 {
@@ -286,6 +388,9 @@ pub struct Finish {
     /// Other files that were uploaded and are kept beside the results: the spec.
     #[serde(default)]
     pub others: Vec<SourceFile>,
+    /// Which of the results stand in the way of the distribution's packages, [`MOST_SHADOWS`] at most.
+    #[serde(default)]
+    pub shadows: Vec<Shadow>,
 }
 
 /// How a build-chroot's run ended.

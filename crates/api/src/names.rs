@@ -22,9 +22,18 @@ impl NameError {
     }
 }
 
-/// Text form, parsing and serde for a newtype over `String`.
+/// Text form, parsing, serde and, as a pattern, schema for a newtype over `String`.
 macro_rules! name_type {
-    ($name:ident, $parse:expr) => {
+    ($name:ident, $pattern:literal, $parse:expr) => {
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "pattern": $pattern })
+            }
+        }
         impl $name {
             /// The name as text.
             #[must_use]
@@ -63,7 +72,7 @@ macro_rules! name_type {
 #[serde(try_from = "String", into = "String")]
 pub struct OwnerName(String);
 
-name_type!(OwnerName, |text| {
+name_type!(OwnerName, "^@?[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}$", |text| {
     let bare = text.strip_prefix('@').unwrap_or(text);
     plain("owner name", text, bare)
 });
@@ -90,7 +99,7 @@ impl OwnerName {
 #[serde(try_from = "String", into = "String")]
 pub struct ProjectName(String);
 
-name_type!(ProjectName, |text| {
+name_type!(ProjectName, "^(?![0-9]+$)[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}$", |text| {
     plain("project name", text, text)?;
     if text.bytes().all(|b| b.is_ascii_digit()) {
         return Err(NameError::new("project name", text, "it may not be a number"));
@@ -103,21 +112,25 @@ name_type!(ProjectName, |text| {
 #[serde(try_from = "String", into = "String")]
 pub struct DirName(String);
 
-name_type!(DirName, |text| {
-    let mut parts = text.splitn(3, ':');
-    let project = parts.next().unwrap_or_default();
-    project.parse::<ProjectName>()?;
-    match (parts.next(), parts.next()) {
-        (None, None) => Ok(()),
-        (Some("custom"), Some(suffix)) => plain("directory name", text, suffix),
-        (Some("pr"), Some(n)) if !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()) => Ok(()),
-        _ => Err(NameError::new(
-            "directory name",
-            text,
-            "Please use directory format P:custom:<SUFFIX_OF_CHOICE> or P:pr:<ID>",
-        )),
+name_type!(
+    DirName,
+    "^(?![0-9]+(:|$))[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}(:custom:[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}|:pr:[0-9]+)?$",
+    |text| {
+        let mut parts = text.splitn(3, ':');
+        let project = parts.next().unwrap_or_default();
+        project.parse::<ProjectName>()?;
+        match (parts.next(), parts.next()) {
+            (None, None) => Ok(()),
+            (Some("custom"), Some(suffix)) => plain("directory name", text, suffix),
+            (Some("pr"), Some(n)) if !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()) => Ok(()),
+            _ => Err(NameError::new(
+                "directory name",
+                text,
+                "Please use directory format P:custom:<SUFFIX_OF_CHOICE> or P:pr:<ID>",
+            )),
+        }
     }
-});
+);
 
 impl DirName {
     /// The project's part, before the first `:`.
@@ -151,7 +164,7 @@ fn plain(what: &'static str, whole: &str, text: &str) -> Result<(), NameError> {
 #[serde(try_from = "String", into = "String")]
 pub struct Chroot(String);
 
-name_type!(Chroot, |text| {
+name_type!(Chroot, "^[A-Za-z0-9_][A-Za-z0-9_.+-]*-[A-Za-z0-9_.+]+-[A-Za-z0-9_.+]+$", |text| {
     plain("chroot", text, text)?;
     let parts: Vec<&str> = text.rsplitn(3, '-').collect();
     if parts.len() != 3 || parts.iter().any(|part| part.is_empty()) {
@@ -202,6 +215,16 @@ impl Secret {
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Secret {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Secret".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "format": "password" })
     }
 }
 

@@ -6,6 +6,7 @@ use copr_api::{
     builder::{Finish, Heartbeat, HeartbeatReply, Lease, LeaseRequest, SHA256_HEADER, Stage},
     names::Secret,
 };
+use copr_remote::causes;
 use futures_util::StreamExt;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -298,22 +299,4 @@ async fn bounded(call: &str, answer: Response) -> Result<Vec<u8>, ClientError> {
 
 fn transport(call: &str, error: &reqwest::Error) -> ClientError {
     ClientError::Transport { call: call.to_owned(), reason: causes(error) }
-}
-
-/// An error's causes without the URL, which the call names already.
-fn causes(error: &reqwest::Error) -> String {
-    let start = if error.is_timeout() {
-        "no answer in time"
-    } else if error.is_connect() {
-        "cannot connect"
-    } else {
-        "the request failed"
-    };
-    let mut text = start.to_owned();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use copr_remote::causes;
 use copr_vm::{Network, net::Refused};
 use futures_util::StreamExt;
 use reqwest::{
@@ -169,6 +170,24 @@ pub async fn download(url: &str, to: &Path, options: &DownloadOptions) -> Result
     ended
 }
 
+/// A client for other calls of strangers' addresses, bounded as downloads are: it connects only where `network` lets it, follows no
+/// redirect, asks no proxy, and gives every call up after `total`. Look at each URL by [`check`] before: addresses that are written
+/// as numbers are resolved by nobody.
+///
+/// # Errors
+/// There is no usable TLS set-up.
+pub fn guarded(network: &Network, total: Duration) -> Result<reqwest::Client, DownloadError> {
+    reqwest::Client::builder()
+        .user_agent(concat!("copr-rust/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT.min(total))
+        .timeout(total)
+        .no_proxy()
+        .dns_resolver(Arc::new(Guard(network.clone())))
+        .build()
+        .map_err(|error| DownloadError::Client(causes(&error)))
+}
+
 fn client(options: &DownloadOptions) -> Result<reqwest::Client, DownloadError> {
     let failed = |error: reqwest::Error| DownloadError::Client(causes(&error));
     let builder = reqwest::Client::builder()
@@ -220,8 +239,12 @@ fn target(url: &Url, answer: &reqwest::Response) -> Result<Url, DownloadError> {
     Ok(target)
 }
 
-/// Refuses other schemes, and literal addresses that may not be reached; names are left to [`Guard`].
-fn check(url: &Url, network: &Network) -> Result<(), DownloadError> {
+/// Refuses other schemes than http and https, and literal addresses that may not be reached; names are left to the resolver of the
+/// client.
+///
+/// # Errors
+/// It is refused; the text says why.
+pub fn check(url: &Url, network: &Network) -> Result<(), DownloadError> {
     if !matches!(url.scheme(), "http" | "https") {
         let reason = "only http:// and https:// are understood".to_owned();
         return Err(DownloadError::BadUrl { url: shown(url), reason });
@@ -284,7 +307,8 @@ async fn save(url: &Url, answer: reqwest::Response, to: &Path, limit: u64) -> Re
 }
 
 /// What a failed request means: the guard's refusal is among its causes when it was that.
-fn failed(url: &Url, error: &reqwest::Error) -> DownloadError {
+#[must_use]
+pub fn failed(url: &Url, error: &reqwest::Error) -> DownloadError {
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
         if let Some(refused) = inner.downcast_ref::<Refused>() {
@@ -293,21 +317,6 @@ fn failed(url: &Url, error: &reqwest::Error) -> DownloadError {
         cause = inner.source();
     }
     DownloadError::Transport { url: shown(url), reason: causes(error) }
-}
-
-/// The causes of an error, without the URL, which is shown beside them.
-fn causes(error: &reqwest::Error) -> String {
-    let mut text = if error.is_timeout() { "no answer in time" } else { "the request failed" }.to_owned();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.contains(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// A URL without its user and password.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use copr_api::{
-    builder::{BuildRepository, ChrootDefinition, ResultFile, Settings, SourceFile, SourceMethod, Stage},
+    builder::{BuildRepository, ChrootDefinition, ResultFile, Settings, Shadow, SourceFile, SourceMethod, Stage},
     names::Chroot,
 };
 use copr_remote::{Remote, RemoteOptions};
@@ -28,8 +28,8 @@ use crate::{
     heartbeat::Stop,
     logs::{HARDWARE, Logs},
     machine::Watcher,
-    repositories::{Remotes, Repositories},
-    results,
+    repositories::{Remotes, Repositories, external_repositories},
+    results::{self, Claims},
     rounds::Rounds,
     stage0,
 };
@@ -99,6 +99,8 @@ pub(crate) struct Built {
     pub(crate) results: Vec<ResultFile>,
     /// What else lies there and is kept beside them: the spec.
     pub(crate) others: Vec<SourceFile>,
+    /// Which of the packages stand in the way of the distribution's.
+    pub(crate) shadows: Vec<Shadow>,
 }
 
 /// Why a task did not succeed.
@@ -153,6 +155,7 @@ impl Engine {
         let remotes = Remotes {
             distribution: Remote::new(RemoteOptions { allow_file: true, ..RemoteOptions::new(&cache) })?,
             others: Remote::new(RemoteOptions::new(&cache))?,
+            external: Remote::new(external_repositories(&cache, &options.network))?,
             kept: Kept::in_folder(options.cache_dir.join("solver")),
         };
         let bases = Bases::new(options.cache_dir.join("bases"));
@@ -250,24 +253,32 @@ impl Work<'_> {
         };
         let requires = counted(source.requires.len(), "capability", "capabilities");
         self.logs.say(&format!("The source package is {}; it requires {requires}", source.nevra));
-        let report = match self.attempt(&source, srpm, true).await? {
-            Some(report) => report,
+        let (report, repositories) = match self.attempt(&source, srpm, true).await? {
+            Some(ended) => ended,
             None => {
                 self.logs.say("The source package requires less here than its header said: once more without that");
-                let report = self.attempt(&source, srpm, false).await?;
-                report.ok_or_else(|| Failure::machine("a machine that was told to guess nothing has guessed"))?
+                let ended = self.attempt(&source, srpm, false).await?;
+                ended.ok_or_else(|| Failure::machine("a machine that was told to guess nothing has guessed"))?
             }
         };
         verdict(&report, self.logs)?;
-        let results = self.checked(&report.results, Some(source.nevra)).await?;
+        let made = self.checked(&report.results, Some(source.nevra)).await?;
+        let results: Vec<ResultFile> = made.iter().map(|(file, _)| file.clone()).collect();
+        let shadows = self.shadows(repositories, made).await?;
         let specs = report.results.into_iter().filter(|result| result.name.ends_with(".spec"));
         let others = specs.map(|spec| SourceFile { name: spec.name, size: spec.size, sha256: spec.sha256 }).collect();
         self.lint(&results).await?;
-        Ok(Built { results, others })
+        Ok(Built { results, others, shadows })
     }
 
-    /// Runs a machine that builds; `None` when it had more than the package requires, by what its header says.
-    async fn attempt(&self, source: &Source, srpm: &Path, guess: bool) -> Result<Option<Report>, Failure> {
+    /// Runs a machine that builds, and gives the repositories that it had; `None` when it had more than the package requires, by
+    /// what its header says.
+    async fn attempt(
+        &self,
+        source: &Source,
+        srpm: &Path,
+        guess: bool,
+    ) -> Result<Option<(Report, Repositories)>, Failure> {
         let definition = &self.task.definition;
         let wishes = Wishes {
             group: definition.group.clone(),
@@ -299,13 +310,14 @@ impl Work<'_> {
         });
         self.stage.send_replace(Stage::Booting);
         self.logs.state("Start: the machine starts");
-        let (report, watcher) = self.run(spec, watcher).await?;
-        if watcher.rounds.as_ref().is_some_and(|rounds| rounds.too_much) {
+        let (report, mut watcher) = self.run(spec, watcher).await?;
+        let rounds = watcher.rounds.take().ok_or_else(|| Failure::machine("a machine has lost its repositories"))?;
+        if rounds.too_much {
             return Ok(None);
         }
         watcher.keep_installed();
         drop(ground);
-        Ok(Some(report))
+        Ok(Some((report, rounds.repositories)))
     }
 
     /// Reads the repositories of `task`, this one or one like it, and chooses.
@@ -460,7 +472,7 @@ impl Work<'_> {
         &self,
         files: &[copr_vm::ResultFile],
         source: Option<Nevra>,
-    ) -> Result<Vec<ResultFile>, Failure> {
+    ) -> Result<Vec<(ResultFile, Claims)>, Failure> {
         let (checker, arch) = (self.engine.options.checker.clone(), self.task.chroot.arch().to_owned());
         let (folder, files) = (self.dir.join(RESULTS_DIR), files.to_vec());
         blocking(move || results::check_all(&checker, &folder, &files, &arch, source.as_ref())).await?

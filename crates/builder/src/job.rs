@@ -70,7 +70,7 @@ async fn end(
         None => built,
         Some(_) => Err(Failure::Stopped),
     };
-    let nothing = Built { results: Vec::new(), others: Vec::new() };
+    let nothing = Built { results: Vec::new(), others: Vec::new(), shadows: Vec::new() };
     let (outcome, built) = match built {
         Ok(built) => {
             logs.state("Finish: build succeeded");
@@ -98,7 +98,7 @@ async fn end(
         Err(Failure::Stopped) => return Err(Failure::Stopped),
     };
     tracing::info!(lease = lease.id, build.id = lease.build_id, ?outcome, "build ended");
-    let finish = Finish { outcome, results: built.results, others: built.others };
+    let finish = Finish { outcome, results: built.results, others: built.others, shadows: built.shadows };
     let told = async {
         if let Err(error) = again(|| logs.send(&shared.client, &lease.id)).await {
             tracing::warn!(lease = lease.id, %error, "the end of the logs could not be sent");

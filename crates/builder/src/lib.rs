@@ -12,8 +12,8 @@
 //!    so is the base, in a machine of its own (`bases`);
 //! 5. the machine starts on a layer over the base and installs the rest; what the source package turns out to require in
 //!    its chroot is solved and fetched while it waits (`rounds`); its logs go to the server while it runs (`logs`);
-//! 6. results are checked as what they are, bytes of strangers, in a confined process (`results`), read by rpmlint in another
-//!    machine (`lint`), uploaded, and the lease is finished.
+//! 6. results are checked as what they are, bytes of strangers, in a confined process (`results`), compared with the
+//!    distribution's (`shadows`), read by rpmlint in another machine (`lint`), uploaded, and the lease is finished.
 //!
 //! Source packages are made in machines of the same kind (`sources`), which reach public addresses. What chroots are is
 //! told by [`definitions`].
@@ -41,14 +41,16 @@ mod repositories;
 mod results;
 mod rounds;
 mod run;
+mod shadows;
 mod sources;
 mod stage0;
 mod workdir;
 
 pub use check::{CheckError, Checked, Examination, Row, Verdict, check, examine};
-pub use copr_vm::{Accel, ProbeProgram, kvm::probe_main};
+pub use copr_vm::{Accel, Network, ProbeProgram, kvm::probe_main};
 pub use local::{LocalBuild, LocalError, Progress, build_local};
 pub use options::{BuilderOptions, EngineOptions, parse_network};
+pub use repositories::external_repositories;
 pub use results::check_results_main;
 pub use run::{Ending, RunError, run};
 

@@ -72,7 +72,8 @@ pub struct EngineOptions {
     pub scratch_bytes: u64,
     /// What a machine may take. Of these, `build` is the most time that a build may ask for.
     pub limits: Limits,
-    /// What machines with a network card reach besides public addresses; what source packages are downloaded from, too.
+    /// What machines with a network card reach besides public addresses; what source packages are downloaded from, and what
+    /// repositories that users have named by URL are read from, too.
     pub network: Network,
     /// What keeps QEMU itself in bounds.
     pub confinement: Confinement,

@@ -7,10 +7,11 @@ use std::{
 };
 
 use copr_api::builder::BuildRepository;
-use copr_remote::{Keyring, Located, Remote, RepoUrl, mirror::Origin};
+use copr_remote::{Guard, Keyring, Located, Remote, RemoteOptions, RepoUrl, mirror::Origin};
 use copr_repodata::{Checksum, Repomd, comps, warning};
 use copr_resolve::{PackageId, Packages, Pool, RepositoryInfo, kept::Kept};
 use copr_rpm::{Dependency, Nevra};
+use copr_vm::Network;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{
@@ -27,13 +28,23 @@ const MAX_KEYS: u64 = 1 << 20;
 /// A package in the cache that was used within this time is not dated anew, in seconds.
 const FRESH: u64 = 300;
 
-/// How repositories are read: those that an admin named may be folders, those that users named may not.
+/// How repositories are read: those that an admin named may be folders, those of the server and those that users named may not, and
+/// the latter are asked for only where builds may go, too.
 #[derive(Debug, Clone)]
 pub(crate) struct Remotes {
     pub(crate) distribution: Remote,
     pub(crate) others: Remote,
+    pub(crate) external: Remote,
     /// Repositories that were read before.
     pub(crate) kept: Kept,
+}
+
+/// How repositories are read that strangers name: only from servers where `network` lets builds go, into the cache in this folder.
+#[must_use]
+pub fn external_repositories(cache: &Path, network: &Network) -> RemoteOptions {
+    let network = network.clone();
+    let guard = Guard::new(move |address| network.permits(address).map_err(|refused| refused.to_string()));
+    RemoteOptions { guard: Some(guard), ..RemoteOptions::new(cache) }
 }
 
 /// A verified package in the cache.
@@ -86,7 +97,11 @@ impl Repositories {
         let distribution = wanted.iter().filter(|(_, ours)| *ours).count();
         let read: Vec<(Source, Packages)> = stream::iter(wanted)
             .map(|(repository, ours)| {
-                let remote = if ours || task.folders { &remotes.distribution } else { &remotes.others };
+                let remote = match repository.external {
+                    _ if ours || task.folders => &remotes.distribution,
+                    true => &remotes.external,
+                    false => &remotes.others,
+                };
                 let (remote, kept) = (remote.clone(), remotes.kept.clone());
                 async move {
                     let source = Source::find(&repository, remote).await?;
@@ -122,6 +137,17 @@ impl Repositories {
     /// The packages of all of them.
     pub(crate) fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// The packages alone.
+    pub(crate) fn into_pool(self) -> Pool {
+        self.pool
+    }
+
+    /// Repositories (by index in the pool) that are the distribution's and not only looked at.
+    pub(crate) fn of_distribution(&self) -> Vec<usize> {
+        let own = self.sources.iter().take(self.distribution).enumerate();
+        own.filter(|(_, source)| !source.optional).map(|(at, _)| at).collect()
     }
 
     /// Repositories (by index in the pool) that are not the distribution's, or only looked at.
@@ -246,14 +272,19 @@ impl Source {
     async fn find(repository: &BuildRepository, remote: Remote) -> Result<Self, Failure> {
         let failed =
             |error: &dyn std::fmt::Display| Failure::machine(format!("the repository {}: {error}", repository.id));
+        // What a user has named, and another try does not help, is the user's to mend.
+        let lost = |error: copr_remote::Error| match repository.external && !error.is_transient() {
+            true => Failure::user(format!("the repository {}: {error}", repository.id)),
+            false => failed(&error),
+        };
         let located = match (&repository.metalink, &repository.mirrorlist) {
             (Some(url), _) => remote.locate(&Origin::Metalink(url.clone())).await.map_err(|error| failed(&error))?,
             (None, Some(url)) => {
                 remote.locate(&Origin::Mirrorlist(url.clone())).await.map_err(|error| failed(&error))?
             }
             (None, None) => {
-                let url: RepoUrl = repository.baseurl.parse().map_err(|error: copr_remote::Error| failed(&error))?;
-                let repomd: Repomd = remote.repomd(&url).await.map_err(|error| failed(&error))?;
+                let url: RepoUrl = repository.baseurl.parse().map_err(lost)?;
+                let repomd: Repomd = remote.repomd(&url).await.map_err(lost)?;
                 Located { mirrors: vec![url], repomd }
             }
         };

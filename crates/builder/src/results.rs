@@ -9,7 +9,7 @@ use std::{
 
 use copr_api::builder::ResultFile;
 use copr_repodata::{Record, RecordOptions};
-use copr_rpm::{Nevra, Package, tag};
+use copr_rpm::{DependencyKind, Nevra, Package, tag};
 use copr_vm::{
     ProbeProgram,
     confine::{self, Bounds, ConfineError, Confined},
@@ -20,6 +20,9 @@ use crate::engine::Failure;
 
 /// Most bytes of a question; 500 results are a tenth of it.
 const MOST_QUESTION: u64 = 1 << 20;
+/// Most dependencies of a kind that are told of one package, and characters of each.
+const MOST_CLAIMS: usize = 100;
+const LONGEST_CLAIM: usize = 200;
 
 /// What the child is asked.
 #[derive(Debug, Serialize, Deserialize)]
@@ -51,16 +54,48 @@ struct Named {
     version: String,
     release: String,
     arch: String,
+    #[serde(default)]
+    claims: Claims,
+}
+
+/// What a package says of itself besides. Nobody has seen the child read it: it is told of, and decides nothing of ours.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Claims {
+    pub(crate) vendor: String,
+    /// The first few, as rpm writes them.
+    pub(crate) obsoletes: Vec<String>,
+    /// The first few that may be names of packages.
+    pub(crate) provides: Vec<String>,
+}
+
+impl Claims {
+    fn of(package: &Package) -> Result<Self, copr_rpm::Error> {
+        let names = |kind: DependencyKind| -> Result<Vec<String>, copr_rpm::Error> {
+            let all = package.dependencies(kind)?;
+            let names = all.iter().filter(|one| !one.name.contains(['(', '/', ' '])).map(ToString::to_string);
+            Ok(names.take(MOST_CLAIMS).collect())
+        };
+        let vendor = package.header.str(tag::VENDOR).unwrap_or_default().to_string();
+        let (obsoletes, provides) = (names(DependencyKind::Obsoletes)?, names(DependencyKind::Provides)?);
+        Ok(Self { vendor, obsoletes, provides }.cut())
+    }
+
+    /// Within bounds, whoever says it.
+    fn cut(self) -> Self {
+        let text = |text: String| text.chars().filter(|c| !c.is_control()).take(LONGEST_CLAIM).collect::<String>();
+        let list = |list: Vec<String>| list.into_iter().take(MOST_CLAIMS).map(text).collect();
+        Self { vendor: text(self.vendor), obsoletes: list(self.obsoletes), provides: list(self.provides) }
+    }
 }
 
 impl From<Nevra> for Named {
     fn from(Nevra { name, epoch, version, release, arch }: Nevra) -> Self {
-        Self { name, epoch, version, release, arch }
+        Self { name, epoch, version, release, arch, claims: Claims::default() }
     }
 }
 
 impl From<Named> for Nevra {
-    fn from(Named { name, epoch, version, release, arch }: Named) -> Self {
+    fn from(Named { name, epoch, version, release, arch, .. }: Named) -> Self {
         Self { name, epoch, version, release, arch }
     }
 }
@@ -79,7 +114,7 @@ pub(crate) fn check_all(
     results: &[copr_vm::ResultFile],
     arch: &str,
     source: Option<&Nevra>,
-) -> Result<Vec<ResultFile>, Failure> {
+) -> Result<Vec<(ResultFile, Claims)>, Failure> {
     let packages: Vec<_> = results.iter().filter(|result| result.name.ends_with(".rpm")).collect();
     match (packages.len(), source) {
         (0, _) => return Err(Failure::user("the build made no package")),
@@ -97,7 +132,11 @@ pub(crate) fn check_all(
     if named.len() != packages.len() {
         return Err(Failure::user("the results could not be read: not all of them were named"));
     }
-    packages.into_iter().zip(named).map(|(result, named)| believed(result, named)).collect()
+    let both = packages.into_iter().zip(named).map(|(result, mut named)| {
+        let claims = std::mem::take(&mut named.claims).cut();
+        Ok((believed(result, named)?, claims))
+    });
+    both.collect()
 }
 
 fn believed(result: &copr_vm::ResultFile, named: Named) -> Result<ResultFile, Failure> {
@@ -212,7 +251,8 @@ fn read(question: &Question, name: &str, size: u64) -> Result<Named, String> {
             }
         }
     }
-    Ok(nevra.into())
+    let claims = Claims::of(&package).map_err(|error| error.to_string())?;
+    Ok(Named { claims, ..nevra.into() })
 }
 
 fn not_named_so(name: &str, nevra: &Nevra) -> String {
@@ -262,7 +302,8 @@ mod tests {
         let (path, sha256, size) = (dir.path().join(name), "00".to_owned(), bytes.len() as u64);
         let results = [copr_vm::ResultFile { name: name.to_owned(), path, sha256, size }];
         let source = (!source.is_empty()).then(|| format!("{source}-1-1.src").parse().unwrap());
-        check_all(&checker(), dir.path(), &results, "x86_64", source.as_ref())
+        let checked = check_all(&checker(), dir.path(), &results, "x86_64", source.as_ref())?;
+        Ok(checked.into_iter().map(|(file, _)| file).collect())
     }
 
     fn refused(bytes: &[u8], name: &str, source: &str, why: &str) {

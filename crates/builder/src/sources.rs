@@ -42,7 +42,7 @@ impl Work<'_> {
         for result in &results {
             self.logs.say(&format!("The source package is {}", result.file));
         }
-        Ok(Built { results, others: Vec::new() })
+        Ok(Built { results, others: Vec::new(), shadows: Vec::new() })
     }
 
     /// Makes it in a machine, which reaches public addresses.
@@ -70,7 +70,7 @@ impl Work<'_> {
         let (report, watcher) = self.run(spec, Watcher::new(self.logs.clone(), Some(self.stage.clone()))).await?;
         watcher.keep_installed();
         verdict(&report, self.logs)?;
-        self.checked(&report.results, None).await
+        self.source_checked(&report.results).await
     }
 
     /// Downloads it, and gives it the name that its header says.
@@ -93,7 +93,12 @@ impl Work<'_> {
         })?;
         let (name, path) = blocking(move || named_by_header(&path)).await??;
         let file = copr_vm::ResultFile { name, path, sha256: downloaded.sha256, size: downloaded.size };
-        self.checked(&[file], None).await
+        self.source_checked(&[file]).await
+    }
+
+    /// What a source package claims besides its name does not matter.
+    async fn source_checked(&self, files: &[copr_vm::ResultFile]) -> Result<Vec<ResultFile>, Failure> {
+        Ok(self.checked(files, None).await?.into_iter().map(|(file, _)| file).collect())
     }
 }
 

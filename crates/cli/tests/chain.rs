@@ -1,4 +1,4 @@
-//! `copr-repo chain` as people call it, with a server that has a hub's answers.
+//! `copr-repo chain` and `copr-repo kickstart` as people call them, with a server that has a hub's answers.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::{
@@ -21,8 +21,12 @@ struct Ended {
 }
 
 fn run(words: &[&str]) -> Ended {
+    run_command("chain", words)
+}
+
+fn run_command(command: &str, words: &[&str]) -> Ended {
     let done =
-        Command::new(env!("CARGO_BIN_EXE_copr-repo")).arg("chain").args(words).stdin(Stdio::null()).output().unwrap();
+        Command::new(env!("CARGO_BIN_EXE_copr-repo")).arg(command).args(words).stdin(Stdio::null()).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Ended { code: done.status.code(), out: text(done.stdout), err: text(done.stderr) }
 }
@@ -86,6 +90,12 @@ impl Hub {
     fn run(&self, project: &str, options: &[&str]) -> Ended {
         let name = format!("{}/{project}", self.url);
         run(&[options, &[name.as_str()]].concat())
+    }
+
+    fn kickstart(&self, projects: &[&str], options: &[&str]) -> Ended {
+        let names: Vec<String> = projects.iter().map(|project| format!("{}/{project}", self.url)).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        run_command("kickstart", &[options, &names].concat())
     }
 
     /// A text with the hub's name shortened to `H`.
@@ -321,4 +331,99 @@ H/bob/app
     assert!(none.err.contains("nothing-has-this"), "{}", none.err);
     let without = hub.run("bob/app", &["--needed=app"]);
     assert!(without.code == Some(1) && without.err.contains("--chroot"), "{}", without.err);
+}
+
+#[test]
+fn a_kickstart_has_the_repositories_of_all_chains_each_once() {
+    let hub = Hub::new(&[
+        ("bob/app", needs("app", &["@base/tools", "https://mirror.example/$releasever/$basearch/"])),
+        ("carol/fonts", needs("fonts", &["@base/tools"])),
+        ("@base/tools", needs("tools", &[])),
+    ]);
+    let done = hub.kickstart(&["bob/app", "carol/fonts"], &["--chroot", "fedora-44-x86_64", "--install"]);
+    assert_eq!((done.code, done.err.as_str()), (Some(0), ""));
+    assert_eq!(
+        hub.short(&done.out),
+        "\
+repo --name=\"copr:127.0.0.1:group_base:tools\" --baseurl=\"http://H/results/@base/tools/fedora-44-x86_64/\" --install
+repo --name=\"coprdep:https_mirror_example_releasever_basearch\" --baseurl=\"https://mirror.example/44/x86_64/\" --install
+repo --name=\"copr:127.0.0.1:bob:app\" --baseurl=\"http://H/results/bob/app/fedora-44-x86_64/\" --install
+repo --name=\"copr:127.0.0.1:carol:fonts\" --baseurl=\"http://H/results/carol/fonts/fedora-44-x86_64/\" --install
+"
+    );
+    // Without a chroot it is for all releases of the one distribution that there is.
+    let done = hub.kickstart(&["@base/tools"], &[]);
+    assert_eq!(
+        hub.short(&done.out),
+        "repo --name=\"copr:127.0.0.1:group_base:tools\" \
+         --baseurl=\"http://H/results/@base/tools/fedora-$releasever-$basearch/\"\n"
+    );
+}
+
+#[test]
+fn a_blueprint_has_keys_and_priorities_as_well() {
+    let mut app = needs("app", &["@base/tools"]);
+    app["repos"]["fedora-44"]["arch"]["x86_64"]["opts"] = json!({ "priority": "7" });
+    let mut tools = needs("tools", &[]);
+    tools["gpgcheck"] = json!(false);
+    let hub = Hub::new(&[("bob/app", app), ("@base/tools", tools)]);
+    let options = ["--format", "blueprint", "--chroot", "fedora-44-x86_64"];
+    let done = hub.kickstart(&["bob/app"], &options);
+    assert_eq!((done.code, done.err.as_str()), (Some(0), ""));
+    assert_eq!(
+        hub.short(&done.out),
+        r#"[[customizations.repositories]]
+id = "copr:127.0.0.1:group_base:tools"
+name = "Copr repo for tools owned by @base"
+filename = "copr_127.0.0.1_group_base_tools.repo"
+baseurls = ["http://H/results/@base/tools/fedora-44-x86_64/"]
+gpgcheck = false
+enabled = false
+install_from = true
+
+[[customizations.repositories]]
+id = "copr:127.0.0.1:bob:app"
+name = "Copr repo for app owned by bob"
+filename = "copr_127.0.0.1_bob_app.repo"
+baseurls = ["http://H/results/bob/app/fedora-44-x86_64/"]
+priority = 7
+gpgcheck = true
+gpgkeys = ["http://H/results/bob/app/pubkey.gpg"]
+enabled = false
+install_from = true
+
+"#
+    );
+    let object: Value = serde_json::from_str(&hub.kickstart(&["bob/app"], &["--json"]).out).unwrap();
+    assert_eq!((&object[0]["gpgkey"], &object[1]["id"]), (&Value::Null, &json!("copr:127.0.0.1:bob:app")));
+}
+
+#[test]
+fn a_kickstart_tells_what_is_missing_and_what_a_hub_must_not_say() {
+    let town = town();
+    let done = town.kickstart(&["bob/app"], &[]);
+    assert_eq!((done.code, done.out.lines().count()), (Some(2), 4), "{}", done.out);
+    assert!(town.short(&done.err).contains("H/dave/gone, needed by H/bob/app, is left out"), "{}", done.err);
+
+    let mut both = needs("both", &[]);
+    both["repos"]["epel-9"] = json!({ "arch": {} });
+    let hub = Hub::new(&[
+        ("bob/both", both),
+        ("bob/line", needs("line", &["https://x.example/\nuser --name=root"])),
+        ("bob/quote", needs("quote", &["https://x.example/\" --install --proxy=\"http://y"])),
+        ("bob/file", needs("file", &["file:///etc"])),
+    ]);
+    for (project, words) in [
+        ("bob/both", "built for epel, fedora; name a chroot"),
+        ("bob/line", "line break"),
+        ("bob/quote", "percent-encoded"),
+        ("bob/file", "only http and https"),
+        ("bob/none", "does not exist"),
+    ] {
+        let done = hub.kickstart(&[project], &[]);
+        assert_eq!((done.code, done.out.as_str()), (Some(1), ""), "{project}");
+        assert!(done.err.contains(words), "{project}: {}", done.err);
+    }
+    let done = hub.kickstart(&["bob/both"], &["--format", "blueprint"]);
+    assert!(done.code == Some(1) && done.err.contains("--chroot"), "{}", done.err);
 }

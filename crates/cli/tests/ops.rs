@@ -215,3 +215,43 @@ fn subset_writes_some_of_the_packages() {
     assert_eq!(place.run("subset repo repo -p zsh").code, Some(1));
     assert_eq!(place.names("repo").len(), 4);
 }
+
+#[test]
+fn view_writes_pages_that_link_to_the_packages_around_them() {
+    let place = Place::new(&["a-1-1.noarch", "b+c-1-1.noarch"]);
+    let made = place.run("view repo -o repo/pages --title Apps");
+    assert_eq!((made.code, made.err.as_str()), (Some(0), ""), "{made:?}");
+    assert!(made.out.starts_with("repo/pages: 7 pages about 2 packages, "), "{made:?}");
+    let page = fs_err::read_to_string(place.path("repo/pages/package/b+c.html")).unwrap();
+    assert!(page.contains("href=\"../../b+c-1-1.noarch.rpm\""), "{page}");
+    assert!(page.contains("<title>b+c · Apps</title>"), "{page}");
+
+    let again =
+        place.run("view repo -o repo/pages/ --repo-url https://example.com/r --base-url https://example.com/v --json");
+    assert_eq!((again.code, again.json()["packages"].clone()), (Some(0), json!(2)), "{again:?}");
+    let feed = fs_err::read_to_string(place.path("repo/pages/feed.atom")).unwrap();
+    assert!(feed.contains("<id>https://example.com/v/feed.atom</id>"), "{feed}");
+    let page = fs_err::read_to_string(place.path("repo/pages/package/a.html")).unwrap();
+    assert!(page.contains("href=\"https://example.com/r/a-1-1.noarch.rpm\""), "{page}");
+    assert_eq!(place.run("check repo --packages exist").code, Some(0), "the repository is as it was");
+}
+
+#[test]
+fn view_takes_no_folder_that_it_would_destroy() {
+    let place = Place::new(&["a-1-1.noarch"]);
+    for (line, reason) in [
+        ("view repo -o repo", "the repository is in there"),
+        ("view repo -o .", "the repository is in there"),
+        ("view repo -o repo/repodata", "has not written"),
+        ("view repo -o repo/a-1-1.noarch.rpm", "Not a directory"),
+        ("view repo -o nowhere/pages", "nowhere"),
+        ("view nowhere -o pages", "nowhere"),
+        ("view repo -o pages --base-url ftp://example.com/", "an address that begins with https://"),
+    ] {
+        let refused = place.run(line);
+        assert_eq!(refused.code, Some(1), "{line}: {refused:?}");
+        assert!(refused.err.contains(reason) && refused.err.lines().count() == 1, "{line}: {refused:?}");
+    }
+    assert_eq!(place.names("repo"), ["a-1-1.noarch"]);
+    assert!(!place.path("pages").exists());
+}

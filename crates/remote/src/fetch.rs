@@ -1,6 +1,6 @@
 //! Bytes from a URL: bounded, retried, verified.
 
-use std::{io::Read, path::PathBuf, time::Duration};
+use std::{io::Read, path::PathBuf, sync::Arc, time::Duration};
 
 use copr_repodata::Checksum;
 use futures_util::StreamExt;
@@ -8,6 +8,7 @@ use futures_util::StreamExt;
 use crate::{
     cache::Cache,
     error::{Error, cut},
+    guard::{Guard, Refused, has_proxy},
     url::RepoUrl,
 };
 
@@ -45,26 +46,32 @@ pub(crate) struct Fetcher {
     /// For servers on this machine: a proxy that the environment names cannot reach them.
     near: reqwest::Client,
     timeouts: Timeouts,
+    guard: Option<Guard>,
 }
 
 impl Fetcher {
-    pub(crate) fn new(timeouts: Timeouts) -> Result<Self, Error> {
+    pub(crate) fn new(timeouts: Timeouts, guard: Option<Guard>) -> Result<Self, Error> {
+        let resolver = guard.clone().filter(|_| !has_proxy());
         let builder = || {
-            reqwest::Client::builder()
+            let builder = reqwest::Client::builder()
                 .user_agent(concat!("copr-rust/", env!("CARGO_PKG_VERSION")))
-                .redirect(redirects())
+                .redirect(redirects(guard.clone()))
                 .connect_timeout(timeouts.connect)
                 .read_timeout(timeouts.silence)
-                .timeout(timeouts.total)
+                .timeout(timeouts.total);
+            match &resolver {
+                Some(guard) => builder.dns_resolver(Arc::new(guard.clone())),
+                None => builder,
+            }
         };
         let failed = |error: reqwest::Error| Error::Transport {
             url: "HTTP client".to_owned(),
-            reason: chain(&error),
+            reason: causes(&error),
             transient: false,
         };
         let client = builder().build().map_err(failed)?;
         let near = builder().no_proxy().build().map_err(failed)?;
-        Ok(Self { client, near, timeouts })
+        Ok(Self { client, near, timeouts, guard })
     }
 
     /// A small file whose checksum nobody knows, such as `repomd.xml`; at most `limit` bytes.
@@ -204,6 +211,9 @@ impl Fetcher {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder, url: &RepoUrl) -> Result<reqwest::Response, Error> {
+        if let Some(Err(refused)) = self.guard.as_ref().map(|guard| guard.check(url.url())) {
+            return Err(Error::Transport { url: url.to_string(), reason: refused.to_string(), transient: false });
+        }
         request.send().await.map_err(|error| transport(url, &error))
     }
 
@@ -243,9 +253,12 @@ fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
     }
 }
 
-/// Follows ten redirects at most, never away from HTTP, and never from https to http.
-pub(crate) fn redirects() -> reqwest::redirect::Policy {
-    reqwest::redirect::Policy::custom(|attempt| {
+/// Follows ten redirects at most, never away from HTTP, never from https to http, and never to an address that is refused.
+pub(crate) fn redirects(guard: Option<Guard>) -> reqwest::redirect::Policy {
+    reqwest::redirect::Policy::custom(move |attempt| {
+        if let Some(Err(refused)) = guard.as_ref().map(|guard| guard.check(attempt.url())) {
+            return attempt.error(refused);
+        }
         let was_https = attempt.previous().iter().any(|url| url.scheme() == "https");
         let refusal = match attempt.url().scheme() {
             "https" => None,
@@ -271,12 +284,19 @@ pub(crate) fn is_loopback(url: &url::Url) -> bool {
 }
 
 pub(crate) fn transport(url: &RepoUrl, error: &reqwest::Error) -> Error {
-    let transient = !error.is_redirect() && !error.is_builder();
-    Error::Transport { url: url.to_string(), reason: chain(error), transient }
+    let transient = !error.is_redirect() && !error.is_builder() && !is_refusal(error);
+    Error::Transport { url: url.to_string(), reason: causes(error), transient }
 }
 
-/// The causes of an error, without the URL (it may hold a password) and without repetitions.
-pub(crate) fn chain(error: &reqwest::Error) -> String {
+/// Whether it failed as nothing may be asked there.
+fn is_refusal(error: &reqwest::Error) -> bool {
+    let first: Option<&dyn std::error::Error> = std::error::Error::source(error);
+    std::iter::successors(first, |error| error.source()).any(<dyn std::error::Error>::is::<Refused>)
+}
+
+/// The causes of an error in one line, without the URL (it may hold a password) and without repetitions.
+#[must_use]
+pub fn causes(error: &reqwest::Error) -> String {
     let mut text = if error.is_timeout() {
         "no answer in time"
     } else if error.is_connect() {

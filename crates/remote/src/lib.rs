@@ -22,6 +22,7 @@ mod cache;
 mod error;
 mod fetch;
 mod folder;
+mod guard;
 mod locate;
 mod metalink;
 pub mod mirror;
@@ -34,7 +35,8 @@ pub mod target;
 mod url;
 
 pub use error::Error;
-pub use fetch::Timeouts;
+pub use fetch::{Timeouts, causes};
+pub use guard::Guard;
 pub use locate::Located;
 pub use openpgp::{Keyring, SignatureError};
 pub use publish::RemotePublisher;

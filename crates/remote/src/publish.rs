@@ -4,6 +4,9 @@
 //! uploaded: metadata files first, `repomd.xml` last, and that only if it still is the one that all began with. If
 //! somebody else was faster, everything is done again on top of what they wrote.
 //!
+//! A signature of the index follows right behind it, put by whoever put the index that is in force: who finds another index by
+//! then leaves it to its writer. Why in this order, `copr_repodata`'s `workspace` tells.
+//!
 //! The local folder is a cache: every file in it is believed only if it has the checksum that the remote `repomd.xml`
 //! names. It may be deleted, or be that of another repository.
 //!
@@ -33,6 +36,10 @@ use crate::{
 
 /// What is written last.
 pub(crate) const INDEX: &str = "repodata/repomd.xml";
+/// Its signature, written after it.
+const SIGNATURE: &str = "repodata/repomd.xml.asc";
+/// Bytes that the signature may have.
+const MOST_SIGNATURE: u64 = 1 << 20;
 /// Taken while the local folder is in use.
 const LOCK: &str = "copr-remote.lock";
 /// Files that a repomd.xml may name; real ones name a dozen.
@@ -154,9 +161,15 @@ impl RemotePublisher {
         })
         .await?;
         let Some(index) = self.target.read(INDEX, self.limits.repomd).await? else {
-            self.settle(None, Vec::new()).await?;
-            return Ok(Checkout { publisher: self, repomd: None, tag: None, _lock: lock });
+            self.settle(None, None, Vec::new()).await?;
+            return Ok(Checkout { publisher: self, repomd: None, tag: None, signed: false, _lock: lock });
         };
+        let signature = match self.target.read(SIGNATURE, MOST_SIGNATURE).await {
+            // No signature is that long.
+            Err(Error::TooLong { .. }) => Some(Vec::new()),
+            signature => signature?.map(|signature| signature.bytes),
+        };
+        let signed = signature.is_some();
         let failed = |reason: String| Error::Metadata { url: self.target.place(INDEX), reason };
         let repomd = Repomd::read(&index.bytes).map_err(|error| failed(error.to_string()))?;
         let wanted: Vec<&RepomdRecord> = repomd.records.iter().filter(|record| is_wanted(record)).collect();
@@ -171,8 +184,8 @@ impl RemotePublisher {
         let names = wanted.iter().map(|record| self.local(&record.location_href)).collect::<Result<Vec<_>, _>>()?;
         let work = wanted.iter().zip(&names).map(|(record, path)| self.bring(record, path).boxed());
         all(work.collect(), self.at_once).await?;
-        self.settle(Some(index.bytes), names).await?;
-        Ok(Checkout { publisher: self, repomd: Some(repomd), tag: Some(index.tag), _lock: lock })
+        self.settle(Some(index.bytes), signature, names).await?;
+        Ok(Checkout { publisher: self, repomd: Some(repomd), tag: Some(index.tag), signed, _lock: lock })
     }
 
     /// Where a metadata file lies here.
@@ -212,8 +225,13 @@ impl RemotePublisher {
         self.target.fetch(href, &record.checksum, record.size, limit, path).await
     }
 
-    /// Puts the index beside the files that it names, and clears up the others.
-    async fn settle(&self, index: Option<Vec<u8>>, names: Vec<PathBuf>) -> Result<(), Error> {
+    /// Puts the index and its signature beside the files that it names, and clears up the others.
+    async fn settle(
+        &self,
+        index: Option<Vec<u8>>,
+        signature: Option<Vec<u8>>,
+        names: Vec<PathBuf>,
+    ) -> Result<(), Error> {
         let repodata = self.folder.join("repodata");
         blocking(move || {
             for entry in fs_err::read_dir(&repodata)? {
@@ -224,8 +242,10 @@ impl RemotePublisher {
                     fs_err::remove_file(entry.path())?;
                 }
             }
-            if let Some(index) = index {
-                fs_err::write(repodata.join("repomd.xml"), index)?;
+            for (name, bytes) in [("repomd.xml", index), ("repomd.xml.asc", signature)] {
+                if let Some(bytes) = bytes {
+                    fs_err::write(repodata.join(name), bytes)?;
+                }
             }
             Ok(())
         })
@@ -239,6 +259,8 @@ pub(crate) struct Checkout<'a> {
     publisher: &'a RemotePublisher,
     repomd: Option<Repomd>,
     tag: Option<Tag>,
+    /// Whether there is a signature of the index, right or wrong.
+    signed: bool,
     _lock: std::fs::File,
 }
 
@@ -271,9 +293,11 @@ impl Checkout<'_> {
         let (publisher, target) = (self.publisher, &self.publisher.target);
         let folder = publisher.folder.clone();
         let here = Output { unique_names: true, retain: Retain::Nothing, ..output.clone() };
-        let (published, index) = blocking(move || {
+        let (published, index, signature) = blocking(move || {
+            let signs = here.sign.is_some();
             let published = Publisher::new(&folder, here).publish(&delta)?;
-            Ok((published, fs_err::read(folder.join(INDEX))?))
+            let signature = if signs { Some(fs_err::read(folder.join(SIGNATURE))?) } else { None };
+            Ok((published, fs_err::read(folder.join(INDEX))?, signature))
         })
         .await?;
         if !published.changed {
@@ -292,12 +316,14 @@ impl Checkout<'_> {
         if !self.exchange(index.clone()).await? {
             return Ok(None);
         }
+        let signed = self.put_signature(&index, signature).await;
         // A file that was on its way out, and that somebody may have removed before they could see that it is named again.
         let returned: Vec<&RepomdRecord> =
             new.into_iter().filter(|record| superseded.contains(&record.location_href)).collect();
         if !returned.is_empty() {
             self.upload(&returned).await?;
         }
+        signed?;
         // The new state is in force; what remains lying about is tried again by the next publish.
         let _ = superseded.sweep(target, self.repomd.as_ref(), &repomd, &index, output).await;
         Ok(Some(published))
@@ -323,6 +349,12 @@ impl Checkout<'_> {
     /// Puts the index in force; whether it is.
     async fn exchange(&self, index: Vec<u8>) -> Result<bool, Error> {
         let target = &self.publisher.target;
+        if let Some(tag) = &self.tag
+            && *tag.sum() == Checksum::of(tag.sum().kind, index.as_slice())?.0
+        {
+            // Only its signature is another.
+            return Ok(true);
+        }
         let put = target.put_index(INDEX, index.clone(), self.tag.as_ref()).await;
         if matches!(put, Ok(Put::Done)) {
             return Ok(true);
@@ -332,6 +364,35 @@ impl Checkout<'_> {
             Ok(Some(now)) if now.bytes == index => Ok(true),
             _ => put.map(|_| false),
         }
+    }
+
+    /// Puts the signature of the index that has just been put, or removes the one of the index before.
+    async fn put_signature(&self, index: &[u8], signature: Option<Vec<u8>>) -> Result<(), Error> {
+        let (publisher, target) = (self.publisher, &self.publisher.target);
+        let Some(signature) = signature else {
+            return match self.signed && self.is_in_force(index).await? {
+                true => target.delete(SIGNATURE).await,
+                false => Ok(()),
+            };
+        };
+        for attempt in 0..publisher.tries {
+            let there = target.read(SIGNATURE, MOST_SIGNATURE).await?;
+            // In this order: whoever has put another index since then finds what we put here changed, and puts theirs.
+            if there.as_ref().is_some_and(|there| there.bytes == signature) || !self.is_in_force(index).await? {
+                return Ok(());
+            }
+            let tag = there.as_ref().map(|there| &there.tag);
+            if target.put_index(SIGNATURE, signature.clone(), tag).await? == Put::Done {
+                return Ok(());
+            }
+            publisher.pause(attempt).await;
+        }
+        Err(publisher.busy())
+    }
+
+    async fn is_in_force(&self, index: &[u8]) -> Result<bool, Error> {
+        let there = self.publisher.target.read(INDEX, self.publisher.limits.repomd).await?;
+        Ok(there.is_some_and(|there| there.bytes == index))
     }
 }
 

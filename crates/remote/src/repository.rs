@@ -12,6 +12,7 @@ use crate::{
     cache::Cache,
     error::Error,
     fetch::{Fetcher, Timeouts, blocking},
+    guard::Guard,
     url::RepoUrl,
 };
 
@@ -40,6 +41,8 @@ pub struct RemoteOptions {
     /// Whether `file://` repositories are read. Only for URLs that an admin wrote: any file of this machine that looks
     /// like a repository can be read through one.
     pub allow_file: bool,
+    /// Which servers may be asked; `None`: all. Where the environment names a proxy, names are left to that one's own rules.
+    pub guard: Option<Guard>,
     /// Waiting and trying again.
     pub timeouts: Timeouts,
     /// Sizes.
@@ -50,7 +53,8 @@ impl RemoteOptions {
     /// The usual bounds, network repositories only.
     #[must_use]
     pub fn new(cache: impl Into<PathBuf>) -> Self {
-        Self { cache: cache.into(), allow_file: false, timeouts: Timeouts::default(), limits: Limits::default() }
+        let (timeouts, limits) = (Timeouts::default(), Limits::default());
+        Self { cache: cache.into(), allow_file: false, guard: None, timeouts, limits }
     }
 }
 
@@ -83,7 +87,7 @@ impl Remote {
     pub fn new(options: RemoteOptions) -> Result<Self, Error> {
         Ok(Self {
             cache: Cache::open(&options.cache)?,
-            fetcher: Fetcher::new(options.timeouts)?,
+            fetcher: Fetcher::new(options.timeouts, options.guard)?,
             allow_file: options.allow_file,
             limits: options.limits,
             under_way: Arc::default(),

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use copr_remote::{Error, Limits, Remote, RemoteOptions, RepoUrl, Timeouts};
+use copr_remote::{Error, Guard, Limits, Remote, RemoteOptions, RepoUrl, Timeouts};
 use copr_repodata::{Checksum, ChecksumKind, Record};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -394,4 +394,35 @@ async fn a_file_of_unknown_checksum_is_bounded() {
     assert_eq!(remote(cache.path()).download(&url, 8).await.unwrap(), b"<comps/>");
     let error = remote(cache.path()).download(&url, 7).await.unwrap_err();
     assert!(matches!(error, Error::TooLong { limit: 7, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_a_stranger_may_not_name_is_not_asked_by_address_by_name_or_by_a_redirect() {
+    let cache = tempfile::tempdir().unwrap();
+    let (inner, inner_requests) = serve(|_, _| ok(b"secret")).await;
+    let to = format!("Location: {inner}/repodata/repomd.xml\r\n").replace("127.0.0.1", "127.0.0.2");
+    let (outer, _) = serve(move |_, _| status("302 Found", &to)).await;
+    // 127.0.0.1 stands for what is public.
+    let rule = |address: std::net::IpAddr| {
+        (address.to_string() == "127.0.0.1").then_some(()).ok_or_else(|| format!("{address} is not public"))
+    };
+    let guarded =
+        |rule| Remote::new(RemoteOptions { guard: Some(Guard::new(rule)), ..RemoteOptions::new(cache.path()) });
+    let remote = guarded(rule).unwrap();
+    let by_address: RepoUrl = inner.to_string().replace("127.0.0.1", "127.0.0.2").parse().unwrap();
+    for url in [by_address, outer] {
+        let error = remote.metadata(&url).await.unwrap_err();
+        assert!(error.to_string().contains("127.0.0.2 is not public") && !error.is_transient(), "{error}");
+    }
+    // Whether by IPv4 or IPv6, a name leads nowhere when nothing may be asked.
+    let nowhere = Remote::new(RemoteOptions {
+        guard: Some(Guard::new(|address| Err(format!("{address} is not public")))),
+        ..RemoteOptions::new(cache.path())
+    });
+    let by_name: RepoUrl = inner.to_string().replace("127.0.0.1", "localhost").parse().unwrap();
+    let error = nowhere.unwrap().metadata(&by_name).await.unwrap_err();
+    assert!(error.to_string().contains("is not public") && !error.is_transient(), "{error}");
+    assert_eq!(inner_requests.load(Ordering::SeqCst), 0);
+    assert!(remote.metadata(&inner).await.is_err_and(|error| matches!(error, Error::Metadata { .. })), "it is asked");
+    assert_empty(cache.path());
 }

@@ -230,7 +230,7 @@ fn is_of_content(error: &Error) -> bool {
     match error {
         // What decompression says.
         Error::Io(error) => matches!(error.kind(), InvalidData | InvalidInput | Other | UnexpectedEof),
-        Error::Locked { .. } => false,
+        Error::Locked { .. } | Error::Sign(_) => false,
         _ => true,
     }
 }
@@ -270,9 +270,9 @@ impl Job<'_> {
         if let Some(current) = self.current.filter(|_| old.own && found.modules.is_empty())
             && self.is_as_before(current, &items, old, &carried)?
         {
-            self.workspace.sweep(current, output)?;
+            let signed = self.workspace.keep(current, output)?;
             let duplicates = self.duplicates(early, &candidates, &items, old, &[]);
-            return Ok(self.unchanged(current, items.len(), duplicates));
+            return Ok(self.unchanged(current, items.len(), duplicates, signed));
         }
 
         let (senders, channels) = fresh::channels(output.documents());
@@ -298,8 +298,12 @@ impl Job<'_> {
             .map(|(candidate, _)| candidate.href.clone())
             .collect();
         if let Some(current) = self.current.filter(|current| self.are_in_force(current, &files, &extra.kept)) {
-            self.workspace.sweep(current, output)?;
-            return Ok(Created { skipped: outcome.skipped, read, ..self.unchanged(current, packages, duplicates) });
+            let signed = self.workspace.keep(current, output)?;
+            return Ok(Created {
+                skipped: outcome.skipped,
+                read,
+                ..self.unchanged(current, packages, duplicates, signed)
+            });
         }
         let mut published = Published { packages, changed: true, ..counts(&candidates, &new, old) };
         let repomd = self.workspace.commit(output, self.current, files, extra.kept, &mut |_| Ok(()))?;
@@ -322,8 +326,8 @@ impl Job<'_> {
         }
     }
 
-    fn unchanged(&self, current: &Repomd, packages: usize, duplicates: Vec<Duplicate>) -> Created {
-        let published = Published { packages, revision: current.revision.clone(), ..Published::default() };
+    fn unchanged(&self, current: &Repomd, packages: usize, duplicates: Vec<Duplicate>, changed: bool) -> Created {
+        let published = Published { packages, revision: current.revision.clone(), changed, ..Published::default() };
         Created { published, skipped: Vec::new(), read: Vec::new(), duplicates }
     }
 

@@ -58,6 +58,9 @@ pub enum Error {
         /// The lock.
         path: PathBuf,
     },
+    /// The signature of repomd.xml could not be made; nothing was changed.
+    #[error("repomd.xml could not be signed: {0}")]
+    Sign(Box<dyn std::error::Error + Send + Sync>),
     /// A file name inside metadata that leads out of the repository.
     #[error("unsafe path `{0}` in metadata: it must be relative and without `..`")]
     UnsafePath(String),

@@ -44,7 +44,7 @@ pub use compression::Compression;
 pub use copr_rpm::Changelog;
 pub use document::Document;
 pub use error::Error;
-pub use output::{Output, Retain};
+pub use output::{Groups, Output, RepomdSigner, Retain};
 pub use publish::{Delta, Published, Publisher};
 pub use record::{File, FileKind, Fragments, Record, RecordOptions};
 pub use render::RenderOptions;

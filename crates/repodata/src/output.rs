@@ -29,6 +29,39 @@ pub enum Retain {
     Younger(Duration),
 }
 
+/// What a publish does about comps, which repomd.xml calls `group`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Groups {
+    /// They stay as they are.
+    #[default]
+    Keep,
+    /// They are taken out.
+    Remove,
+    /// They are those of this file (its text, if it is compressed): as type `group` as they are, and compressed as type
+    /// `group_gz`, as `createrepo_c --groupfile` has it.
+    File(PathBuf),
+}
+
+/// Signs repomd.xml: what it gives is put beside it as `repodata/repomd.xml.asc`, which clients with `repo_gpgcheck=1` ask for.
+///
+/// Of several signatures each has to be an armoured block of its own, and the first is to be of the key that all clients have:
+/// docs/publish.md tells what clients make of them.
+pub trait RepomdSigner: std::fmt::Debug + Send + Sync {
+    /// A detached `OpenPGP` signature, armoured, of these bytes.
+    ///
+    /// # Errors
+    /// Whatever keeps it from signing. Nothing is published then.
+    fn sign(&self, repomd: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>>;
+
+    /// Whether a signature that is there is as good as one that [`Self::sign`] would make: it fits these bytes, and is by the keys
+    /// that sign now. A publish that changes nothing else makes another where it is not, which mends what a crash left behind and
+    /// follows a change of keys. Who cannot tell says no, and signs each time.
+    fn is_current(&self, repomd: &[u8], signature: &[u8]) -> bool {
+        let _ = (repomd, signature);
+        false
+    }
+}
+
 /// How the metadata of a repository are written.
 #[derive(Debug, Clone)]
 pub struct Output {
@@ -73,6 +106,10 @@ pub struct Output {
     pub workers: usize,
     /// What becomes of the files before.
     pub retain: Retain,
+    /// What becomes of comps, where packages are published.
+    pub groups: Groups,
+    /// What signs repomd.xml. `None`: the signature of a repomd.xml that is replaced is removed, because it would be wrong.
+    pub sign: Option<Arc<dyn RepomdSigner>>,
     /// The time of the publish.
     pub now: SystemTime,
 }
@@ -101,6 +138,8 @@ impl Output {
             distro_tags: None,
             workers: 0,
             retain: Retain::For(Duration::from_secs(3600)),
+            groups: Groups::Keep,
+            sign: None,
             now,
         }
     }

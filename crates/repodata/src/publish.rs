@@ -6,6 +6,7 @@
 //! with one rename ([`crate::workspace`]); a crash leaves the repository as it was, and the next publish clears up.
 
 mod changes;
+mod groups;
 mod queue;
 mod segmented;
 
@@ -197,10 +198,10 @@ impl Publisher {
             return Ok(None);
         };
         let Some(plan) = segmented.plan(changes)? else { return Ok(None) };
-        if plan.is_empty() && self.has_all(workspace, old) {
-            workspace.sweep(old, &self.output)?;
-            let published =
-                Published { packages: plan.packages, revision: old.revision.clone(), ..Published::default() };
+        if plan.is_empty() && self.has_all(workspace, old) && groups::are(&self.output, workspace, Some(old))? {
+            let changed = workspace.keep(old, &self.output)?;
+            let (packages, revision) = (plan.packages, old.revision.clone());
+            let published = Published { packages, revision, changed, ..Published::default() };
             return Ok(Some(Applied { published, existed: plan.existed }));
         }
         let options = self.output.document(pool(self.output.workers)?);
@@ -261,19 +262,23 @@ impl Publisher {
         &self,
         workspace: &Workspace,
         old: Option<&Repomd>,
-        files: Vec<MetadataFile>,
+        mut files: Vec<MetadataFile>,
         packages: usize,
         hook: Hook<'_>,
     ) -> Result<Published, Error> {
-        let kept = workspace.carried_over(old);
+        let mut kept = workspace.carried_over(old);
+        if !groups::are(&self.output, workspace, old)? {
+            kept.retain(|record| !groups::is_of(&record.kind));
+            files.extend(groups::write(&self.output, workspace)?);
+        }
         if let Some(old) = old
             && old.records.len() == files.len() + kept.len()
             && files.iter().all(|file| {
                 old.record(file.kind()).is_some_and(|r| r.checksum == file.record().checksum && workspace.has(r))
             })
         {
-            workspace.sweep(old, &self.output)?;
-            return Ok(Published { packages, revision: old.revision.clone(), ..Published::default() });
+            let changed = workspace.keep(old, &self.output)?;
+            return Ok(Published { packages, revision: old.revision.clone(), changed, ..Published::default() });
         }
         let repomd = workspace.commit(&self.output, old, files, kept, hook)?;
         Ok(Published { packages, revision: repomd.revision, changed: true, ..Published::default() })

@@ -1,8 +1,8 @@
 //! Streaming readers of metadata files.
 //!
 //! [`primary`], [`filelists`] and [`other`] read one package at a time; [`each_primary`] and its like hand out slices of
-//! the text instead, several times faster; [`joined`] reads the three documents together; [`open`] decompresses a file for
-//! them; [`load`] reads a whole repository.
+//! the text instead, several times faster; [`joined`] reads the three documents together; [`single`] reads one package; [`open`]
+//! decompresses a file for them; [`load`] reads a whole repository.
 //!
 //! Packages are cut out and read by a scanner that knows XML as every tool writes it; whatever it finds unusual it leaves
 //! to the general reader, so the same records come out. Unknown elements are passed over and missing ones left empty, as
@@ -13,6 +13,7 @@ mod joined;
 mod open;
 mod packages;
 mod scan;
+mod single;
 mod stream;
 mod tokens;
 mod view;
@@ -29,6 +30,7 @@ use crate::{Checksum, ChecksumKind, Document, Error, File, Record, Repomd, Repom
 pub(crate) use elements::{Attributes, Elements, MAX_DEPTH, Token, attribute, optional};
 pub use joined::joined;
 pub use open::{DEFAULT_SIZE_LIMIT, open, open_bounded};
+pub use single::single;
 pub(crate) use stream::{Package, PackageStream, Parsed, parse, parse_fast};
 pub use tokens::Raw;
 pub(crate) use tokens::Unusual;

@@ -13,6 +13,7 @@ use std::cmp::Ordering;
 
 use crate::read::PrimaryView;
 use crate::source::file_order;
+use crate::{Compression, compression};
 
 /// Bytes of XML that are one segment, unless a caller says otherwise. Larger ones compress a little better, smaller ones
 /// leave more untouched when a repository changes; at this size gzip loses nothing and zstd 4 to 8 % against one
@@ -37,6 +38,18 @@ pub(crate) struct Segment {
     pub(crate) sum: u32,
     /// In primary the least and the greatest location, in the order of files.
     pub(crate) span: Option<Span>,
+}
+
+impl Segment {
+    /// Its text from its bytes in the file, if these are the ones that the list is about.
+    pub(crate) fn text(&self, compression: Compression, bytes: &[u8]) -> Option<String> {
+        if libdeflater::crc32(bytes) != self.sum {
+            return None;
+        }
+        let mut text = Vec::new();
+        compression::unblock(compression, bytes, self.open as usize, &mut text).ok()?;
+        String::from_utf8(text).ok()
+    }
 }
 
 /// The least and the greatest location of a segment's packages.

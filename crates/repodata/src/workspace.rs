@@ -6,6 +6,12 @@
 //!
 //! What is in force changes with one rename: of repomd.xml, where files are named by checksum; of the whole folder
 //! otherwise. Whoever reads sees the old generation or the new one, complete.
+//!
+//! A signed repomd.xml has a second file, which no rename of a file puts in force together with it. Clients fetch repomd.xml, and its
+//! signature a moment later. So repomd.xml comes first and its signature right behind it: who gets the new one in between asks for
+//! the signature when that is new, too. The other way round, everybody who got the old one within that moment and the one
+//! before would be refused. Both in one file is no way out: gpg stops at the first signature that does not fit. Clients whose
+//! two requests lie on either side refuse, and succeed when they try again; a crash in between is mended by the next publish.
 
 mod known;
 mod retain;
@@ -26,6 +32,10 @@ use crate::{Document, Error, Repomd, RepomdRecord, read};
 
 /// The lock. It stays; only the lock on it counts, and the notes in it ([`known`]) save work.
 pub(crate) const LOCK: &str = ".copr-repo.lock";
+/// The signature of repomd.xml, beside it.
+const SIGNATURE: &str = "repomd.xml.asc";
+/// Bytes of a signature that is there that are looked at.
+const MOST_SIGNATURE: u64 = 1 << 20;
 /// Marks a `.repodata/` as ours.
 const MARK: &str = ".copr-repo";
 /// The name of `.repodata/` before it has its mark and after it has served. It is always ours.
@@ -50,6 +60,7 @@ pub(crate) enum Step {
     OldFilesMarked,
     IndexWritten,
     IndexNamed,
+    SignatureNamed,
 }
 
 /// Called at every [`Step`]; an error stops the publish there, as a crash would.
@@ -191,24 +202,70 @@ impl Workspace {
         }
         hook(Step::OldFilesMarked)?;
         let index = self.work.join("repomd.xml");
-        write_durably(&index, repomd.render(output.pretty).as_bytes())?;
+        let text = repomd.render(output.pretty);
+        write_durably(&index, text.as_bytes())?;
+        let signature = self.sign(output, text.as_bytes())?;
         hook(Step::IndexWritten)?;
+        if signature.is_none() && in_place {
+            retain::remove(&self.repodata.join(SIGNATURE))?;
+        }
         fs_err::rename(&index, staging.join("repomd.xml"))?;
+        if in_place {
+            hook(Step::IndexNamed)?;
+        }
+        if let Some(signature) = signature {
+            fs_err::rename(signature, staging.join(SIGNATURE))?;
+        }
         sync_folder(&staging)?;
         if !in_place {
             exchange(&staging, &self.repodata)?;
             sync_folder(&self.dir)?;
+            hook(Step::IndexNamed)?;
         }
-        hook(Step::IndexNamed)?;
+        hook(Step::SignatureNamed)?;
         // All is in force; without the notes the next writer has more to do.
         let _ = known::note(&self.lock, &self.repodata, &repomd, &written);
         retain::sweep(&self.repodata, &repomd, output)?;
         Ok(repomd)
     }
 
-    /// Clears up what earlier publishes superseded, where nothing else is to be done.
-    pub(crate) fn sweep(&self, current: &Repomd, output: &Output) -> Result<(), Error> {
-        retain::sweep(&self.repodata, current, output)
+    /// What is to be done where the metadata are as they should be: a signature is made if there is none, or one that is not
+    /// current, and what earlier publishes superseded is cleared up. Whether a signature was made.
+    pub(crate) fn keep(&self, current: &Repomd, output: &Output) -> Result<bool, Error> {
+        let signed = self.renew_signature(output)?;
+        retain::sweep(&self.repodata, current, output)?;
+        Ok(signed)
+    }
+
+    fn renew_signature(&self, output: &Output) -> Result<bool, Error> {
+        let Some(signer) = &output.sign else { return Ok(false) };
+        let index = fs_err::read(self.repodata.join("repomd.xml"))?;
+        let path = self.repodata.join(SIGNATURE);
+        let there = match File::open(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            file => {
+                let mut bytes = Vec::new();
+                std::io::Read::read_to_end(&mut std::io::Read::take(file?, MOST_SIGNATURE), &mut bytes)?;
+                bytes
+            }
+        };
+        if !there.is_empty() && signer.is_current(&index, &there) {
+            return Ok(false);
+        }
+        if let Some(signature) = self.sign(output, &index)? {
+            fs_err::rename(signature, &path)?;
+            sync_folder(&self.repodata)?;
+        }
+        Ok(true)
+    }
+
+    /// Writes the signature of an index into the folder of temporary files, if there is to be one.
+    fn sign(&self, output: &Output, index: &[u8]) -> Result<Option<PathBuf>, Error> {
+        let Some(signer) = &output.sign else { return Ok(None) };
+        let signature = signer.sign(index).map_err(Error::Sign)?;
+        let path = self.work.join(SIGNATURE);
+        write_durably(&path, &signature)?;
+        Ok(Some(path))
     }
 
     /// A folder with links to everything in `repodata/` but what the new files replace.
@@ -220,7 +277,8 @@ impl Workspace {
             let entry = entry?;
             let name = entry.file_name();
             let about = entry.metadata()?;
-            let skipped = name.to_str().is_some_and(|name| replaced.contains(name) || name == "repomd.xml");
+            let of_index = |name: &str| name == "repomd.xml" || name == SIGNATURE;
+            let skipped = name.to_str().is_some_and(|name| replaced.contains(name) || of_index(name));
             if !about.is_dir() && !skipped {
                 // Also what is no regular file: a link stays the link that it is.
                 fs_err::hard_link(entry.path(), staging.join(&name))?;

@@ -16,6 +16,7 @@ mod modules;
 mod prune;
 mod reading;
 mod records;
+mod signed;
 mod sqlite;
 mod stats;
 mod subset;

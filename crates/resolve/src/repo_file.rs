@@ -19,6 +19,8 @@ pub struct RepoSection {
     pub baseurl: String,
     /// The key that packages are signed with; `None` writes `gpgcheck=0`.
     pub gpgkey: Option<String>,
+    /// Whether the metadata are checked as well, with the same key; without a key they are not.
+    pub repo_gpgcheck: bool,
     /// Whether dnf uses it.
     pub enabled: bool,
     /// dnf's `cost`, left out when `None`.
@@ -38,6 +40,7 @@ impl RepoSection {
             name: name.into(),
             baseurl: baseurl.into(),
             gpgkey: None,
+            repo_gpgcheck: false,
             enabled: true,
             cost: None,
             priority: None,
@@ -83,7 +86,7 @@ pub fn render(comments: &[String], sections: &[RepoSection]) -> Result<String, R
             }
             None => text.push_str("gpgcheck=0\n"),
         }
-        text.push_str("repo_gpgcheck=0\n");
+        let _ = writeln!(text, "repo_gpgcheck={}", u8::from(section.repo_gpgcheck && section.gpgkey.is_some()));
         if let Some(cost) = section.cost {
             let _ = writeln!(text, "cost={cost}");
         }
@@ -158,17 +161,19 @@ mod tests {
     fn a_file_has_the_lines_that_copr_writes() {
         let signed = RepoSection {
             gpgkey: Some("http://h/results/@g/p/pubkey.gpg".to_owned()),
+            repo_gpgcheck: true,
             priority: Some(5),
             cost: Some(1100),
             module_hotfixes: true,
             ..section()
         };
-        let off = RepoSection { enabled: false, ..RepoSection::new("coprdep:http_x", "x", "http://x/") };
+        let off =
+            RepoSection { enabled: false, repo_gpgcheck: true, ..RepoSection::new("coprdep:http_x", "x", "http://x/") };
         assert_eq!(
             render(&["copr-requested: yes".to_owned()], &[signed, off]).as_deref(),
             Ok("# copr-requested: yes\n[copr:h:group_g:p]\nname=Copr repo for p owned by @g\n\
                 baseurl=http://h:1/results/@g/p/fedora-$releasever-$basearch/\ntype=rpm-md\nskip_if_unavailable=True\n\
-                gpgcheck=1\ngpgkey=http://h/results/@g/p/pubkey.gpg\nrepo_gpgcheck=0\ncost=1100\nenabled=1\n\
+                gpgcheck=1\ngpgkey=http://h/results/@g/p/pubkey.gpg\nrepo_gpgcheck=1\ncost=1100\nenabled=1\n\
                 enabled_metadata=1\nmodule_hotfixes=1\npriority=5\n[coprdep:http_x]\nname=x\nbaseurl=http://x/\n\
                 type=rpm-md\nskip_if_unavailable=True\ngpgcheck=0\nrepo_gpgcheck=0\nenabled=0\nenabled_metadata=1\n")
         );

@@ -45,6 +45,26 @@ pub enum Error {
         /// What is wrong, for people.
         reason: String,
     },
+    /// A part of the file is not what the package says of it.
+    #[error("the {part} is damaged: its {digest} is not the one that the package tells")]
+    Digest {
+        /// "header", "payload" or "header and payload".
+        part: &'static str,
+        /// "SHA-256", "SHA-1" or "MD5".
+        digest: &'static str,
+    },
+    /// The package is whole, but a signature of its header would not cover all of it, or cannot be put in.
+    #[error("the package cannot be signed: {0}")]
+    NotSignable(String),
+    /// The signature is none that belongs into a package.
+    #[error("the signature cannot be put into a package: {0}")]
+    Signature(String),
+    /// What a package should be made of is malformed or over a limit.
+    #[error("the package cannot be made: {0}")]
+    NotBuildable(String),
+    /// The package could not be written.
+    #[error("cannot write the package: {0}")]
+    Write(#[source] io::Error),
     /// A tag that every package has is missing.
     #[error("the header has no {0}")]
     MissingTag(&'static str),

@@ -5,7 +5,7 @@
 //!
 //! Layout: [`evr`] (versions), [`nevra`] (names of packages), [`dependency`], [`tag`] and [`header`] (the tagged store),
 //! [`package`] (lead + signature + header), [`files`] and [`changelog`] (views of a header), [`payload`] (the archive),
-//! [`seal`] (what signatures cover).
+//! [`seal`] (what signatures cover), [`sign`] (putting signatures in and taking them out), [`write`] (making a package).
 
 pub mod changelog;
 pub mod dependency;
@@ -17,9 +17,12 @@ pub mod nevra;
 pub mod package;
 pub mod payload;
 pub mod seal;
+pub mod sign;
 mod source;
+mod stored;
 pub mod tag;
 mod text;
+pub mod write;
 
 pub use changelog::Changelog;
 pub use dependency::{Comparison, Dependency, DependencyFlags, DependencyKind, DependencyText, DependencyTexts};

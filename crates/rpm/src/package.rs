@@ -38,6 +38,19 @@ pub struct Package {
     pub header_end: u64,
 }
 
+/// Reads the lead.
+fn lead(from: &mut Source<impl BufRead>) -> Result<Lead, Error> {
+    if from.array("lead")? != LEAD_MAGIC {
+        return Err(Error::NotRpm);
+    }
+    let [major, minor, kind_high, kind_low, ..] = from.array::<LEAD_REST>("lead")?;
+    if !(3..=6).contains(&major) {
+        let reason = format!("package format {major} is not supported, only 3 to 6");
+        return Err(Error::damaged("lead", LEAD_MAGIC.len() as u64, reason));
+    }
+    Ok(Lead { major, minor, source: u16::from_be_bytes([kind_high, kind_low]) == 1 })
+}
+
 impl Package {
     /// Reads a package exactly up to its payload: the reader stands at the payload's first byte afterwards.
     ///
@@ -46,15 +59,7 @@ impl Package {
     /// reader's first byte.
     pub fn read(from: impl BufRead) -> Result<Self, Error> {
         let mut from = Source::new(from);
-        if from.array("lead")? != LEAD_MAGIC {
-            return Err(Error::NotRpm);
-        }
-        let [major, minor, kind_high, kind_low, ..] = from.array::<LEAD_REST>("lead")?;
-        let lead = Lead { major, minor, source: u16::from_be_bytes([kind_high, kind_low]) == 1 };
-        if !(3..=6).contains(&major) {
-            let reason = format!("package format {major} is not supported, only 3 to 6");
-            return Err(Error::damaged("lead", LEAD_MAGIC.len() as u64, reason));
-        }
+        let lead = lead(&mut from)?;
         let signature = Header::read(&mut from, "signature")?;
         // The lead is a multiple of 8 bytes, so the signature's end is padded as the file's offset.
         let padding = (8 - from.offset % 8) % 8;
@@ -62,6 +67,16 @@ impl Package {
         let header_start = from.offset;
         let header = Header::read(&mut from, "header")?;
         Ok(Self { lead, signature, header, header_start, header_end: from.offset })
+    }
+
+    /// Reads the signature only: the first some kilobytes of a package.
+    ///
+    /// # Errors
+    /// Not an RPM, truncated, or a signature that is malformed or over rpm's limits.
+    pub fn read_signature(from: impl BufRead) -> Result<Header, Error> {
+        let mut from = Source::new(from);
+        lead(&mut from)?;
+        Header::read(&mut from, "signature")
     }
 
     /// Opens a file and reads it up to the payload.

@@ -1,6 +1,8 @@
 //! Builds and their chroots, as pages and clients see them. What changes a build-chroot's state is in [`super::lease`].
 
-use std::collections::HashMap;
+mod delete;
+mod read;
+mod write;
 
 use copr_api::{
     builder::{ResultFile, Rpmlint, SourceFile, SourceMethod},
@@ -8,9 +10,19 @@ use copr_api::{
     v3::BuildState,
 };
 use serde::{Deserialize, Serialize};
-use sqlx::{Any, Row, Transaction, any::AnyRow};
+use sqlx::{Row, any::AnyRow};
 
-use super::{Db, Error, Window, json, parsed, to_json, truth};
+use super::{Error, batch::Wish, json, licence::Licence, parsed, truth};
+
+pub(super) use delete::delete_locked;
+pub use delete::{Refused, delete};
+pub(super) use read::{AT_ONCE, package, places};
+pub use read::{
+    get, good_before, latest, list, monitor, monitor_of, newest_of_projects, of_numbers, packages, packages_of_chroot,
+    queue_length,
+};
+pub(super) use write::add_results;
+pub use write::{Added, NewReady, Pending, add, add_ready};
 
 /// Before the name of the chroot whose machine makes a source package.
 const SOURCE: &str = "source:";
@@ -33,6 +45,13 @@ pub struct Wishes {
     pub cpus: Option<u32>,
     /// What rpmlint's verdict means.
     pub rpmlint: Option<Rpmlint>,
+    /// Whether the results are signed, in a project that signs.
+    pub sign: Option<bool>,
+    /// Nobody asked for it: the row of [`super::rebuild`] that did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rebuild: Option<i64>,
+    /// Its chroots were named: it is built for them whatever the package's denylist says.
+    pub chroots_named: bool,
 }
 
 /// One submitted source.
@@ -68,8 +87,12 @@ pub struct Build {
     pub background: bool,
     /// Someone asked to stop it.
     pub canceled: bool,
+    /// Its packages were sent ready-made.
+    pub uploaded: bool,
     /// When it came in, milliseconds since 1970.
     pub submitted_ms: i64,
+    /// Its licence; `None`: there is no SRPM yet, or licences are not looked at.
+    pub licence: Option<Licence>,
     /// The job that makes its SRPM; `None`: it was uploaded.
     pub source: Option<BuildChroot>,
     /// Its chroots, by name.
@@ -119,6 +142,20 @@ impl Build {
     #[must_use]
     pub fn ended_ms(&self) -> Option<i64> {
         self.chroots.iter().map(|chroot| chroot.ended_ms).max_by_key(|ended| ended.unwrap_or(i64::MAX)).flatten()
+    }
+
+    /// Whether nothing more will happen: a cancelled build may still have chroots at work.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.jobs().all(|job| job.state.is_final())
+    }
+
+    /// States, stages and attempts of all jobs: a text that changes when anything of it does.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        self.jobs().fold(self.state().to_string(), |text, job| {
+            format!("{text} {}-{}-{}", job.state, job.stage.as_deref().unwrap_or_default(), job.attempts)
+        })
     }
 
     /// Name of its folder in a chroot's repository: `%08d-PACKAGE`.
@@ -176,6 +213,8 @@ pub struct BuiltPackage {
     pub build_chroot_id: i64,
     /// File and NEVRA.
     pub file: ResultFile,
+    /// Fingerprint of the key that has signed it; `None`: none of its project's has.
+    pub signed_by: Option<String>,
 }
 
 /// The source of a new build.
@@ -201,6 +240,8 @@ pub struct Srpm {
     pub package_name: String,
     /// `[epoch:]version-release`.
     pub package_version: String,
+    /// What was found of its licence; `None`: licences are not looked at.
+    pub licence: Option<Licence>,
 }
 
 /// What a new build needs to be known of.
@@ -224,6 +265,21 @@ pub struct NewBuild {
     pub wishes: Wishes,
     /// Lower priority.
     pub background: bool,
+    /// Name of the package that it is of, where that is known before there is an SRPM.
+    pub package_name: Option<String>,
+    /// Its place in the order of batches.
+    pub wish: Option<Wish>,
+}
+
+/// The newest build of a package in a chroot.
+#[derive(Debug, Clone)]
+pub struct Newest {
+    /// The build-chroot.
+    pub job: BuildChroot,
+    /// Package name.
+    pub package_name: String,
+    /// `[epoch:]version-release`; empty until there is an SRPM.
+    pub package_version: String,
 }
 
 /// Which builds a list has.
@@ -233,8 +289,14 @@ pub struct Filter {
     pub project_id: Option<i64>,
     /// Only of this package.
     pub package_name: Option<String>,
+    /// Only in this state, as [`Build::state`] has it.
+    pub state: Option<BuildState>,
+    /// Only of this owner's projects.
+    pub owner: Option<String>,
     /// Only of projects on the front page.
     pub listed_only: bool,
+    /// Only those with lower numbers: a list goes on behind a build.
+    pub below: Option<i64>,
 }
 
 fn build(row: &AnyRow) -> Result<Build, Error> {
@@ -260,7 +322,9 @@ fn build(row: &AnyRow) -> Result<Build, Error> {
         wishes: json("wishes", row.try_get("wishes")?)?,
         background: truth(row, "background")?,
         canceled: truth(row, "canceled")?,
+        uploaded: truth(row, "uploaded")?,
         submitted_ms: row.try_get("submitted_ms")?,
+        licence: Licence::of(row)?,
         source: None,
         chroots: Vec::new(),
     })
@@ -300,205 +364,4 @@ pub(super) fn build_chroot(row: &AnyRow) -> Result<BuildChroot, Error> {
         started_ms: row.try_get("started_ms")?,
         ended_ms: row.try_get("ended_ms")?,
     })
-}
-
-/// A build whose row is written and not yet committed: nobody sees it before [`Pending::commit`].
-pub struct Pending {
-    pub(super) transaction: Transaction<'static, Any>,
-    /// The number that it will have.
-    pub id: i64,
-}
-
-impl Pending {
-    /// Makes the build visible and leasable.
-    ///
-    /// # Errors
-    /// The database does not answer: there is no build then.
-    pub async fn commit(self) -> Result<(), Error> {
-        Ok(self.transaction.commit().await?)
-    }
-}
-
-/// Writes a new build: each chroot `pending`, or `waiting` for the job that makes the source. The caller puts the source where it
-/// belongs, then commits.
-///
-/// # Errors
-/// The database does not answer.
-pub async fn add(db: &Db, new: &NewBuild, now_ms: i64) -> Result<Pending, Error> {
-    let (srpm, made) = match &new.source {
-        NewSource::Srpm(srpm) => (Some(srpm), None),
-        NewSource::Made { method, machine } => (None, Some((to_json("source_method", method)?, machine))),
-    };
-    let file = srpm.map(|srpm| &srpm.file);
-    let mut transaction = db.begin().await?;
-    let id: i64 = sqlx::query_scalar(
-        "INSERT INTO builds (project_id, dirname, submitter, source_name, source_sha256, source_size, package_name, \
-         package_version, timeout, enable_net, background, submitted_ms, source_method, wishes) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id",
-    )
-    .bind(new.project_id)
-    .bind(new.dirname.as_str())
-    .bind(new.submitter.as_str())
-    .bind(file.map_or("", |file| &file.name))
-    .bind(file.map_or("", |file| &file.sha256))
-    .bind(file.map_or(0, |file| i64::try_from(file.size).unwrap_or(i64::MAX)))
-    .bind(srpm.map_or("", |srpm| &srpm.package_name))
-    .bind(srpm.map_or("", |srpm| &srpm.package_version))
-    .bind(new.timeout)
-    .bind(i64::from(new.enable_net))
-    .bind(i64::from(new.background))
-    .bind(now_ms)
-    .bind(made.as_ref().map(|(method, _)| method.as_str()))
-    .bind(to_json("wishes", &new.wishes)?)
-    .fetch_one(&mut *transaction)
-    .await?;
-    let state = if made.is_some() { BuildState::Waiting } else { BuildState::Pending };
-    let job = made.map(|(_, machine)| (source_word(machine), machine.arch(), true, BuildState::Pending));
-    let chroots = new.chroots.iter().map(|chroot| (chroot.to_string(), chroot.arch(), false, state));
-    for (chroot, arch, source, state) in job.into_iter().chain(chroots) {
-        sqlx::query(
-            "INSERT INTO build_chroots (build_id, chroot, arch, background, state, source) VALUES ($1, $2, $3, $4, $5, $6)",
-        )
-        .bind(id)
-        .bind(chroot)
-        .bind(arch)
-        .bind(i64::from(new.background))
-        .bind(state.as_str())
-        .bind(i64::from(source))
-        .execute(&mut *transaction)
-        .await?;
-    }
-    Ok(Pending { transaction, id })
-}
-
-/// The build of that number, with its chroots.
-///
-/// # Errors
-/// The database does not answer.
-pub async fn get(db: &Db, id: i64) -> Result<Option<Build>, Error> {
-    let row = sqlx::query(
-        "SELECT b.*, p.owner AS owner, p.name AS project FROM builds b JOIN projects p ON p.id = b.project_id WHERE b.id = $1",
-    )
-    .bind(id)
-    .fetch_optional(&db.pool)
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let mut found = build(&row)?;
-    let jobs = sqlx::query("SELECT * FROM build_chroots WHERE build_id = $1 ORDER BY chroot")
-        .bind(id)
-        .fetch_all(&db.pool)
-        .await?
-        .iter()
-        .map(build_chroot)
-        .collect::<Result<_, _>>()?;
-    found.set_jobs(jobs);
-    Ok(Some(found))
-}
-
-/// Builds, newest first, with their chroots.
-///
-/// # Errors
-/// The database does not answer.
-pub async fn list(db: &Db, filter: &Filter, window: Window) -> Result<Vec<Build>, Error> {
-    let mut builds: Vec<Build> = sqlx::query(
-        "SELECT b.*, p.owner AS owner, p.name AS project FROM builds b JOIN projects p ON p.id = b.project_id \
-         WHERE ($1 = 0 OR b.project_id = $1) AND ($2 = '' OR b.package_name = $2) AND ($3 = 0 OR p.unlisted = 0) \
-         ORDER BY b.id DESC LIMIT $4 OFFSET $5",
-    )
-    .bind(filter.project_id.unwrap_or(0))
-    .bind(filter.package_name.clone().unwrap_or_default())
-    .bind(i64::from(filter.listed_only))
-    .bind(window.limit_sql())
-    .bind(window.offset_sql())
-    .fetch_all(&db.pool)
-    .await?
-    .iter()
-    .map(build)
-    .collect::<Result<_, _>>()?;
-    let (Some(newest), Some(oldest)) = (builds.first().map(|build| build.id), builds.last().map(|build| build.id))
-    else {
-        return Ok(builds);
-    };
-    let rows = sqlx::query(
-        "SELECT c.* FROM build_chroots c JOIN builds b ON b.id = c.build_id WHERE b.id BETWEEN $1 AND $2 \
-         AND ($3 = 0 OR b.project_id = $3) AND ($4 = '' OR b.package_name = $4) ORDER BY c.build_id, c.chroot",
-    )
-    .bind(oldest)
-    .bind(newest)
-    .bind(filter.project_id.unwrap_or(0))
-    .bind(filter.package_name.clone().unwrap_or_default())
-    .fetch_all(&db.pool)
-    .await?;
-    let mut of_build: HashMap<i64, Vec<BuildChroot>> = HashMap::new();
-    for row in &rows {
-        let chroot = build_chroot(row)?;
-        of_build.entry(chroot.build_id).or_default().push(chroot);
-    }
-    for build in &mut builds {
-        build.set_jobs(of_build.remove(&build.id).unwrap_or_default());
-    }
-    Ok(builds)
-}
-
-/// The package files that a build made, in all its chroots, by chroot and file name.
-///
-/// # Errors
-/// The database does not answer.
-pub async fn packages(db: &Db, build_id: i64) -> Result<Vec<BuiltPackage>, Error> {
-    sqlx::query(
-        "SELECT r.* FROM results r JOIN build_chroots c ON c.id = r.build_chroot_id WHERE c.build_id = $1 \
-         ORDER BY c.chroot, r.file",
-    )
-    .bind(build_id)
-    .fetch_all(&db.pool)
-    .await?
-    .iter()
-    .map(package)
-    .collect()
-}
-
-/// The package files of one build-chroot.
-///
-/// # Errors
-/// The database does not answer.
-pub async fn packages_of_chroot(db: &Db, build_chroot_id: i64) -> Result<Vec<ResultFile>, Error> {
-    sqlx::query("SELECT * FROM results WHERE build_chroot_id = $1 ORDER BY file")
-        .bind(build_chroot_id)
-        .fetch_all(&db.pool)
-        .await?
-        .iter()
-        .map(|row| package(row).map(|built| built.file))
-        .collect()
-}
-
-fn package(row: &AnyRow) -> Result<BuiltPackage, Error> {
-    let number = |column: &'static str| -> Result<i64, Error> { Ok(row.try_get(column)?) };
-    Ok(BuiltPackage {
-        build_chroot_id: number("build_chroot_id")?,
-        file: ResultFile {
-            file: row.try_get("file")?,
-            size: u64::try_from(number("size")?).unwrap_or_default(),
-            sha256: row.try_get("sha256")?,
-            name: row.try_get("name")?,
-            epoch: u32::try_from(number("epoch")?).unwrap_or_default(),
-            version: row.try_get("version")?,
-            release: row.try_get("release")?,
-            arch: row.try_get("arch")?,
-        },
-    })
-}
-
-/// How many build-chroots wait, and how many are at work: for pages.
-///
-/// # Errors
-/// The database does not answer.
-pub async fn queue_length(db: &Db) -> Result<(i64, i64), Error> {
-    let row = sqlx::query(
-        "SELECT COUNT(CASE WHEN state = 'pending' THEN 1 END) AS waiting, \
-         COUNT(CASE WHEN state IN ('starting', 'running', 'importing') THEN 1 END) AS working FROM build_chroots \
-         WHERE state IN ('pending', 'starting', 'running', 'importing')",
-    )
-    .fetch_one(&db.pool)
-    .await?;
-    Ok((row.try_get("waiting")?, row.try_get("working")?))
 }

@@ -1,6 +1,6 @@
 //! A build-chroot's way from `pending` to its end. Each step is one conditional UPDATE: whoever comes late changes nothing.
 //!
-//! `pending` → claim → `starting` → (heartbeat) `running` → finish → `failed`, `skipped`, `canceled`, or `running` and publishing
+//! `pending` → [`claim`] → `starting` → (heartbeat) `running` → finish → `failed`, `skipped`, `canceled`, or `running` and publishing
 //! → `succeeded`. A lease that ends without a word, or with a machine's fault, goes back to `pending` until the attempts are used
 //! up. The job that makes a source package goes the same way; what is different about it is in [`super::source`].
 
@@ -11,20 +11,14 @@ use copr_api::{
 };
 use sqlx::{Any, Row, Transaction};
 
+pub use super::claim::{Limits, Takes, claim, set_max_running};
 use super::{
-    Db, Error,
-    build::{self, BuildChroot, build_chroot},
-    parsed, source, task, truth,
+    Db, Error, batch,
+    build::{self, Wishes},
+    event, json, parsed,
+    quota::{Exceeded, Hold},
+    source, task, truth,
 };
-
-/// Which jobs a builder takes.
-#[derive(Debug, Clone, Default)]
-pub struct Takes {
-    /// Architectures of chroots.
-    pub arches: Vec<String>,
-    /// Chroots of these architectures that it does not take.
-    pub refused: Vec<Chroot>,
-}
 
 /// A builder's claim, joined with what the calls about it need.
 #[derive(Debug, Clone)]
@@ -65,48 +59,6 @@ impl Held {
     pub fn folder(&self) -> String {
         format!("{:08}-{}", self.build_id, self.package_name)
     }
-}
-
-/// Claims the oldest job that a builder takes: foreground before background, sources before packages.
-///
-/// # Errors
-/// The database does not answer.
-pub async fn claim(
-    db: &Db,
-    lease_id: &str,
-    builder: &str,
-    takes: &Takes,
-    now_ms: i64,
-    until_ms: i64,
-) -> Result<Option<BuildChroot>, Error> {
-    let refused: Vec<String> =
-        takes.refused.iter().flat_map(|chroot| [chroot.to_string(), build::source_word(chroot)]).collect();
-    let mut number = 4;
-    let mut places = |list: &[String]| {
-        let places: Vec<String> = list
-            .iter()
-            .map(|_| {
-                number += 1;
-                format!("${number}")
-            })
-            .collect();
-        places.join(", ")
-    };
-    let arches = places(&takes.arches);
-    let but = if refused.is_empty() { String::new() } else { format!("AND chroot NOT IN ({}) ", places(&refused)) };
-    let sql = format!(
-        "UPDATE build_chroots SET state = 'starting', stage = NULL, message = NULL, lease_id = $1, builder = $2, \
-         lease_until_ms = $3, attempts = attempts + 1, started_ms = COALESCE(started_ms, $4) WHERE state = 'pending' AND id = \
-         (SELECT id FROM build_chroots WHERE state = 'pending' AND arch IN ({arches}) {but}\
-         ORDER BY background, source DESC, id LIMIT 1{}) RETURNING *",
-        db.claim("", " FOR UPDATE SKIP LOCKED"),
-    );
-    // Only numbers were put into the text.
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(lease_id).bind(builder).bind(until_ms).bind(now_ms);
-    for value in takes.arches.iter().chain(&refused) {
-        query = query.bind(value);
-    }
-    query.fetch_optional(&db.pool).await?.as_ref().map(build_chroot).transpose()
 }
 
 /// The build-chroot that a lease holds, or whose end it handed in; `None`: the lease is no longer anyone's.
@@ -162,7 +114,7 @@ pub async fn heartbeat(db: &Db, lease_id: &str, stage: Stage, until_ms: i64) -> 
     .bind(word)
     .bind(until_ms)
     .bind(lease_id)
-    .fetch_optional(&db.pool)
+    .fetch_optional(&db.writers)
     .await?;
     row.map(|row| truth(&row, "canceled")).transpose()
 }
@@ -174,6 +126,8 @@ pub enum Taken {
     Yes,
     /// Someone asked to stop the build meanwhile: the lease still stands, and nothing of it is to be published.
     Canceled,
+    /// They do not fit into what the owner may store: the lease still stands, and nothing of it is to be published.
+    Full(Exceeded),
     /// The lease was lost meanwhile.
     Lost,
 }
@@ -185,6 +139,17 @@ pub(super) async fn lock_build(transaction: &mut Transaction<'_, Any>, build_id:
         .fetch_optional(&mut **transaction)
         .await?;
     row.map_or(Ok(false), |row| truth(&row, "canceled"))
+}
+
+/// The same for the build of a lease, if that holds one. Whoever changes a build's jobs takes this lock first.
+async fn lock_held(transaction: &mut Transaction<'_, Any>, lease_id: &str) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE builds SET canceled = canceled WHERE id = (SELECT build_id FROM build_chroots WHERE lease_id = $1)",
+    )
+    .bind(lease_id)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
 }
 
 /// Ends a lease whose build is to be published: notes the results and queues the publish, all or nothing.
@@ -202,6 +167,7 @@ pub async fn finish_built(
     if lock_build(&mut transaction, held.build_id).await? {
         return Ok(Taken::Canceled);
     }
+    let hold = Hold::take(&mut transaction, db, &held.owner).await?;
     let ended = sqlx::query(
         "UPDATE build_chroots SET state = 'running', stage = 'publishing', lease_id = NULL, lease_until_ms = NULL, \
          finished_lease = $1, publishing = 1 WHERE lease_id = $1",
@@ -213,22 +179,9 @@ pub async fn finish_built(
         return Ok(Taken::Lost);
     }
     sqlx::query("DELETE FROM results WHERE build_chroot_id = $1").bind(held.id).execute(&mut *transaction).await?;
-    for result in results {
-        sqlx::query(
-            "INSERT INTO results (build_chroot_id, file, size, sha256, name, epoch, version, release, arch) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        )
-        .bind(held.id)
-        .bind(result.file.as_str())
-        .bind(i64::try_from(result.size).unwrap_or(i64::MAX))
-        .bind(result.sha256.as_str())
-        .bind(result.name.as_str())
-        .bind(i64::from(result.epoch))
-        .bind(result.version.as_str())
-        .bind(result.release.as_str())
-        .bind(result.arch.as_str())
-        .execute(&mut *transaction)
-        .await?;
+    build::add_results(&mut transaction, held.id, results).await?;
+    if let Err(exceeded) = hold.fits(&mut transaction).await? {
+        return Ok(Taken::Full(exceeded));
     }
     task::enqueue_publish(&mut transaction, &held.repository(), now_ms).await?;
     transaction.commit().await?;
@@ -247,9 +200,10 @@ pub async fn finish_without(
     now_ms: i64,
 ) -> Result<bool, Error> {
     let mut transaction = db.begin().await?;
+    lock_held(&mut transaction, lease_id).await?;
     let ended = sqlx::query(
         "UPDATE build_chroots SET state = $1, stage = NULL, message = $2, lease_id = NULL, lease_until_ms = NULL, \
-         finished_lease = $3, ended_ms = $4 WHERE lease_id = $3 RETURNING build_id, source",
+         finished_lease = $3, ended_ms = $4 WHERE lease_id = $3 RETURNING id, build_id, source",
     )
     .bind(state.as_str())
     .bind(message)
@@ -258,7 +212,9 @@ pub async fn finish_without(
     .fetch_optional(&mut *transaction)
     .await?;
     if let Some(row) = &ended {
+        event::ended(&mut transaction, row.try_get("id")?, now_ms).await?;
         source::end_waiting(&mut transaction, row, now_ms).await?;
+        batch::release(&mut transaction, row.try_get("build_id")?).await?;
     }
     transaction.commit().await?;
     Ok(ended.is_some())
@@ -297,8 +253,9 @@ pub async fn give_back(
          ended_ms = CASE WHEN (SELECT canceled FROM builds WHERE builds.id = build_chroots.build_id) = 1 \
                       OR attempts - $5 >= $1 THEN $2 ELSE ended_ms END, \
          stage = NULL, message = $3, lease_until_ms = NULL, finished_lease = lease_id, lease_id = NULL, \
-         attempts = attempts - $5 WHERE lease_id = $4 RETURNING state, build_id, source";
+         attempts = attempts - $5 WHERE lease_id = $4 RETURNING id, state, build_id, source";
     let mut transaction = db.begin().await?;
+    lock_held(&mut transaction, lease_id).await?;
     let row = sqlx::query(sql)
         .bind(max_attempts)
         .bind(now_ms)
@@ -317,7 +274,11 @@ async fn returned(
     now_ms: i64,
 ) -> Result<Returned, Error> {
     let Some(row) = row else { return Ok(Returned::Lost) };
+    if parsed::<BuildState>(&row, "state")?.is_final() {
+        event::ended(&mut transaction, row.try_get("id")?, now_ms).await?;
+    }
     source::end_waiting(&mut transaction, &row, now_ms).await?;
+    batch::release(&mut transaction, row.try_get("build_id")?).await?;
     transaction.commit().await?;
     Ok(match parsed(&row, "state")? {
         BuildState::Canceled => Returned::Canceled,
@@ -343,6 +304,7 @@ pub async fn expire(db: &Db, max_attempts: i64, now_ms: i64) -> Result<Vec<(Stri
         let message = format!("Builder {:?} was not heard of any more.", builder.unwrap_or_default());
         // Not kept as finished: whatever the silent builder still says of it is answered with "lost".
         let mut transaction = db.begin().await?;
+        lock_held(&mut transaction, &lease_id).await?;
         let row = sqlx::query(
             "UPDATE build_chroots SET \
              state = CASE WHEN (SELECT canceled FROM builds WHERE builds.id = build_chroots.build_id) = 1 THEN 'canceled' \
@@ -350,7 +312,7 @@ pub async fn expire(db: &Db, max_attempts: i64, now_ms: i64) -> Result<Vec<(Stri
              ended_ms = CASE WHEN (SELECT canceled FROM builds WHERE builds.id = build_chroots.build_id) = 1 OR attempts >= $1 \
                           THEN $2 ELSE ended_ms END, \
              stage = NULL, message = $3, lease_until_ms = NULL, lease_id = NULL \
-             WHERE lease_id = $4 AND lease_until_ms < $2 RETURNING state, build_id, source",
+             WHERE lease_id = $4 AND lease_until_ms < $2 RETURNING id, state, build_id, source",
         )
         .bind(max_attempts)
         .bind(now_ms)
@@ -393,8 +355,8 @@ pub async fn of_builder(db: &Db, builder: &str) -> Result<Vec<String>, Error> {
 /// The database does not answer.
 pub async fn with_incoming(db: &Db) -> Result<Vec<String>, Error> {
     Ok(sqlx::query_scalar(
-        "SELECT CASE WHEN publishing = 1 THEN finished_lease ELSE lease_id END FROM build_chroots \
-         WHERE lease_id IS NOT NULL OR publishing = 1",
+        "SELECT lease_id FROM build_chroots WHERE lease_id IS NOT NULL AND publishing = 0 \
+         UNION ALL SELECT finished_lease FROM build_chroots WHERE publishing = 1",
     )
     .fetch_all(&db.pool)
     .await?)
@@ -407,21 +369,38 @@ pub async fn with_incoming(db: &Db) -> Result<Vec<String>, Error> {
 /// The database does not answer.
 pub async fn cancel(db: &Db, build_id: i64, now_ms: i64) -> Result<bool, Error> {
     let mut transaction = db.begin().await?;
+    let asked = cancel_within(&mut transaction, build_id, now_ms).await?;
+    if asked {
+        transaction.commit().await?;
+    }
+    Ok(asked)
+}
+
+/// The same together with other things.
+pub(super) async fn cancel_within(
+    transaction: &mut Transaction<'_, Any>,
+    build_id: i64,
+    now_ms: i64,
+) -> Result<bool, Error> {
     // Whoever hands in its results at the same time comes either before, and they are seen below, or after, and sees this.
-    lock_build(&mut transaction, build_id).await?;
+    lock_build(transaction, build_id).await?;
     let asked = sqlx::query(
         "UPDATE builds SET canceled = 1 WHERE id = $1 AND EXISTS (SELECT 1 FROM build_chroots c WHERE c.build_id = $1 \
          AND c.publishing = 0 AND c.state IN ('pending', 'starting', 'running', 'importing', 'waiting'))",
     )
     .bind(build_id)
-    .execute(&mut *transaction)
+    .execute(&mut **transaction)
     .await?;
     if asked.rows_affected() == 0 {
         return Ok(false);
     }
-    let waiting = "UPDATE build_chroots SET state = 'canceled', ended_ms = $1 WHERE build_id = $2 AND state IN ('pending', 'waiting')";
-    sqlx::query(waiting).bind(now_ms).bind(build_id).execute(&mut *transaction).await?;
-    transaction.commit().await?;
+    let waiting = "UPDATE build_chroots SET state = 'canceled', ended_ms = $1 WHERE build_id = $2 AND state IN ('pending', 'waiting') \
+                   RETURNING id";
+    let ended: Vec<i64> = sqlx::query_scalar(waiting).bind(now_ms).bind(build_id).fetch_all(&mut **transaction).await?;
+    for id in ended {
+        event::ended(transaction, id, now_ms).await?;
+    }
+    batch::release(transaction, build_id).await?;
     Ok(true)
 }
 
@@ -436,6 +415,10 @@ pub struct Built {
     pub package_name: String,
     /// The lease that handed it in: names the folder below `incoming/`.
     pub lease_id: String,
+    /// Whether its packages are to be signed, in a project that signs.
+    pub sign: bool,
+    /// The promotion that it is part of: all of that in this repository is published together, or none.
+    pub promotion_id: Option<i64>,
 }
 
 impl Built {
@@ -452,7 +435,9 @@ impl Built {
 /// The database does not answer.
 pub async fn to_publish(db: &Db, repository: &task::RepositoryKey) -> Result<Vec<Built>, Error> {
     sqlx::query(
-        "SELECT c.id, c.build_id, c.finished_lease, b.package_name FROM build_chroots c JOIN builds b ON b.id = c.build_id \
+        "SELECT c.id, c.build_id, c.finished_lease, b.package_name, b.wishes, (SELECT MIN(i.promotion_id) FROM promotion_items i \
+         WHERE i.copy_id = c.build_id AND i.chroot = c.chroot) AS promotion_id \
+         FROM build_chroots c JOIN builds b ON b.id = c.build_id \
          JOIN projects p ON p.id = b.project_id WHERE c.publishing = 1 AND c.chroot = $1 AND b.dirname = $2 AND p.owner = $3 \
          ORDER BY c.id",
     )
@@ -468,9 +453,18 @@ pub async fn to_publish(db: &Db, repository: &task::RepositoryKey) -> Result<Vec
             build_id: row.try_get("build_id")?,
             package_name: row.try_get("package_name")?,
             lease_id: row.try_get("finished_lease")?,
+            sign: json::<Wishes>("wishes", row.try_get("wishes")?)?.sign.unwrap_or(true),
+            promotion_id: row.try_get("promotion_id")?,
         })
     })
     .collect()
+}
+
+/// Locks the build of a job that is published, and tells which it is.
+async fn lock_published(transaction: &mut Transaction<'_, Any>, build_chroot_id: i64) -> Result<Option<i64>, Error> {
+    let sql = "UPDATE builds SET canceled = canceled WHERE id = \
+         (SELECT build_id FROM build_chroots WHERE id = $1 AND publishing = 1) RETURNING id";
+    Ok(sqlx::query_scalar(sql).bind(build_chroot_id).fetch_optional(&mut **transaction).await?)
 }
 
 /// Notes that a build-chroot's packages can be downloaded.
@@ -478,14 +472,19 @@ pub async fn to_publish(db: &Db, repository: &task::RepositoryKey) -> Result<Vec
 /// # Errors
 /// The database does not answer.
 pub async fn published(db: &Db, build_chroot_id: i64, now_ms: i64) -> Result<(), Error> {
+    let mut transaction = db.begin().await?;
+    let Some(build_id) = lock_published(&mut transaction, build_chroot_id).await? else { return Ok(()) };
     sqlx::query(
-        "UPDATE build_chroots SET state = 'succeeded', stage = NULL, message = NULL, publishing = 0, ended_ms = $1 \
-         WHERE id = $2 AND publishing = 1",
+        "UPDATE build_chroots SET state = CASE WHEN forked = 1 THEN 'forked' ELSE 'succeeded' END, stage = NULL, \
+         message = NULL, publishing = 0, ended_ms = $1 WHERE id = $2 AND publishing = 1",
     )
     .bind(now_ms)
     .bind(build_chroot_id)
-    .execute(&db.pool)
+    .execute(&mut *transaction)
     .await?;
+    event::ended(&mut transaction, build_chroot_id, now_ms).await?;
+    batch::release(&mut transaction, build_id).await?;
+    transaction.commit().await?;
     Ok(())
 }
 
@@ -495,10 +494,7 @@ pub async fn published(db: &Db, build_chroot_id: i64, now_ms: i64) -> Result<(),
 /// The database does not answer.
 pub async fn publish_failed(db: &Db, build_chroot_id: i64, message: &str, now_ms: i64) -> Result<(), Error> {
     let mut transaction = db.begin().await?;
-    sqlx::query("DELETE FROM results WHERE build_chroot_id = $1")
-        .bind(build_chroot_id)
-        .execute(&mut *transaction)
-        .await?;
+    let Some(build_id) = lock_published(&mut transaction, build_chroot_id).await? else { return Ok(()) };
     sqlx::query(
         "UPDATE build_chroots SET state = 'failed', stage = NULL, message = $1, publishing = 0, ended_ms = $2 \
          WHERE id = $3 AND publishing = 1",
@@ -508,6 +504,13 @@ pub async fn publish_failed(db: &Db, build_chroot_id: i64, message: &str, now_ms
     .bind(build_chroot_id)
     .execute(&mut *transaction)
     .await?;
+    event::ended(&mut transaction, build_chroot_id, now_ms).await?;
+    batch::release(&mut transaction, build_id).await?;
+    // Last: nobody is waited for while others wait for what the owner stores.
+    sqlx::query("DELETE FROM results WHERE build_chroot_id = $1")
+        .bind(build_chroot_id)
+        .execute(&mut *transaction)
+        .await?;
     transaction.commit().await?;
     Ok(())
 }

@@ -3,15 +3,51 @@
 //! Every function is one step that either happens or does not; those that change what others may change at the same time
 //! do it by one conditional UPDATE. Rows come out as plain structs with parsed names.
 
+pub mod account;
+pub mod audit;
+pub mod batch;
 pub mod build;
 pub mod chroot;
+mod claim;
+pub mod directory;
+pub mod dump;
+pub mod event;
+pub mod fork;
+pub mod gates;
+pub mod group;
+pub mod hook;
+pub mod identity;
+pub mod key;
 pub mod lease;
+pub mod licence;
 mod migrations;
+pub mod note;
+pub mod notice;
+pub mod operation;
+pub mod package;
+pub mod permission;
+pub mod pin;
 pub mod project;
+pub mod promotion;
+pub mod prune;
+pub mod published;
+pub mod quota;
+pub mod rebuild;
+pub mod release;
+pub mod removal;
+pub mod report;
+pub mod search;
+pub mod session;
+pub mod shadow;
 pub mod source;
+pub mod status;
+pub mod takedown;
 pub mod task;
+pub mod terms;
 pub mod token;
 pub mod user;
+pub mod waiting;
+pub mod webhook;
 
 use std::{path::Path, str::FromStr, sync::Once, time::Duration};
 
@@ -44,6 +80,9 @@ pub enum Error {
         /// Newest version in this program.
         known: i64,
     },
+    /// A project was to be a group's that is not there any more.
+    #[error("there is no group {0}")]
+    NoGroup(String),
     /// The URL names neither engine.
     #[error("database URL {0:?}: it must begin with sqlite: or postgres:")]
     Url(String),
@@ -56,11 +95,34 @@ impl From<sqlx::Error> for Error {
 }
 
 impl Error {
+    /// Whether a row names another that is not there (any more).
+    #[must_use]
+    pub fn is_orphan(&self) -> bool {
+        match self {
+            Self::Engine(sqlx::Error::Database(error)) => error.is_foreign_key_violation(),
+            Self::NoGroup(_) => true,
+            _ => false,
+        }
+    }
+
     /// Whether a row with the same unique key stands there already.
     #[must_use]
     pub fn is_duplicate(&self) -> bool {
         matches!(self, Self::Engine(sqlx::Error::Database(error)) if error.is_unique_violation())
     }
+}
+
+/// A LIKE pattern for "has this text", escaped with `!`.
+fn containing(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.to_lowercase().chars() {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
 }
 
 /// The few words in which the engines differ.
@@ -88,6 +150,16 @@ impl Dialect {
         }
     }
 
+    /// The statement of a migration, unless it is for the other engine alone.
+    fn own(self, statement: &str) -> Option<&str> {
+        let (own, other) = match self {
+            Self::Sqlite => ("{sqlite}", "{postgres}"),
+            Self::Postgres => ("{postgres}", "{sqlite}"),
+        };
+        let statement = statement.strip_prefix(own).unwrap_or(statement);
+        (!statement.starts_with(other)).then_some(statement)
+    }
+
     /// SQLite must ask for the write lock first: a transaction that read before can't wait for it.
     fn begin(self) -> &'static str {
         match self {
@@ -103,50 +175,132 @@ impl Dialect {
             Self::Postgres => Some("SELECT 1 FROM (SELECT pg_advisory_xact_lock(7210000001)) AS locked"),
         }
     }
+
+    /// Makes other claims wait for the end of this transaction.
+    fn lock_queue(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("SELECT 1 FROM (SELECT pg_advisory_xact_lock(7210000002)) AS locked"),
+        }
+    }
+
+    /// Makes others who number events wait for the end of this transaction.
+    fn lock_events(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("SELECT 1 FROM (SELECT pg_advisory_xact_lock(7210000003)) AS locked"),
+        }
+    }
 }
 
-/// The database; clones share one pool of connections.
+/// The database; clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Db {
     pool: AnyPool,
+    /// Of transactions that may write. SQLite lets one write at a time, and whoever else would sleeps and tries again: here they wait
+    /// in their order, and take no connection from those who read.
+    writers: AnyPool,
     dialect: Dialect,
+    /// Most bytes of an owner of whom nothing else is said; `None`: no limit.
+    quota: Option<i64>,
+}
+
+fn install_drivers() {
+    static DRIVERS: Once = Once::new();
+    DRIVERS.call_once(sqlx::any::install_default_drivers);
+}
+
+/// The newest schema that this program knows.
+#[must_use]
+pub fn newest_schema() -> i64 {
+    migrations::newest()
+}
+
+/// The schema of an open database.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn schema_version(db: &Db) -> Result<i64, Error> {
+    Ok(sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM schema_version").fetch_one(&db.pool).await?)
+}
+
+/// Most connections.
+const CONNECTIONS: u32 = 8;
+
+async fn connect(url: &str, dialect: Dialect, most: u32) -> Result<AnyPool, Error> {
+    let pool = AnyPoolOptions::new()
+        .max_connections(most)
+        .acquire_timeout(Duration::from_secs(30))
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                if dialect == Dialect::Sqlite {
+                    // Readers never wait for the writer; a commit survives the program's death (not always the machine's).
+                    for pragma in [
+                        "PRAGMA busy_timeout = 10000",
+                        "PRAGMA journal_mode = WAL",
+                        "PRAGMA synchronous = NORMAL",
+                        "PRAGMA foreign_keys = ON",
+                    ] {
+                        connection.execute(pragma).await?;
+                    }
+                }
+                Ok(())
+            })
+        })
+        .connect(url)
+        .await?;
+    Ok(pool)
 }
 
 impl Db {
+    /// The schema of a database, which is not changed; 0: there is none yet.
+    ///
+    /// # Errors
+    /// The URL is of neither engine, or the engine can't be reached.
+    pub async fn look(url: &str) -> Result<i64, Error> {
+        install_drivers();
+        let dialect = Dialect::of(url)?;
+        let mut connection = AnyConnection::connect(url).await?;
+        let there = match dialect {
+            Dialect::Sqlite => "SELECT COUNT(*) FROM sqlite_master WHERE name = 'schema_version'",
+            Dialect::Postgres => {
+                "SELECT COUNT(*) FROM information_schema.tables WHERE table_name = 'schema_version' AND table_schema = \
+                 current_schema()"
+            }
+        };
+        let there: i64 = sqlx::query_scalar(there).fetch_one(&mut connection).await?;
+        let mut version = 0;
+        if there > 0 {
+            let sql = "SELECT COALESCE(MAX(version), 0) FROM schema_version";
+            version = sqlx::query_scalar(sql).fetch_one(&mut connection).await?;
+        }
+        connection.close().await?;
+        Ok(version)
+    }
+
     /// Opens the database at `url` (`sqlite:` or `postgres:`) and brings its schema up to date.
     ///
     /// # Errors
     /// The URL is of neither engine, the engine can't be reached, or the schema is newer than this program.
     pub async fn open(url: &str) -> Result<Self, Error> {
-        static DRIVERS: Once = Once::new();
-        DRIVERS.call_once(sqlx::any::install_default_drivers);
+        install_drivers();
         let dialect = Dialect::of(url)?;
         // A pool tries for half a minute and then does not say why: one connection does, at once.
         AnyConnection::connect(url).await?.close().await?;
-        let pool = AnyPoolOptions::new()
-            .max_connections(8)
-            .acquire_timeout(Duration::from_secs(30))
-            .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    if dialect == Dialect::Sqlite {
-                        // Readers never wait for the writer; a commit survives the program's death (not always the machine's).
-                        for pragma in [
-                            "PRAGMA busy_timeout = 10000",
-                            "PRAGMA journal_mode = WAL",
-                            "PRAGMA synchronous = NORMAL",
-                            "PRAGMA foreign_keys = ON",
-                        ] {
-                            connection.execute(pragma).await?;
-                        }
-                    }
-                    Ok(())
-                })
-            })
-            .connect(url)
-            .await?;
-        let db = Self { pool, dialect };
+        let pool = connect(url, dialect, CONNECTIONS).await?;
+        let writers = match dialect {
+            Dialect::Sqlite => connect(url, dialect, 1).await?,
+            Dialect::Postgres => pool.clone(),
+        };
+        let db = Self { pool, writers, dialect, quota: None };
         migrations::run(&db).await?;
         Ok(db)
+    }
+
+    /// The same with a limit for what an owner stores, unless the administrator has said otherwise of it.
+    #[must_use]
+    pub fn with_quota(self, limit: Option<i64>) -> Self {
+        Self { quota: limit, ..self }
     }
 
     /// The URL of a SQLite file, which is made when it is missing.
@@ -160,6 +314,7 @@ impl Db {
 
     /// Closes all connections; with SQLite the write-ahead log is folded into the file.
     pub async fn close(&self) {
+        self.writers.close().await;
         self.pool.close().await;
     }
 
@@ -172,9 +327,33 @@ impl Db {
         Ok(())
     }
 
+    /// Connections that are open, and how many of them nobody uses.
+    #[must_use]
+    pub fn connections(&self) -> (u32, usize) {
+        (self.pool.size(), self.pool.num_idle())
+    }
+
+    /// The engine's name.
+    #[must_use]
+    pub fn engine(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Sqlite => "SQLite",
+            Dialect::Postgres => "PostgreSQL",
+        }
+    }
+
+    /// A transaction that only reads, and sees all tables as they are at one time.
+    async fn begin_snapshot(&self) -> Result<Transaction<'static, Any>, Error> {
+        let begin = match self.dialect {
+            Dialect::Sqlite => "BEGIN DEFERRED",
+            Dialect::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        };
+        Ok(self.pool.begin_with(begin).await?)
+    }
+
     /// A transaction that may write.
     async fn begin(&self) -> Result<Transaction<'static, Any>, Error> {
-        Ok(self.pool.begin_with(self.dialect.begin()).await?)
+        Ok(self.writers.begin_with(self.dialect.begin()).await?)
     }
 
     /// The end of a sub-select that claims a row: with PostgreSQL, rows that others hold are passed over.

@@ -8,8 +8,9 @@ use std::time::Duration;
 use axum::{
     Json,
     body::{Body, Bytes},
-    extract::{Path, State},
-    http::{HeaderMap, StatusCode},
+    extract::{DefaultBodyLimit, Path, State},
+    handler::Handler as _,
+    http::{HeaderMap, Method, StatusCode},
     response::{IntoResponse, Response},
 };
 use copr_api::builder::{Heartbeat, HeartbeatReply, LeaseRequest, SHA256_HEADER, SourceMethod};
@@ -22,6 +23,7 @@ use super::{
     auth::BuilderCaller,
     error::ApiError,
     params::{JsonBody, Params},
+    routes::Routes,
 };
 use crate::{
     db::{
@@ -40,6 +42,18 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Most architectures, patterns or tags of a builder, and bytes of one.
 const WORDS: (usize, usize) = (200, 200);
 
+/// The addresses of this file.
+pub fn routes() -> Routes {
+    Routes::default()
+        .exact(Method::POST, "/builder/v1/lease", lease)
+        .exact(Method::POST, "/builder/v1/lease/{id}/heartbeat", heartbeat)
+        .exact(Method::POST, "/builder/v1/lease/{id}/log/{name}", log.layer(DefaultBodyLimit::max(LOG_CHUNK)))
+        .exact(Method::PUT, "/builder/v1/lease/{id}/result/{file}", result)
+        .exact(Method::POST, "/builder/v1/lease/{id}/finish", finish)
+        .exact(Method::GET, "/builder/v1/lease/{id}/source", source)
+        .exact(Method::GET, "/builder/v1/lease/{id}/source/{file}", source_file)
+}
+
 /// `POST /builder/v1/lease`.
 ///
 /// # Errors
@@ -55,6 +69,7 @@ pub async fn lease(
         let patience = deadline.saturating_duration_since(tokio::time::Instant::now());
         let claimed = state.queue.lease(&request.builder, &takes, patience, &state.stopping).await?;
         let Some(claimed) = claimed else { return Ok(StatusCode::NO_CONTENT.into_response()) };
+        state.following.begins(claimed.build_id, claimed.id);
         // One that can't be built for a reason of its project fails here, and the next one is looked for.
         if let Some(lease) = grant::grant(&state, &claimed).await? {
             return Ok(Json(lease).into_response());
@@ -78,7 +93,8 @@ fn takes(state: &AppState, request: &LeaseRequest) -> Result<Takes, ApiError> {
         let matches = request.chroots.is_empty() || patterns.is_match(name.as_str());
         !(matches && definition.tags.iter().all(|tag| request.tags.contains(tag)))
     });
-    Ok(Takes { refused: refused.map(|(name, _)| name.clone()).collect(), arches: request.arches.clone() })
+    let limits = state.config.queue.limits(&state.chroots);
+    Ok(Takes { refused: refused.map(|(name, _)| name.clone()).collect(), arches: request.arches.clone(), limits })
 }
 
 fn patterns(texts: &[String]) -> Result<GlobSet, globset::Error> {
@@ -131,7 +147,10 @@ pub async fn log(
         offset.parse().map_err(|_| ApiError::BadRequest("offset: Not a valid integer value.".to_owned()))?;
     let (folder, limit) = (state.queue.folder(&held), state.config.limits.log_bytes);
     let (status, size) = match state.store.append_log(&folder, &lease, &name, offset, bytes, limit).await? {
-        Append::Done(size) => (StatusCode::OK, size),
+        Append::Done(size) => {
+            state.following.grown(held.build_id, held.id, &name).await;
+            (StatusCode::OK, size)
+        }
         Append::Elsewhere(size) => (StatusCode::RANGE_NOT_SATISFIABLE, size),
     };
     Ok((status, Json(json!({ "size": size }))).into_response())

@@ -2,12 +2,20 @@
 
 use axum::{
     Json,
-    http::{StatusCode, header::CONTENT_TYPE},
+    http::{
+        StatusCode,
+        header::{CONTENT_LENGTH, CONTENT_TYPE},
+    },
     response::{IntoResponse, Response},
 };
 use serde_json::json;
 
-use crate::{chain, db, publish, queue, store::SpoolError};
+use crate::{
+    chain,
+    db::{self, quota::Exceeded},
+    publish, queue, sign,
+    store::SpoolError,
+};
 
 /// An error of the API. Internal ones are logged and not told.
 #[derive(Debug)]
@@ -24,8 +32,10 @@ pub enum ApiError {
     Method,
     /// 409: it is too late, or it clashes.
     Conflict(String),
-    /// 413.
+    /// 413: a body is, or what an owner would store.
     TooLarge(String),
+    /// 451: it was taken down; the text says why.
+    TakenDown(String),
     /// 500: ours.
     Internal(anyhow::Error),
 }
@@ -35,6 +45,24 @@ impl ApiError {
     #[must_use]
     pub fn no_endpoint() -> Self {
         Self::NotFound("Such API endpoint doesn't exist".to_owned())
+    }
+
+    /// What the caller is told; for who calls in nobody's name, and goes on.
+    ///
+    /// # Errors
+    /// It is our fault.
+    pub(crate) fn refusal(self) -> anyhow::Result<String> {
+        match self {
+            Self::BadRequest(text)
+            | Self::Unauthorized(text)
+            | Self::Forbidden(text)
+            | Self::NotFound(text)
+            | Self::Conflict(text)
+            | Self::TooLarge(text)
+            | Self::TakenDown(text) => Ok(text),
+            Self::Internal(error) => Err(error),
+            other => Ok(format!("{other:?}")),
+        }
     }
 
     /// 409 for a lease that someone else has now, or nobody.
@@ -56,6 +84,7 @@ impl IntoResponse for ApiError {
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "This address does not take that method".to_owned()),
             Self::Conflict(text) => (StatusCode::CONFLICT, text),
             Self::TooLarge(text) => (StatusCode::PAYLOAD_TOO_LARGE, text),
+            Self::TakenDown(text) => (StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS, text),
             Self::Internal(error) => {
                 tracing::error!(error = format!("{error:#}"), "request failed");
                 let text = "The server could not do this; its log tells the administrator why.";
@@ -68,7 +97,17 @@ impl IntoResponse for ApiError {
 
 impl From<db::Error> for ApiError {
     fn from(error: db::Error) -> Self {
+        // Whatever a call is about was looked up before: somebody else was faster.
+        if error.is_orphan() {
+            return Self::NotFound("What this is about was deleted meanwhile.".to_owned());
+        }
         Self::Internal(error.into())
+    }
+}
+
+impl From<Exceeded> for ApiError {
+    fn from(exceeded: Exceeded) -> Self {
+        Self::TooLarge(exceeded.to_string())
     }
 }
 
@@ -81,6 +120,16 @@ impl From<queue::Error> for ApiError {
 impl From<publish::Error> for ApiError {
     fn from(error: publish::Error) -> Self {
         Self::Internal(error.into())
+    }
+}
+
+impl From<sign::Error> for ApiError {
+    fn from(error: sign::Error) -> Self {
+        match error {
+            sign::Error::Db(error) => error.into(),
+            nothing @ sign::Error::Nothing(_) => Self::BadRequest(format!("signing: {nothing}")),
+            other => Self::Internal(other.into()),
+        }
     }
 }
 
@@ -120,10 +169,15 @@ pub(super) async fn in_json(response: Response) -> Response {
     if json || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
-    let text = axum::body::to_bytes(response.into_body(), TEXT_LIMIT).await.unwrap_or_default();
+    let (mut parts, body) = response.into_parts();
+    let text = axum::body::to_bytes(body, TEXT_LIMIT).await.unwrap_or_default();
     let text = String::from_utf8_lossy(&text).trim().to_owned();
     let error = if text.is_empty() { status.to_string() } else { text };
-    (status, Json(copr_api::v3::ErrorBody { error })).into_response()
+    let (told, body) = Json(copr_api::v3::ErrorBody { error }).into_response().into_parts();
+    // What says when to come again, or which methods there are, stays.
+    parts.headers.remove(CONTENT_LENGTH);
+    parts.headers.extend(told.headers);
+    Response::from_parts(parts, body)
 }
 
 /// What a panic in a handler becomes.

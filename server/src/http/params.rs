@@ -1,6 +1,6 @@
 //! Query strings and JSON bodies, as lenient as Copr's clients need: `None` and empty mean "not sent".
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use axum::{
     body::Bytes,
@@ -14,23 +14,42 @@ use serde_json::{Map, Value, json};
 use super::error::ApiError;
 use crate::db::Window;
 
-/// The query's parameters; of one that is repeated, the last.
+/// The query's parameters, in their order.
 #[derive(Debug, Clone, Default)]
-pub struct Params(HashMap<String, String>);
+pub struct Params(Vec<(String, String)>);
 
 impl<S: Sync> FromRequestParts<S> for Params {
-    type Rejection = std::convert::Infallible;
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let query = parts.uri.query().unwrap_or_default();
-        Ok(Self(url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()))
+    type Rejection = ApiError;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Self::parse(parts.uri.query().unwrap_or_default())
     }
 }
 
+/// Not every database can store it, and nothing that anybody means has it.
+const NO_NUL: &str = "A text may not have the character NUL.";
+
+fn sent(value: &str) -> bool {
+    !value.is_empty() && value != "None"
+}
+
 impl Params {
-    /// A parameter that was sent with a value.
+    fn parse(query: &str) -> Result<Self, ApiError> {
+        let pairs: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        match pairs.iter().find(|(name, value)| name.contains('\0') || value.contains('\0')) {
+            Some((name, _)) => Err(ApiError::BadRequest(format!("{}: {NO_NUL}", name.replace('\0', "")))),
+            None => Ok(Self(pairs)),
+        }
+    }
+
+    /// A parameter that was sent with a value; of one that is repeated, the last.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty() && *value != "None")
+        self.0.iter().rfind(|(key, value)| key == name && sent(value)).map(|(_, value)| value.as_str())
+    }
+
+    /// All values of a parameter that may be repeated, as `name=a&name=b`.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(key, value)| key == name && sent(value)).map(|(_, value)| value.as_str())
     }
 
     /// A parameter that must be there.
@@ -78,6 +97,9 @@ pub struct Lenient<T>(pub T);
 impl<S: Sync, T: DeserializeOwned + Default> FromRequestParts<S> for Lenient<T> {
     type Rejection = std::convert::Infallible;
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        if parts.uri.query().is_some_and(|query| query.contains("%00")) {
+            return Ok(Self::default());
+        }
         Ok(Self(Query::try_from_uri(&parts.uri).map(|Query(query)| query).unwrap_or_default()))
     }
 }
@@ -115,10 +137,30 @@ pub(super) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiErro
         Ok(_) => return Err(ApiError::BadRequest("The request must be a JSON object".to_owned())),
         Err(error) => return Err(ApiError::BadRequest(format!("The request is not JSON: {error}"))),
     };
+    if let Some((key, _)) = object.iter().find(|(key, value)| key.contains('\0') || has_nul(value)) {
+        return Err(ApiError::BadRequest(format!("{}: {NO_NUL}", key.replace('\0', ""))));
+    }
     // Null is "not sent" everywhere: such keys are dropped before anyone looks.
     object.retain(|_, value| !value.is_null());
+    from_object(object).map_err(ApiError::BadRequest)
+}
+
+/// An object as what a call takes.
+///
+/// # Errors
+/// What is wrong and where, a line a field.
+pub(crate) fn from_object<T: DeserializeOwned>(object: Map<String, Value>) -> Result<T, String> {
     serde_json::from_value(Value::Object(object.clone()))
-        .map_err(|error| ApiError::BadRequest(wrong_fields::<T>(object).unwrap_or_else(|| error.to_string())))
+        .map_err(|error| wrong_fields::<T>(object).unwrap_or_else(|| error.to_string()))
+}
+
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(list) => list.iter().any(has_nul),
+        Value::Object(object) => object.iter().any(|(key, value)| key.contains('\0') || has_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 /// The fields that can't be what they should be: each is tried alone, as the parser itself names none.
@@ -156,4 +198,36 @@ pub(super) fn number(field: &str, text: &str) -> Result<i64, ApiError> {
 /// 404: it is none, so there is no such address.
 pub(super) fn id(text: &str) -> Result<i64, ApiError> {
     text.parse().map_err(|_| ApiError::no_endpoint())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_read_as_pythons_clients_write_it() {
+        let query = "ownername=alice&limit=&order=None&exist_ok=True&verify=False&a%5B%5D=x&limit=7&a[]=y%20z&a[]=&b=1";
+        let params = Params::parse(query).unwrap();
+        assert_eq!(params.get("ownername"), Some("alice"));
+        assert_eq!((params.get("order"), params.get("nothing")), (None, None));
+        assert_eq!((params.truth("exist_ok"), params.truth("verify"), params.truth("b")), (true, false, true));
+        assert_eq!(params.all("a[]").collect::<Vec<_>>(), ["x", "y z"]);
+        assert_eq!((params.get("limit"), params.get("a[]")), (Some("7"), Some("y z")));
+        assert!(
+            matches!(params.required("order"), Err(ApiError::BadRequest(text)) if text == "Missing argument order")
+        );
+        assert!(matches!(Params::parse("q=a%00b"), Err(ApiError::BadRequest(text)) if text.starts_with("q: ")));
+    }
+
+    #[test]
+    fn a_text_with_nul_is_found_however_deep_it_lies() {
+        let error = |body: &str| match parse_json::<Value>(body.as_bytes()) {
+            Err(ApiError::BadRequest(text)) => text,
+            other => panic!("{other:?}"),
+        };
+        for body in [r#"{"a":"\u0000"}"#, r#"{"a":[1,["x\u0000"]]}"#, r#"{"a":{"b\u0000":1}}"#, r#"{"a\u0000":1}"#] {
+            assert!(error(body).starts_with("a: A text may not have"), "{body}");
+        }
+        assert!(parse_json::<Value>(br#"{"a":null,"b":"x"}"#).unwrap().get("a").is_none());
+    }
 }

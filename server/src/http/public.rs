@@ -2,19 +2,25 @@
 
 #[cfg(test)]
 mod dnf5_tests;
+mod events;
+pub(crate) mod release;
 mod repo;
 mod results;
 #[cfg(test)]
 mod tests;
 
-use axum::{Router, routing::get};
+use axum::{Router, http::Method, routing::get};
 
+use super::routes::Routes;
 use crate::state::AppState;
 
 /// The part of the API that the DNF plugins read.
-pub fn plugin_routes() -> Router<AppState> {
-    let path = "/api_3/rpmrepo/{owner}/{dirname}/{name_release}";
-    Router::new().route(path, get(repo::rpmrepo)).route(&format!("{path}/"), get(repo::rpmrepo))
+pub fn plugin_routes() -> Routes {
+    Routes::default().api(Method::GET, "/api_3/rpmrepo/{owner}/{dirname}/{name_release}", repo::rpmrepo).api(
+        Method::GET,
+        "/api_3/project-chroot/release-package",
+        release::about,
+    )
 }
 
 /// The routes.
@@ -22,6 +28,7 @@ pub fn routes() -> Router<AppState> {
     let mut router = Router::new().route("/results/{*path}", get(results::serve));
     for end in ["", "/"] {
         router = router.route(&format!("/coprs/{{owner}}/{{project}}/repo/{{name_release}}{end}"), get(repo::unnamed));
+        router = router.route(&format!("/coprs/build/{{id}}/events{end}"), get(events::follow));
     }
     router
         .route("/coprs/{owner}/{project}/repo/{name_release}/{file}", get(repo::named))

@@ -1,25 +1,33 @@
-//! Publishing: what was built since the last time becomes part of its repository, all at once.
+//! Publishing: what was built since the last time becomes part of its repository, all at once, and what was deleted leaves it.
 //!
 //! One task a repository, however many builds wait for it. Its steps, each safe to repeat after a crash at any line:
-//! files move from `incoming/LEASE/` into the build's folder (those that are there already, stay); one delta goes into the
+//! packages are signed ([`signing`]); files move from `incoming/LEASE/` into the build's folder (those that are there already, stay); one delta goes into the
 //! metadata, repomd.xml last; results.json and `success` are written; only then the builds are `succeeded`. Builds that end soon after a publish wait for the next one
-//! together, so that a hundred in a second cost three publishes at most.
+//! together, so that a hundred in a second cost three publishes at most. A publish that fails fails no build: it is tried again,
+//! and its people see why.
+//!
+//! What was deleted leaves the metadata in the same delta; its files follow when nobody can hold metadata any more that name them
+//! ([`cleaner`]). Of a project that publishes only when asked to, builds go into metadata of their own, `CHROOT/devel/repodata`,
+//! whose packages lie where they always do: by an absolute `xml:base`, as Copr has it and dnf reads it.
 //!
 //! In a bucket the metadata are made in a folder of this machine and uploaded; repomd.xml is replaced only if it is still the one
 //! that was read, so servers that share a bucket never lose what another one published.
 
+mod cleaner;
 pub mod folder;
+mod metadata;
+pub mod release;
+mod signing;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use copr_api::builder::ResultFile;
-use copr_remote::{RemotePublisher, Target};
-use copr_repodata::{Delta, Output, Publisher, Record, RecordOptions, Retain};
+use copr_repodata::{Record, RecordOptions};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -30,10 +38,21 @@ use crate::{
     db::{
         self, Db,
         lease::Built,
+        project::Project,
+        removal::{self, Removal},
         task::{RepositoryKey, Task},
     },
+    die,
+    metrics::Metrics,
+    sign::{self, Key, Signing},
     store::{Place, Repository, Store},
 };
+
+pub use cleaner::Orphan;
+pub(crate) use metadata::build_of;
+use metadata::{Change, DEVEL, Gone, INDEX, Wanted};
+pub use signing::PUBLIC_KEYS;
+use signing::Ready;
 
 /// How often tasks that another server queued are looked for.
 const POLL: Duration = Duration::from_secs(2);
@@ -44,6 +63,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// In a bucket nothing that no repomd.xml names is deleted sooner: another server may be about to name it.
 const OTHERS: Duration = Duration::from_secs(600);
+/// Packages whose old builds are looked for in one statement.
+const PACKAGES: usize = 500;
+/// Most builds that are replaced at once; the others follow a minute later.
+const SURPLUS: i64 = 1000;
 /// Builds of one publish whose files are moved at the same time.
 const AT_ONCE: usize = 8;
 
@@ -64,6 +87,12 @@ pub enum Error {
         /// Why.
         error: Box<copr_repodata::Error>,
     },
+    /// Something could not be signed.
+    #[error(transparent)]
+    Sign(#[from] sign::Error),
+    /// Another server publishes the same.
+    #[error("another server has signed the same packages in this moment")]
+    Overtaken,
     /// The metadata in the bucket could not be read or written.
     #[error("{error}")]
     Bucket {
@@ -77,12 +106,20 @@ pub enum Error {
 pub struct Publishing {
     db: Db,
     store: Store,
+    signing: Signing,
+    metrics: Arc<Metrics>,
     server: Arc<str>,
+    /// Where users see the results, without a slash at its end.
+    results_url: Arc<str>,
     retain: Duration,
     gather: Duration,
     work: Arc<Notify>,
     /// One at a time writes a repository: the task, or the request that makes the empty one.
     busy: Arc<Mutex<HashMap<RepositoryKey, Arc<tokio::sync::Mutex<()>>>>>,
+    /// Held by the one loop that deletes.
+    cleaning: Arc<tokio::sync::Mutex<()>>,
+    /// Held by who writes public keys, or takes them away.
+    public_keys: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// What was found of one build.
@@ -94,12 +131,21 @@ enum Prepared {
 }
 
 impl Publishing {
-    /// A publisher over database and store; `server` names this process in claims.
+    /// A publisher over database and store; `server` names this process in claims, `results_url` is where users see the results.
     #[must_use]
-    pub fn new(db: Db, store: Store, server: &str, config: &Publish) -> Self {
-        let (work, busy) = (Arc::new(Notify::new()), Arc::default());
+    pub fn new(db: Db, store: Store, signing: Signing, server: &str, results_url: &str, config: &Publish) -> Self {
+        let (work, busy, cleaning, public_keys) =
+            (Arc::new(Notify::new()), Arc::default(), Arc::default(), Arc::default());
         let (retain, gather) = (Duration::from_secs(config.retain_seconds), Duration::from_millis(config.gather_ms));
-        Self { db, store, server: server.into(), retain, gather, work, busy }
+        let (results_url, metrics) = (results_url.trim_end_matches('/').into(), signing.metrics());
+        let server = server.into();
+        Self { db, store, signing, metrics, server, results_url, retain, gather, work, busy, cleaning, public_keys }
+    }
+
+    /// What is counted in this process.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
     }
 
     /// Tells the loop that a task was queued.
@@ -134,12 +180,23 @@ impl Publishing {
         held
     }
 
+    /// The same with the lock. One that was made again under the name of another begins with nothing of that.
     async fn ensure_locked(&self, repository: &RepositoryKey) -> Result<(), Error> {
+        let Some(project) = db::project::get(&self.db, &repository.owner, &repository.dirname.project()).await? else {
+            return Ok(());
+        };
+        let removals = removal::of_repository(&self.db, repository).await?;
+        let whole = removals.iter().any(Removal::is_whole);
         let place = self.place(repository);
-        if self.store.has(&place.join("repodata/repomd.xml")).await? {
+        let has = async |place: &Place| self.store.has(&place.join(INDEX)).await;
+        if !whole && has(&place).await? && (!project.devel_mode || has(&place.join(DEVEL)).await?) {
             return Ok(());
         }
-        self.apply(&place, Delta::default()).await
+        let down = db::takedown::builds_of(&self.db, &repository.owner, &repository.dirname).await?;
+        let gone = Gone::of(&removals).and_builds(down);
+        // Nobody waits for a key here: the first publish follows, and signs.
+        let keys = self.signing.known_keys_of(&project).await?;
+        self.write(repository, &project, &keys, gone, Vec::new(), false).await
     }
 
     fn lock(&self, repository: &RepositoryKey) -> Arc<tokio::sync::Mutex<()>> {
@@ -148,35 +205,12 @@ impl Publishing {
         busy.entry(repository.clone()).or_default().clone()
     }
 
-    /// Applies a delta to a repository: the one place where the server writes metadata.
-    async fn apply(&self, place: &Place, delta: Delta) -> Result<(), Error> {
-        let mut options = Output::new(SystemTime::now());
-        options.retain = Retain::For(self.retain);
-        // No client checks them, and they cost a checksum over all of the text.
-        options.open_checksums = false;
-        let added = delta.add.len();
-        let packages = match self.store.repository(place) {
-            Repository::Folder(folder) => {
-                blocking(move || {
-                    fs_err::create_dir_all(&folder)?;
-                    let published = Publisher::new(&folder, options)
-                        .publish(&delta)
-                        .map_err(|error| Error::Metadata { folder, error: Box::new(error) })?;
-                    Ok(published.packages)
-                })
-                .await?
-            }
-            Repository::Bucket(bucket, place, copy) => {
-                options.retain = Retain::For(self.retain.max(OTHERS));
-                let (objects, prefix) = bucket.objects();
-                let elsewhere = |error| Error::Bucket { error: Box::new(error) };
-                let target = Target::objects(objects, &format!("{prefix}{place}"), &format!("{bucket}/{place}"));
-                let publisher = RemotePublisher::new(target.map_err(elsewhere)?, copy);
-                publisher.publish(delta, &options).await.map_err(elsewhere)?.packages
-            }
-        };
-        tracing::info!(repository = %place, packages, added, "published");
-        Ok(())
+    /// How long files that no metadata in force name stay for those who hold older ones.
+    fn grace(&self) -> Duration {
+        match self.store.repository(&self.store.results()) {
+            Repository::Folder(_) => self.retain,
+            Repository::Bucket(..) => self.retain.max(OTHERS),
+        }
     }
 
     /// Publishes all that waits for one repository.
@@ -184,63 +218,192 @@ impl Publishing {
     /// # Errors
     /// See [`Error`]; nothing is lost, the next call goes on.
     pub async fn publish(&self, repository: &RepositoryKey) -> Result<(), Error> {
+        self.publish_or_all(repository, false).await
+    }
+
+    /// The same, or (`everything`) all that was ever built in it.
+    async fn publish_or_all(&self, repository: &RepositoryKey, everything: bool) -> Result<(), Error> {
         let lock = self.lock(repository);
         let _guard = lock.lock().await;
-        if db::project::get(&self.db, &repository.owner, &repository.dirname.project()).await?.is_none() {
-            return Ok(());
-        }
+        let removals = removal::of_repository(&self.db, repository).await?;
+        let project = db::project::get(&self.db, &repository.owner, &repository.dirname.project()).await?;
+        let Some(project) = project else { return self.note_unpublished(&removals, 0).await };
         let waiting = db::lease::to_publish(&self.db, repository).await?;
-        if waiting.is_empty() {
-            return self.ensure_locked(repository).await;
-        }
         let place = self.place(repository);
-        let mut delta = Delta::default();
+        if waiting.is_empty() && !self.is_live(repository, &removals).await? {
+            let goes = removals.iter().any(Removal::is_whole);
+            if goes || !self.store.has(&place.join(INDEX)).await? {
+                // It goes as a whole, with its metadata, or never was.
+                return self.note_unpublished(&removals, 0).await;
+            }
+        }
+        let down = db::takedown::builds_of(&self.db, &repository.owner, &repository.dirname).await?;
+        let keys = self.signing.keys_of(&project).await?;
+        let directory = self.store.directory(&repository.owner, &repository.dirname);
+        // Whoever finds a signature finds the key.
+        self.write_public_keys(&project, &directory, &keys).await?;
+        let mut add = Vec::new();
         let mut done = Vec::with_capacity(waiting.len());
         // A bucket answers slowly, but many at once.
         let mut prepared = stream::iter(waiting)
             .map(async |built| {
+                let prepared = match self.sign(&keys, &built).await? {
+                    Ok(ready) => self.prepare(&place, &built, &ready).await?,
+                    Err(why) => Prepared::Lost(why),
+                };
                 let results = db::build::packages_of_chroot(&self.db, built.id).await?;
-                let prepared = self.prepare(&place, &built, &results).await?;
                 Ok::<_, Error>((built, results, prepared))
             })
             .buffered(AT_ONCE);
+        let (mut ready, mut lost) = (Vec::new(), Vec::new());
         while let Some((built, results, prepared)) = prepared.try_next().await? {
             match prepared {
-                Prepared::Ready(records) => {
-                    delta.add.extend(records);
-                    done.push((built, results));
-                }
-                Prepared::Lost(why) => {
-                    tracing::error!(build.id = built.build_id, why, "results are lost");
-                    // None of them stays in the build's folder.
-                    for result in &results {
-                        self.store.remove_result(&place.join(&built.folder()), &result.file).await?;
-                    }
-                    self.store.remove_incoming(&built.lease_id).await?;
-                    db::lease::publish_failed(&self.db, built.id, &why, clock::now_ms()).await?;
-                }
+                Prepared::Ready(records) => ready.push((built, results, records)),
+                Prepared::Lost(why) => lost.push((built, results, why)),
             }
         }
         drop(prepared);
-        self.apply(&place, delta).await?;
+        // A promotion that has lost one of its builds loses all that it has here.
+        let broken: HashSet<i64> = lost.iter().filter_map(|(built, ..): &(Built, _, _)| built.promotion_id).collect();
+        for (built, results, records) in ready {
+            if built.promotion_id.is_some_and(|id| broken.contains(&id)) {
+                lost.push((built, results, "Another build of its promotion is lost.".to_owned()));
+            } else {
+                if !down.contains(&built.build_id) {
+                    add.extend(records);
+                }
+                done.push((built, results));
+            }
+        }
+        // Those that were dragged along first: after a crash between them the others drag them along again.
+        for (built, results, why) in lost.into_iter().rev() {
+            self.give_up(&place, &built, &results, &why).await?;
+        }
+        die::at("files moved");
+        let gone = Gone::of(&removals).and_builds(down);
+        self.write(repository, &project, &keys, gone, add, everything).await?;
+        die::at("metadata written");
+        let packages: Vec<String> = done.iter().map(|(built, _)| built.package_name.clone()).collect();
         stream::iter(done)
             .map(Ok)
             .try_for_each_concurrent(AT_ONCE, async |(built, results): (Built, Vec<ResultFile>)| {
                 let folder = place.join(&built.folder());
                 self.store.write(&folder, "results.json", folder::results_json(&results)).await?;
                 self.store.write(&folder, folder::SUCCESS, "done\n").await?;
+                die::at("success written");
                 db::lease::published(&self.db, built.id, clock::now_ms()).await?;
-                Ok(self.store.remove_incoming(&built.lease_id).await?)
+                die::at("build succeeded");
+                Ok::<_, Error>(self.store.remove_incoming(&built.lease_id).await?)
             })
-            .await
+            .await?;
+        // Also when nothing is new: something may have gone, or the time before this it came no further than here.
+        db::search::published(&self.db, project.id, &packages, clock::now_ms()).await?;
+        for some in packages.chunks(PACKAGES) {
+            self.replace(Some((project.id, some))).await?;
+        }
+        self.note_unpublished(&removals, clock::now_ms().saturating_add(ms(self.grace()))).await
+    }
+
+    /// Deletes builds that are more than their packages keep, as newer ones have replaced them: of these packages of a project, or of
+    /// all.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn replace(&self, of: Option<(i64, &[String])>) -> Result<(), db::Error> {
+        let mut deleted = 0;
+        for id in db::package::surplus(&self.db, of, SURPLUS).await? {
+            let now_ms = clock::now_ms();
+            // One that somebody else has deleted is refused.
+            deleted += usize::from(db::build::delete(&self.db, &[id], now_ms, now_ms).await?.is_ok());
+        }
+        if deleted > 0 {
+            tracing::info!(deleted, "builds deleted that are more than their packages keep");
+            self.wake();
+        }
+        Ok(())
+    }
+
+    /// Ends a build whose results are lost. None of them stays in the build's folder.
+    async fn give_up(&self, place: &Place, built: &Built, results: &[ResultFile], why: &str) -> Result<(), Error> {
+        tracing::error!(build.id = built.build_id, why, "results are lost");
+        for result in results {
+            self.store.remove_result(&place.join(&built.folder()), &result.file).await?;
+        }
+        self.store.remove_incoming(&built.lease_id).await?;
+        db::lease::publish_failed(&self.db, built.id, why, clock::now_ms()).await?;
+        Ok(())
+    }
+
+    async fn is_live(&self, repository: &RepositoryKey, removals: &[Removal]) -> Result<bool, Error> {
+        let until = removals.iter().map(|removal| removal.until_build).max().unwrap_or(0);
+        Ok(removal::is_live(&self.db, repository, until).await?)
+    }
+
+    /// Writes a repository's metadata, both in a project that publishes only when asked to: without what is to go, with what is
+    /// new. Whichever metadata were not written while the project was in the other mode, hold all that was built from now on.
+    async fn write(
+        &self,
+        repository: &RepositoryKey,
+        project: &Project,
+        keys: &[Key],
+        gone: Gone,
+        add: Vec<Record>,
+        everything: bool,
+    ) -> Result<(), Error> {
+        let place = self.place(repository);
+        let devel = place.join(DEVEL);
+        self.drop_old_comps(repository, &place, &gone).await?;
+        let (groups, _comps) = self.groups(&place).await?;
+        let sign = self.signing.repomd(keys);
+        let has_devel = self.store.has(&devel.join(INDEX)).await?;
+        let in_devel = project.devel_mode;
+        let all_of_main = everything || (!in_devel && (has_devel || !self.store.has(&place.join(INDEX)).await?));
+        let all_of_devel = in_devel && (everything || !has_devel);
+        let all = if all_of_main || all_of_devel {
+            let built = db::published::of_repository(&self.db, repository).await?;
+            let wanted = built.into_iter().filter(|package| !gone.has(&package.folder));
+            let wanted = wanted
+                .map(|package| Wanted { href: format!("{}/{}", package.folder, package.file), sha256: package.sha256 })
+                .collect();
+            let mut all = self.everything(&place, wanted).await?;
+            all.extend(add.iter().cloned());
+            all
+        } else {
+            Vec::new()
+        };
+        if in_devel {
+            let base = format!("{}/{repository}/", self.results_url);
+            let (groups, sign) = (groups.clone(), sign.clone());
+            let mut change = Change { gone: gone.clone(), all: all_of_devel, groups, sign, ..Change::default() };
+            change.add = if all_of_devel { all.clone() } else { add.clone() };
+            change.add.iter_mut().for_each(|record| record.location_base = Some(base.clone()));
+            self.apply(&devel, change).await?;
+        }
+        db::search::note_files(&self.db, repository, &found_by(add.iter().chain(&all))).await?;
+        let mut add = match (all_of_main, in_devel) {
+            (true, _) => all,
+            (false, true) => Vec::new(),
+            (false, false) => add,
+        };
+        let mut older = Vec::new();
+        if let Some(newest) = self.release(repository, &place).await? {
+            add.push(newest.record);
+            older = newest.older;
+        }
+        self.apply(&place, Change { add, gone, all: all_of_main, older, groups, sign }).await?;
+        if has_devel && !in_devel {
+            self.store.remove_all(&devel).await?;
+        }
+        Ok(())
     }
 
     /// Moves a build's results to their final place and reads their records.
-    async fn prepare(&self, repository: &Place, built: &Built, results: &[ResultFile]) -> Result<Prepared, Error> {
+    async fn prepare(&self, repository: &Place, built: &Built, ready: &[Ready]) -> Result<Prepared, Error> {
         let folder = repository.join(&built.folder());
-        let mut records = Vec::with_capacity(results.len());
-        for result in results {
-            let Some(path) = self.store.place(&built.lease_id, &result.file, &result.sha256, &folder).await? else {
+        let mut records = Vec::with_capacity(ready.len());
+        for Ready { file: result, from } in ready {
+            let target = (&folder, result.file.as_str());
+            let Some(path) = self.store.place(&built.lease_id, from, &result.sha256, target).await? else {
                 return Ok(Prepared::Lost(format!("The server has lost the built package {}.", result.file)));
             };
             let href = format!("{}/{}", built.folder(), result.file);
@@ -270,8 +433,9 @@ impl Publishing {
         let Some(task) = db::task::claim(&self.db, &self.server, now, now.saturating_add(ms(CLAIM))).await? else {
             return Ok(false);
         };
+        let began = tokio::time::Instant::now();
         let result = {
-            let publish = self.publish(&task.repository);
+            let publish = self.publish_or_all(&task.repository, task.everything);
             tokio::pin!(publish);
             loop {
                 tokio::select! {
@@ -287,14 +451,17 @@ impl Publishing {
         };
         match result {
             Ok(()) => {
+                self.metrics.published(began.elapsed());
                 let quiet = if self.gather.is_zero() { 0 } else { clock::now_ms().saturating_add(ms(self.gather)) };
-                db::task::done(&self.db, &task, quiet).await?;
+                let now = clock::now_ms();
+                db::task::published(&self.db, &task, quiet, now).await?;
             }
             Err(error) => {
                 let pause = Duration::from_secs(1 << task.attempts.clamp(0, 10)).min(LONGEST_PAUSE);
                 tracing::error!(repository = %task.repository, %error, retry_in = ?pause, "cannot publish");
                 let due = clock::now_ms().saturating_add(ms(pause));
-                db::task::failed(&self.db, &task, &error.to_string(), due).await?;
+                let why = self.store.without_root(&error.to_string());
+                db::task::failed(&self.db, &task, &why, due).await?;
             }
         }
         Ok(true)
@@ -304,8 +471,12 @@ impl Publishing {
         db::task::renew(&self.db, task, &self.server, clock::now_ms().saturating_add(ms(CLAIM))).await
     }
 
-    /// Runs tasks until the server stops; the one at hand is finished first.
+    /// Runs tasks, and deletes what is to go, until the server stops; the task at hand is finished first.
     pub async fn run(self, stopping: CancellationToken) {
+        tokio::join!(self.keep_publishing(&stopping), self.keep_clean(&stopping));
+    }
+
+    async fn keep_publishing(&self, stopping: &CancellationToken) {
         while !stopping.is_cancelled() {
             match self.run_one().await {
                 Ok(true) => continue,
@@ -325,6 +496,16 @@ impl Publishing {
             }
         }
     }
+}
+
+/// The paths by which packages are found, as far as they have any.
+fn found_by<'a>(records: impl Iterator<Item = &'a Record>) -> Vec<db::search::Files> {
+    let of_record = |record: &Record| {
+        let (folder, file) = record.location_href.split_once('/')?;
+        let paths = record.files.iter().filter(|file| file.is_primary()).map(|file| file.path.clone());
+        Some(db::search::Files { build_id: build_of(folder)?, file: file.to_owned(), paths: paths.collect() })
+    };
+    records.filter_map(of_record).filter(|files| !files.paths.is_empty()).collect()
 }
 
 fn ms(duration: Duration) -> i64 {

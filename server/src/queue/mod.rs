@@ -3,6 +3,8 @@
 //! A builder that falls silent loses its lease when that has run out; the build waits for the next one. Everything is in the
 //! database: this process may die at any line, and another one goes on.
 
+pub mod position;
+
 use std::{sync::Arc, time::Duration};
 
 use copr_api::{builder::ResultFile, v3::BuildState};
@@ -16,6 +18,7 @@ use crate::{
         self, Db,
         build::{BuildChroot, Srpm},
         lease::{Held, Returned, Taken, Takes},
+        quota::Exceeded,
         source::{self, Made},
     },
     publish::Publishing,
@@ -113,6 +116,7 @@ impl Queue {
             return Ok(None);
         };
         tracing::info!(build.id = claimed.build_id, chroot = %claimed.chroot, lease = lease_id, builder, "leased");
+        crate::die::at("lease granted");
         if claimed.attempts > 1
             && let Some(held) = db::lease::held(&self.db, &lease_id).await?
         {
@@ -146,11 +150,13 @@ impl Queue {
         match db::lease::finish_built(&self.db, held, lease_id, results, clock::now_ms()).await? {
             Taken::Yes => {
                 tracing::info!(build.id = held.build_id, chroot = %held.chroot, results = results.len(), "built");
+                crate::die::at("finish committed");
                 self.publishing.wake();
                 self.keep_logs(lease_id).await;
                 Ok(true)
             }
             Taken::Canceled => self.finish_without(lease_id, BuildState::Canceled, None).await,
+            Taken::Full(exceeded) => self.finish_full(lease_id, exceeded).await,
             Taken::Lost => Ok(false),
         }
     }
@@ -171,8 +177,14 @@ impl Queue {
                 Ok(true)
             }
             Made::No(Taken::Canceled) => self.finish_without(lease_id, BuildState::Canceled, None).await,
+            Made::No(Taken::Full(exceeded)) => self.finish_full(lease_id, exceeded).await,
             Made::No(_) => Ok(false),
         }
+    }
+
+    /// What came of a build is more than its owner may store.
+    async fn finish_full(&self, lease_id: &str, exceeded: Exceeded) -> Result<bool, Error> {
+        self.finish_without(lease_id, BuildState::Failed, Some(&exceeded.to_string())).await
     }
 
     /// Ends a build-chroot without results: failed, skipped or canceled; `false`: the lease was lost.
@@ -188,6 +200,8 @@ impl Queue {
         let ended = db::lease::finish_without(&self.db, lease_id, state, message, clock::now_ms()).await?;
         if ended {
             tracing::info!(lease = lease_id, %state, message, "ended");
+            // Builds of a batch may have waited for this one.
+            self.wake();
             self.keep_logs(lease_id).await;
             self.remove_incoming(lease_id).await?;
         }
@@ -258,7 +272,9 @@ impl Queue {
     /// # Errors
     /// The database does not answer.
     pub async fn cancel(&self, build_id: i64) -> Result<bool, Error> {
-        Ok(db::lease::cancel(&self.db, build_id, clock::now_ms()).await?)
+        let canceled = db::lease::cancel(&self.db, build_id, clock::now_ms()).await?;
+        self.wake();
+        Ok(canceled)
     }
 
     /// Takes back every lease that ran out before `now_ms`; the answer is how many.
@@ -298,11 +314,12 @@ impl Queue {
         Ok(db::lease::prolong(&self.db, self.until(now_ms)).await?)
     }
 
-    /// Deletes handed-in files that belong to no lease any more: what a crash left, and uploads that ended after their lease.
+    /// Deletes handed-in files that belong to no lease any more: what a crash left, and uploads that ended after their lease. What a
+    /// fork brings together stays, long enough for its rows to come.
     ///
     /// # Errors
     /// The database does not answer, or a folder can't be read or deleted.
-    pub async fn sweep(&self) -> Result<(), Error> {
+    pub async fn sweep(&self, now_ms: i64) -> Result<(), Error> {
         // The folders first: one that appears after this look is not judged by it.
         let folders = self.store.incoming_leases().await?;
         if folders.is_empty() {
@@ -310,7 +327,9 @@ impl Queue {
         }
         let alive = db::lease::with_incoming(&self.db).await?;
         for lease_id in folders.iter().filter(|lease_id| !alive.contains(lease_id)) {
-            self.remove_incoming(lease_id).await?;
+            if !db::fork::may_be_under_way(lease_id, now_ms) {
+                self.remove_incoming(lease_id).await?;
+            }
         }
         Ok(())
     }
@@ -324,9 +343,14 @@ impl Queue {
             if let Err(error) = self.expire(clock::now_ms()).await {
                 tracing::error!(%error, "cannot take back leases that ran out");
             }
+            match db::batch::sweep(&self.db).await {
+                Ok(0) => {}
+                Ok(_) => self.wake(),
+                Err(error) => tracing::error!(%error, "cannot let builds go on that wait for a batch"),
+            }
             if swept.elapsed() > SWEEP {
                 swept = tokio::time::Instant::now();
-                if let Err(error) = self.sweep().await {
+                if let Err(error) = self.sweep(clock::now_ms()).await {
                     tracing::error!(%error, "cannot delete what belongs to no lease");
                 }
             }

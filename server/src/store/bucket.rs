@@ -13,7 +13,7 @@ use object_store::{
 };
 use tokio::io::AsyncWriteExt as _;
 
-use super::{Place, tree::Entry};
+use super::{Below, Place, tree::Entry};
 use crate::config;
 
 /// The largest object that S3 copies with one call.
@@ -274,6 +274,21 @@ impl Bucket {
             Err(Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Size and age of all that lies below a path, or of the object that is there.
+    pub(super) async fn below(&self, place: &Place) -> io::Result<Below> {
+        if let Some(about) = self.about(place.as_str()).await? {
+            return Ok(Below { bytes: about.size, newest: about.last_modified.timestamp() });
+        }
+        let prefix = self.key(place.as_str())?;
+        let mut found = Below::default();
+        let mut list = self.objects.list(Some(&prefix));
+        while let Some(about) = list.try_next().await? {
+            found.bytes = found.bytes.saturating_add(about.size);
+            found.newest = found.newest.max(about.last_modified.timestamp());
+        }
+        Ok(found)
     }
 
     /// Begins to read an object: all of it, or so many bytes from a place in the version with that tag.

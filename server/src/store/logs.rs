@@ -4,11 +4,15 @@
 use std::{
     collections::HashMap,
     io::{self, Write as _},
+    os::unix::fs::FileExt as _,
     path::Path,
     sync::PoisonError,
 };
 
-use super::{Bucket, Lasting, Place, Store, blocking, remove};
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+
+use super::{Bucket, Lasting, Place, Store, blocking, reading::FileToRead, remove};
 
 /// The logs that a build has; no other name is taken.
 pub const LOG_NAMES: &[&str] =
@@ -70,6 +74,37 @@ impl Store {
             append(&path.join(&name), offset, &bytes, limit)
         })
         .await
+    }
+
+    /// The length of a log and at most `most` of its bytes from a place on; `None`: there is none, or none here. Beside a bucket it
+    /// is looked for there only when it has `ended`.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub async fn read_log(
+        &self,
+        folder: &Place,
+        name: &str,
+        begin: u64,
+        most: usize,
+        ended: bool,
+    ) -> io::Result<Option<(u64, Bytes)>> {
+        let path = self.live(folder).join(name);
+        let here = blocking(move || piece(&path, begin, most)).await?;
+        let Lasting::Bucket(bucket) = &self.lasting else { return Ok(here) };
+        if here.is_some() || !ended {
+            return Ok(here);
+        }
+        let place = folder.join(name);
+        let Some(about) = bucket.about(place.as_str()).await? else { return Ok(None) };
+        let size = about.size;
+        let length = size.saturating_sub(begin).min(u64::try_from(most).unwrap_or(u64::MAX));
+        let mut stream = FileToRead::object(bucket, place.as_str(), about, None).read(begin, length).await?;
+        let mut bytes = Vec::new();
+        while let Some(chunk) = stream.try_next().await? {
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(Some((size, bytes.into())))
     }
 
     /// Deletes the logs of a former attempt, so that the next one begins at 0.
@@ -174,6 +209,23 @@ impl Store {
 
 fn lease_of(path: &Path) -> Option<String> {
     fs_err::read_to_string(path.join(LEASE)).ok()
+}
+
+/// The length of a file and some of its bytes; `None`: there is none.
+fn piece(path: &Path, begin: u64, most: usize) -> io::Result<Option<(u64, Bytes)>> {
+    let file = match fs_err::File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    let size = file.metadata()?.len();
+    let length = usize::try_from(size.saturating_sub(begin)).unwrap_or(usize::MAX).min(most);
+    let mut bytes = vec![0; length];
+    match file.file().read_exact_at(&mut bytes, begin) {
+        Ok(()) => Ok(Some((size, bytes.into()))),
+        // A new attempt has emptied it at this moment.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn append(path: &Path, offset: u64, bytes: &[u8], limit: u64) -> io::Result<Append> {

@@ -11,7 +11,7 @@
 //! What one server alone needs for a while is in `DIR/store` in any case:
 //!
 //! ```text
-//! spool/                                            uploads that are still coming in; emptied at every start
+//! spool/                                            uploads that are still coming in, metadata that are shown; emptied at every start
 //! trash/                                            what is being deleted; emptied at every start
 //! live/OWNER/DIRNAME/CHROOT/%08d-PACKAGE/           beside a bucket: logs of builds that run; go there when they end
 //! metadata/OWNER/DIRNAME/CHROOT/                    beside a bucket: copies of metadata to work on; may be deleted
@@ -21,8 +21,11 @@
 //! Files appear under their final names whole or not at all: written to a temporary name, synced, renamed; or put as one object.
 
 mod bucket;
+mod copying;
 mod logs;
 mod reading;
+mod removing;
+mod showing;
 mod spool;
 mod tree;
 
@@ -34,13 +37,17 @@ use std::{
 
 use copr_api::{
     builder::SourceFile,
-    names::{DirName, OwnerName, ProjectName},
+    names::{DirName, OwnerName},
 };
 use copr_repodata::{Checksum, ChecksumKind};
+
+use crate::die;
 
 pub use bucket::{Bucket, BucketError};
 pub use logs::{Append, LOG_NAMES};
 pub use reading::{ByteStream, FileToRead, FolderToRead, Found, Want};
+pub use removing::{Below, Here};
+pub use showing::Metadata;
 pub use spool::{SpoolError, Spooled};
 pub use tree::Entry;
 
@@ -186,7 +193,9 @@ impl Store {
                 bucket.remove_all(folder).await?;
                 bucket.upload(spooled.path(), &folder.join(name)).await
             }
-        }
+        }?;
+        die::at("source kept");
+        Ok(())
     }
 
     /// Moves the files that a new build's source package is to be made of to their final place: all that is there.
@@ -286,7 +295,9 @@ impl Store {
             bucket.upload(spooled.path(), &folder.join(file)).await?;
         }
         let (path, file) = (self.local(&folder), file.to_owned());
-        blocking(move || spooled.keep(&path, &file)).await
+        blocking(move || spooled.keep(&path, &file)).await?;
+        die::at("result received");
+        Ok(())
     }
 
     /// How many results besides this one a lease has handed in to this server.
@@ -346,13 +357,19 @@ impl Store {
         Ok(true)
     }
 
-    /// Puts a result that was handed in where everyone may read it, unless it is there already; the answer is a file of this
-    /// machine with its bytes. `None`: it is lost.
+    /// Puts a result that was handed in where everyone may read it, in a folder under a name, unless it is there already; the answer
+    /// is a file of this machine with its bytes. `None`: it is lost.
     ///
     /// # Errors
     /// It can't be read or written.
-    pub async fn place(&self, lease_id: &str, name: &str, sha256: &str, folder: &Place) -> io::Result<Option<PathBuf>> {
-        let target = folder.join(name);
+    pub async fn place(
+        &self,
+        lease_id: &str,
+        name: &str,
+        sha256: &str,
+        (folder, target): (&Place, &str),
+    ) -> io::Result<Option<PathBuf>> {
+        let target = folder.join(target);
         let from = self.incoming(lease_id).join(name);
         match &self.lasting {
             Lasting::Folder => {
@@ -363,6 +380,7 @@ impl Store {
                         fs_err::File::open(&from)?.sync_all()?;
                         fs_err::rename(&from, &to)?;
                         fs_err::File::open(&into)?.sync_all()?;
+                        die::at("a file moved");
                     }
                     Ok(to.is_file().then_some(to))
                 })
@@ -375,6 +393,7 @@ impl Store {
                     if !bucket.copy(&from, &target).await? {
                         bucket.upload(&path, &target).await?;
                     }
+                    die::at("a file moved");
                     return Ok(Some(path));
                 }
                 // Another server has published it meanwhile.
@@ -429,45 +448,6 @@ impl Store {
             }
             Lasting::Bucket(bucket) => bucket.remove(&place).await,
         }
-    }
-
-    /// Takes a project's results away: at once from view, then from the disk. From a bucket repositories go first.
-    ///
-    /// # Errors
-    /// They can't be listed, moved or deleted.
-    pub async fn remove_project(&self, owner: &OwnerName, project: &ProjectName, id: i64) -> io::Result<()> {
-        let side = format!("{project}:");
-        let ours = |name: &str| name == project.as_str() || name.starts_with(&side);
-        if let Lasting::Bucket(bucket) = &self.lasting {
-            let of_owner = Place(format!("results/{owner}"));
-            for directory in bucket.list(of_owner.as_str(), usize::MAX).await?.entries {
-                if !directory.folder || !ours(&directory.name) {
-                    continue;
-                }
-                let directory = of_owner.join(&directory.name);
-                for chroot in bucket.list(directory.as_str(), usize::MAX).await?.entries {
-                    bucket.remove(&directory.join(&chroot.name).join("repodata/repomd.xml")).await?;
-                }
-                bucket.remove_all(&directory).await?;
-            }
-        }
-        for (kind, below) in ["results", "live", "metadata"].into_iter().enumerate() {
-            let folder = self.root.join(below).join(owner.as_str());
-            let entries = match fs_err::read_dir(&folder) {
-                Ok(entries) => entries,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
-            };
-            for (number, entry) in entries.enumerate() {
-                let entry = entry?;
-                if ours(&entry.file_name().to_string_lossy()) {
-                    let trash = self.root.join("trash").join(format!("{id}-{kind}-{number}"));
-                    fs_err::rename(entry.path(), &trash)?;
-                    blocking(move || remove(&trash)).await?;
-                }
-            }
-        }
-        Ok(())
     }
 }
 

@@ -6,11 +6,12 @@ use std::{
     os::{fd::OwnedFd, unix::fs::MetadataExt as _},
 };
 
+use async_compression::tokio::bufread::GzipDecoder;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use object_store::{GetResult, ObjectMeta};
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
-use tokio_util::io::ReaderStream;
+use tokio_util::io::{ReaderStream, StreamReader};
 
 use super::{
     Bucket, Lasting, Place, Store, blocking,
@@ -85,7 +86,7 @@ impl FileToRead {
         Ok(Self { size, mtime, tag: format!("{:x}-{mtime:x}-{size:x}", about.ino()), content: Content::Here(file) })
     }
 
-    fn object(bucket: &Bucket, path: &str, about: ObjectMeta, begun: Option<Box<GetResult>>) -> Self {
+    pub(super) fn object(bucket: &Bucket, path: &str, about: ObjectMeta, begun: Option<Box<GetResult>>) -> Self {
         let plain: String =
             about.e_tag.as_deref().unwrap_or_default().chars().filter(|c| c.is_ascii_graphic() && *c != '"').collect();
         Self {
@@ -103,6 +104,18 @@ impl FileToRead {
             Content::Here(_) => None,
             Content::Object { bucket, path, .. } => bucket.public_url(path),
         }
+    }
+
+    /// The text that it is compressed from, as gzip: so many bytes from a place on, all before which is unpacked, too.
+    ///
+    /// # Errors
+    /// It can't be read; while it is read, also when it is no gzip, or cut off.
+    pub async fn unpacked(self, begin: u64, length: u64) -> io::Result<ByteStream> {
+        let size = self.size;
+        let mut text = GzipDecoder::new(StreamReader::new(self.read(0, size).await?));
+        text.multiple_members(true);
+        tokio::io::copy(&mut (&mut text).take(begin), &mut tokio::io::sink()).await?;
+        Ok(ReaderStream::with_capacity(text.take(length), CHUNK).boxed())
     }
 
     /// Its bytes: so many from a place on, which is inside of it. A file that grows meanwhile is read as long as it was.

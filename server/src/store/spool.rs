@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 use tempfile::{NamedTempFile, TempPath};
 use tokio::io::AsyncWriteExt as _;
 
-use super::Store;
+use super::{Store, blocking, summed};
+use crate::die;
 
 /// A sender that is silent for so long is gone.
 const IDLE: Duration = Duration::from_secs(300);
@@ -69,6 +70,25 @@ pub enum SpoolError {
 }
 
 impl Store {
+    /// The path of a new, empty file in `spool/`, for who writes it as a whole. Dropping it deletes it.
+    ///
+    /// # Errors
+    /// It can't be made.
+    pub async fn spool_path(&self) -> io::Result<TempPath> {
+        let folder = self.root.join("spool");
+        Ok(blocking(move || NamedTempFile::new_in(folder)).await?.into_temp_path())
+    }
+
+    /// The same once it is written and synced, as if it had come in.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub async fn spooled(&self, path: TempPath) -> io::Result<Spooled> {
+        let gone = || io::Error::from(io::ErrorKind::NotFound);
+        let (size, sha256) = summed(path.to_path_buf()).await?.ok_or_else(gone)?;
+        Ok(Spooled { path, size, sha256 })
+    }
+
     /// Writes a stream of bytes to a temporary file in `spool/`.
     ///
     /// # Errors
@@ -95,6 +115,7 @@ impl Store {
         }
         file.flush().await?;
         file.get_ref().sync_all().await?;
+        die::at("upload spooled");
         Ok(Spooled { path, size, sha256: hex::encode(digest.finalize()) })
     }
 }

@@ -30,8 +30,18 @@ impl Asset {
     }
 }
 
+/// Its parts.
+const STYLES: &str = concat!(
+    include_str!("../../../crates/view/assets/base.css"),
+    include_str!("assets/style.css"),
+    include_str!("assets/forms.css"),
+    include_str!("assets/parts.css"),
+    include_str!("../../../crates/view/assets/parts.css"),
+    include_str!("assets/build.css")
+);
+
 /// The style sheet of every page.
-pub static STYLE: Asset = Asset::new("style", "css", "text/css; charset=utf-8", include_str!("assets/style.css"));
+pub static STYLE: Asset = Asset::new("style", "css", "text/css; charset=utf-8", STYLES);
 /// What pages gain when scripts run.
 pub static SCRIPT: Asset = Asset::new("live", "js", "text/javascript; charset=utf-8", include_str!("assets/live.js"));
 /// The icon of the browser's tab.

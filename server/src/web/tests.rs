@@ -14,7 +14,7 @@ async fn project(town: &Town, owner: &str, name: &str) -> Project {
     crate::db::project::get(&town.state.db, &owner, &name).await.unwrap().unwrap()
 }
 
-fn assert_page(answer: &Answer, status: StatusCode) {
+pub(super) fn assert_page(answer: &Answer, status: StatusCode) {
     assert_eq!(answer.status, status, "{}", answer.text());
     assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
     assert!(
@@ -52,9 +52,9 @@ async fn the_first_page_lists_projects_with_their_newest_build_and_hides_unliste
 #[tokio::test]
 async fn the_search_box_finds_by_name_owner_and_description_and_says_when_nothing_does() {
     let town = Town::with_a_chain().await;
-    for (query, found) in [("app", "bob/"), ("ALICE", "alice/"), ("greets", "bob/")] {
+    for (query, found) in [("app", "bob/app"), ("ALICE", "alice/libs"), ("greets", "bob/app")] {
         let text = town.get(&format!("/?q={query}")).await.text();
-        assert!(text.contains(&format!("<span class=\"owner\">{found}</span>")), "{query}: {text}");
+        assert!(text.contains(&format!("<a href=\"/coprs/{found}/\">")), "{query}: {text}");
         assert_eq!(text.matches("<li class=\"project\">").count(), 1, "{query}: {text}");
     }
     let nothing = town.get("/?q=%3Cscript%3Ealert(1)%3C/script%3E%25&from=x").await;
@@ -66,15 +66,15 @@ async fn the_search_box_finds_by_name_owner_and_description_and_says_when_nothin
 #[tokio::test]
 async fn a_long_list_is_paged() {
     let town = Town::empty().await;
-    for number in 0..51 {
+    for number in 0..31 {
         town.project(&format!("alice/p{number}"), &[CHROOT], |_| {}).await;
     }
     let first = town.get("/").await.text();
-    assert_eq!(first.matches("<li class=\"project\">").count(), 50);
-    assert!(first.contains("/?q=&#38;from=50"), "{first}");
-    let second = town.get("/?q=&from=50").await.text();
+    assert_eq!(first.matches("<li class=\"project\">").count(), 30);
+    assert!(first.contains("<a href=\"/?page=2\" rel=\"next\">"), "{first}");
+    let second = town.get("/?page=2").await.text();
     assert_eq!(second.matches("<li class=\"project\">").count(), 1);
-    assert!(!second.contains("More projects"));
+    assert!(!second.contains("rel=\"next\"") && second.contains("<a href=\"/\" rel=\"prev\">"), "{second}");
 }
 
 #[tokio::test]
@@ -90,6 +90,7 @@ async fn a_project_page_tells_how_to_enable_it_and_shows_its_chain() {
     assert!(text.contains(&format!("/results/bob/app/{CHROOT}/")), "{text}");
     assert!(text.contains("/coprs/bob/app/repo/minidistro-12/bob-app-minidistro-12.repo?arch=x86_64"), "{text}");
     assert_eq!(text.matches("<a href=\"/coprs/alice/libs/\">alice/libs</a>").count(), 2, "{text}");
+    assert!(text.contains("<svg class=\"picture\"") && !text.contains("Dashed lines"), "{text}");
     assert!(text.contains("https://example.org/$chroot/x/"), "{text}");
     assert!(text.contains(&format!("<a href=\"/coprs/build/{build}\">{build}</a>")), "{text}");
 }
@@ -98,9 +99,11 @@ async fn a_project_page_tells_how_to_enable_it_and_shows_its_chain() {
 async fn the_links_of_a_project_page_lead_somewhere() {
     let town = Town::with_a_chain().await;
     let text = town.get("/coprs/bob/app/").await.text();
-    for link in text.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+    let main = text.split("<main").nth(1).unwrap();
+    for link in main.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
         if link.starts_with('/') && !link.starts_with("/results/") {
-            assert_eq!(town.get(&link.replace("&#38;", "&")).await.status, StatusCode::OK, "{link}");
+            let status = town.get(&link.replace("&#38;", "&")).await.status;
+            assert!(status.is_success() || status.is_redirection(), "{link}: {status}");
         }
     }
 }
@@ -230,6 +233,95 @@ async fn addresses_where_nothing_is_get_a_page_that_says_so() {
         "/results/bob/nope/",
     ] {
         assert_page(&town.get(path).await, StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test]
+async fn every_page_has_a_twin_in_json() {
+    let town = Town::with_a_chain().await;
+    let libs = project(&town, "alice", "libs").await;
+    let id = town.build(&libs, "libgreet", "libs").await;
+    let json = |answer: &Answer| -> serde_json::Value {
+        assert_eq!(answer.header("content-type"), "application/json", "{}", answer.text());
+        serde_json::from_slice(&answer.bytes).unwrap()
+    };
+    let page = json(&town.get(&format!("/coprs/build/{id}.json")).await);
+    assert_eq!((&page["package"], &page["state"]), (&"libgreet".into(), &"pending".into()), "{page}");
+    assert_eq!(page["frame"], serde_json::Value::Null);
+    let page = json(&town.ask("/coprs/alice/libs/", &[("accept", "application/json")]).await);
+    assert_eq!((&page["owner"], &page["name"]), (&"alice".into(), &"libs".into()), "{page}");
+    assert_eq!(page["chroots"][0]["name"], "fedora-44-x86_64", "{page}");
+    let page = json(&town.get("/.json?q=app").await);
+    assert_eq!((&page["projects"][0]["name"], &page["paging"]["page"]), (&"app".into(), &1.into()), "{page}");
+    let moved = town.get("/coprs/alice/libs.json").await;
+    assert_eq!((moved.status, moved.header("location")), (StatusCode::PERMANENT_REDIRECT, "/coprs/alice/libs/.json"));
+    for (path, accept) in [("/coprs/a/b/.json", ""), ("/coprs/build/77.json", ""), ("/nope", "application/json")] {
+        let answer = town.ask(path, &[("accept", accept)]).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND);
+        assert!(json(&answer)["error"].as_str().unwrap().starts_with("There is no"), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_the_browser_has_is_not_sent_again() {
+    let town = Town::with_a_chain().await;
+    for path in ["/coprs/alice/libs/", "/coprs/alice/libs/.json", assets::STYLE.url()] {
+        let first = town.get(path).await;
+        let tag = first.header("etag").to_owned();
+        assert!(tag.starts_with("W/\""), "{tag}");
+        let again = town.ask(path, &[("if-none-match", &format!("\"x\", {tag}"))]).await;
+        assert_eq!((again.status, again.bytes.len()), (StatusCode::NOT_MODIFIED, 0), "{path}");
+        assert_eq!((again.header("etag"), again.header("vary")), (tag.as_str(), first.header("vary")));
+        assert_eq!(town.ask(path, &[("if-none-match", "\"x\"")]).await.status, StatusCode::OK);
+    }
+    assert_eq!(town.ask("/nope", &[("if-none-match", "*")]).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn pages_are_compressed_for_whoever_takes_it_and_results_never_are() {
+    let town = Town::with_a_chain().await;
+    town.file("alice/libs/x.txt", "a line\n".repeat(1000));
+    for (accepted, coding) in [("gzip, br", "gzip"), ("gzip, zstd", "zstd"), ("br", ""), ("", "")] {
+        let page = town.ask("/", &[("accept-encoding", accepted)]).await;
+        assert_eq!(page.header("content-encoding"), coding, "{accepted}");
+        assert!(page.headers.get_all("vary").iter().any(|value| value.to_str().unwrap().contains("accept-encoding")));
+        let file = town.ask("/results/alice/libs/x.txt", &[("accept-encoding", accepted)]).await;
+        assert_eq!((file.header("content-encoding"), file.bytes.len()), ("", 7000), "{accepted}");
+    }
+    let whole = town.get("/").await.bytes.len();
+    let packed = town.ask("/", &[("accept-encoding", "zstd")]).await.bytes.len();
+    assert!(packed * 2 < whole, "{packed} of {whole}");
+}
+
+#[tokio::test]
+async fn the_first_visit_takes_less_than_60_kb_over_the_wire() {
+    let town = Town::empty().await;
+    for number in 0..50 {
+        town.project(&format!("alice/p{number}"), &[CHROOT], |project| {
+            project.description = Some(format!("What project {number} is for, in a sentence of the usual length."));
+        })
+        .await;
+    }
+    let mut bytes = 0;
+    for path in ["/", assets::STYLE.url(), assets::SCRIPT.url(), assets::ICON.url()] {
+        bytes += town.ask(path, &[("accept-encoding", "gzip")]).await.bytes.len();
+    }
+    assert!(bytes < 60_000, "{bytes} bytes");
+}
+
+#[tokio::test]
+async fn what_a_project_says_of_itself_is_markdown() {
+    let town = Town::empty().await;
+    town.project("a/p", &[CHROOT], |project| {
+        project.description = Some("# Tools\n\n* [one](https://example.org/)".to_owned());
+        project.instructions = Some("Run `tool`.".to_owned());
+    })
+    .await;
+    let text = town.get("/coprs/a/p/").await.text();
+    for html in
+        ["<h3>Tools</h3>", "<a href=\"https://example.org/\" rel=\"nofollow noopener\">one</a>", "<code>tool</code>"]
+    {
+        assert!(text.contains(html), "{html} in {text}");
     }
 }
 

@@ -3,6 +3,9 @@
 use std::fmt::Write as _;
 
 use jiff::{Timestamp, tz::TimeZone};
+use serde::{Serialize, Serializer};
+
+pub use crate::config::quota::size;
 
 /// A moment, relative to now with the absolute beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +41,28 @@ impl Moment {
     }
 }
 
+impl Moment {
+    /// A moment that is still to come and only known about, seen from `now_ms`: `in about 5 minutes`.
+    #[must_use]
+    pub fn about(ms: i64, now_ms: i64) -> Self {
+        let seconds = ms.saturating_sub(now_ms).div_euclid(1000);
+        let say = |n: i64, unit: &str| format!("in about {n} {unit}{}", if n == 1 { "" } else { "s" });
+        let relative = match seconds {
+            ..=59 => "in a moment".to_owned(),
+            60..=5399 => say((seconds + 30) / 60, "minute"),
+            5400..=172_799 => say((seconds + 1800) / 3600, "hour"),
+            _ => say((seconds + 43_200) / 86_400, "day"),
+        };
+        Self { relative, ..Self::new(ms, now_ms) }
+    }
+}
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.iso)
+    }
+}
+
 fn ago(n: i64, unit: &str) -> String {
     format!("{n} {unit}{} ago", if n == 1 { "" } else { "s" })
 }
@@ -53,19 +78,6 @@ pub fn duration(ms: i64) -> String {
     }
 }
 
-/// A length in bytes with a binary unit, e.g. `1.5 KiB`.
-#[must_use]
-pub fn size(bytes: u64) -> String {
-    let (mut tenths, mut unit) = (bytes.saturating_mul(10), "B");
-    for next in ["KiB", "MiB", "GiB", "TiB"] {
-        if tenths < 10_240 {
-            break;
-        }
-        (tenths, unit) = (tenths / 1024, next);
-    }
-    if unit == "B" { format!("{bytes} B") } else { format!("{}.{} {unit}", tenths / 10, tenths % 10) }
-}
-
 /// A name as one segment of a path or value of a query: everything but letters, digits and `-._~@` percent-encoded, so that it
 /// can't be taken for a scheme, a query or another folder.
 #[must_use]
@@ -79,6 +91,21 @@ pub fn encode(name: &str) -> String {
         }
     }
     text
+}
+
+/// The page of a project on this server.
+#[must_use]
+pub fn project_url(owner: &str, name: &str) -> String {
+    format!("{}{}/", owner_url(owner), encode(name))
+}
+
+/// The page of an owner, a group with `@`.
+#[must_use]
+pub fn owner_url(owner: &str) -> String {
+    match owner.strip_prefix('@') {
+        Some(group) => format!("/coprs/g/{}/", encode(group)),
+        None => format!("/coprs/{}/", encode(owner)),
+    }
 }
 
 /// The beginning of a text for a list: its first paragraph, at most `limit` characters.
@@ -141,9 +168,13 @@ mod tests {
     }
 
     #[test]
-    fn sizes_have_one_decimal_and_a_unit() {
-        assert_eq!([size(0), size(1023), size(1536), size(1 << 30)], ["0 B", "1023 B", "1.5 KiB", "1.0 GiB"]);
-        assert!(size(u64::MAX).ends_with("TiB"));
+    fn what_is_to_come_is_said_roughly() {
+        let about = |seconds: i64| Moment::about(1_000_000_000_000 + seconds * 1000, 1_000_000_000_000).relative;
+        assert_eq!([about(-9), about(59), about(80)], ["in a moment", "in a moment", "in about 1 minute"]);
+        assert_eq!(
+            [about(600), about(9000), about(200_000)],
+            ["in about 10 minutes", "in about 3 hours", "in about 2 days"]
+        );
     }
 
     #[test]

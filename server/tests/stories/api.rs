@@ -159,7 +159,10 @@ async fn an_upload_becomes_a_build_in_coprs_form() {
         let chroot = hub.get(&format!("/api_3/build-chroot?build_id={id}&chrootname={CHROOT}")).await.ok();
         assert_eq!(
             chroot,
-            json!({ "name": CHROOT, "state": "pending", "started_on": null, "ended_on": null, "result_url": null })
+            json!({
+                "name": CHROOT, "state": "pending", "started_on": null, "ended_on": null, "result_url": null,
+                "queue_position": 0,
+            })
         );
         let packages =
             hub.get("/api_3/package/list?ownername=alice&projectname=libs&with_latest_build=True").await.ok();
@@ -210,7 +213,7 @@ async fn a_build_goes_only_where_its_submitter_may_and_the_project_can() {
             "Bad request parameters: {'chroots': [\"'fedora-99-x86_64' is not a valid choice for this field.\"]}"
         );
         let dirname = upload(&alice, "libs", json!({ "project_dirname": "libs:example" })).await.error(400);
-        assert_eq!(dirname, "Please use directory format P:custom:<SUFFIX_OF_CHOICE> or P:pr:<ID>");
+        assert_eq!(dirname, "Please use directory format libs:custom:<SUFFIX_OF_CHOICE> or libs:pr:<ID>");
         assert!(
             upload(&alice, "libs", json!({ "project_dirname": "other:custom:x" }))
                 .await

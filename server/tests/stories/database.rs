@@ -62,7 +62,7 @@ async fn a_token_works_until_it_expires_and_only_its_digest_is_kept() {
         let token = db::token::add(&hub.state.db, user.id, now).await.unwrap();
         assert_eq!((token.login.len(), token.token.expose().len()), (20, 30));
         let check = async |at| db::token::check(&hub.state.db, &token.login, &token.token, at).await.unwrap();
-        assert_eq!(check(now).await.map(|user| user.name).as_deref(), Some("carol"));
+        assert_eq!(check(now).await.map(|known| known.user.name).as_deref(), Some("carol"));
         assert_eq!(check(now + 181 * 24 * 3_600_000).await, None);
         let wrong = db::token::check(&hub.state.db, &token.login, &"x".repeat(30).as_str().into_secret(), now).await;
         assert_eq!(wrong.unwrap(), None);

@@ -22,11 +22,15 @@ impl Rpm<'_> {
 
     /// What a builder says of it.
     pub(crate) fn claim(&self) -> ResultFile {
-        let bytes = self.bytes();
+        self.claim_of(&self.bytes())
+    }
+
+    /// The same of a file with these bytes.
+    pub(crate) fn claim_of(&self, bytes: &[u8]) -> ResultFile {
         ResultFile {
             file: self.file(),
             size: bytes.len() as u64,
-            sha256: super::support::sha256(&bytes),
+            sha256: super::support::sha256(bytes),
             name: self.name.to_owned(),
             epoch: 0,
             version: self.version.to_owned(),
@@ -37,18 +41,59 @@ impl Rpm<'_> {
 
     /// The whole file.
     pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.bytes_with(&[])
+    }
+
+    /// The whole file of a package that has these paths.
+    pub(crate) fn bytes_with(&self, paths: &[&str]) -> Vec<u8> {
+        self.file_of("MIT", paths, &[], &[])
+    }
+
+    /// The whole file of a package that requires others in just these versions.
+    pub(crate) fn bytes_requiring(&self, requires: &[(&str, &str)]) -> Vec<u8> {
+        self.file_of("MIT", &[], &[], requires)
+    }
+
+    /// The whole file of a package that provides and requires these besides itself.
+    pub(crate) fn bytes_needing(&self, provides: &[&str], requires: &[&str]) -> Vec<u8> {
+        let requires: Vec<(&str, &str)> = requires.iter().map(|name| (*name, "")).collect();
+        self.file_of("MIT", &[], provides, &requires)
+    }
+
+    /// The whole file of a package under this licence.
+    pub(crate) fn bytes_under(&self, licence: &str, paths: &[&str]) -> Vec<u8> {
+        self.file_of(licence, paths, &[], &[])
+    }
+
+    fn file_of(&self, licence: &str, paths: &[&str], provides: &[&str], requires: &[(&str, &str)]) -> Vec<u8> {
         let mut header = Header::default();
         header.text(1000, self.name).text(1001, self.version).text(1002, self.release);
         header.i18n(1004, "A package of the tests").i18n(1005, "Nothing in it.");
-        header.number(1006, 1_700_000_000).number(1009, 0).text(1014, "MIT").text(1021, "linux").text(1022, self.arch);
+        header
+            .number(1006, 1_700_000_000)
+            .number(1009, 0)
+            .text(1014, licence)
+            .text(1021, "linux")
+            .text(1022, self.arch);
         match self.source {
             Some(source) => header.text(1044, source),
             None => header.number(1106, 1),
         };
-        header
-            .texts(1047, &[self.name])
-            .texts(1113, &[&format!("{}-{}", self.version, self.release)])
-            .numbers(1112, &[8]);
+        let own = format!("{}-{}", self.version, self.release);
+        let names: Vec<&str> = [self.name].into_iter().chain(provides.iter().copied()).collect();
+        let versions: Vec<&str> = [own.as_str()].into_iter().chain(provides.iter().map(|_| "")).collect();
+        let flags: Vec<u32> = [8].into_iter().chain(provides.iter().map(|_| 0)).collect();
+        header.texts(1047, &names).texts(1113, &versions).numbers(1112, &flags);
+        if !paths.is_empty() {
+            header.texts(1027, paths).numbers(1028, &vec![1; paths.len()]).numbers(1037, &vec![0; paths.len()]);
+        }
+        if !requires.is_empty() {
+            let (names, versions): (Vec<&str>, Vec<&str>) = requires.iter().copied().unzip();
+            header.texts(1049, &names).texts(1050, &versions).numbers(
+                1048,
+                &requires.iter().map(|(_, version)| if version.is_empty() { 0 } else { 8 }).collect::<Vec<u32>>(),
+            );
+        }
         header.text(1124, "cpio").text(1125, "gzip").text(1126, "9");
         let (header, payload) = (header.finish(), b"no payload, but some bytes that may be cut off".as_slice());
         let mut signature = Header::default();

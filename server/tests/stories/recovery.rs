@@ -3,6 +3,7 @@
 use copr_api::builder::Outcome;
 use coprd::{clock, db};
 use object_store::ObjectStoreExt as _;
+use serde_json::json;
 
 use crate::support::{BINARY, CHROOT, Hub, SERVER, SOURCE, takes};
 
@@ -135,5 +136,60 @@ async fn results_that_are_gone_fail_their_build_and_hold_up_no_other() {
         assert_eq!(hub.state_of(first).await, "failed");
         assert_eq!(hub.state_of(second).await, "succeeded");
         assert_eq!(hub.repository(&format!("alice/libs/{CHROOT}")).await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_that_was_cut_off_anywhere_is_finished_after_the_restart() {
+    for hub in Hub::on_every_engine().await {
+        let alice = hub.user("alice").await;
+        hub.create(&alice, "libs").await;
+        let (gone, stays) = (hub.built(&alice, "libs").await, hub.built(&alice, "libs").await);
+        let key: db::task::RepositoryKey = format!("alice/libs/{CHROOT}").parse().unwrap();
+        let (path, folder, now) = (key.to_string(), format!("{gone:08}-hello"), clock::now_ms());
+        db::removal::of_folder(&hub.state.db, &key, &folder, now, now).await.unwrap();
+        hub.sql(&format!("DELETE FROM builds WHERE id = {gone}")).await;
+        // The crash came after the task was claimed.
+        db::task::claim(&hub.state.db, SERVER, now, now + 60_000).await.unwrap().expect("a task");
+        let hub = hub.restart().await;
+        hub.publish().await;
+        assert_eq!(hub.repository(&path).await.len(), 1, "{}", hub.place.engine);
+        // And after the metadata were written, before the row said so.
+        hub.sql("UPDATE removals SET unpublished = 0").await;
+        let hub = hub.restart().await;
+        assert_eq!(hub.state.publishing.clean(i64::MAX).await.unwrap(), 0, "it may still be named");
+        hub.state.publishing.publish(&key).await.unwrap();
+        // And half-way through the files.
+        let package = format!("results/{path}/{folder}/{}", BINARY.file());
+        hub.objects.delete(&hub.key(&package)).await.unwrap();
+        let hub = hub.restart().await;
+        let later = clock::now_ms() + 400_000_000;
+        assert_eq!(hub.state.publishing.clean(later).await.unwrap(), 1);
+        assert_eq!(hub.names(&format!("{path}/{folder}")).await, Vec::<String>::new());
+        assert_eq!(hub.state_of(stays).await, "succeeded");
+        assert_eq!(hub.repository(&path).await.len(), 1);
+        let orphans = hub.state.publishing.orphans(later, false).await.unwrap();
+        let orphans: Vec<String> = orphans.into_iter().map(|orphan| orphan.path).collect();
+        assert_eq!(orphans, [format!("results/alice/libs/srpm-builds/{gone:08}")], "nobody noted that the source goes");
+    }
+}
+
+#[tokio::test]
+async fn a_wish_to_publish_everything_outlives_the_server() {
+    for hub in Hub::on_every_engine().await {
+        let alice = hub.user("alice").await;
+        let body = json!({ "name": "libs", "chroots": [CHROOT], "devel_mode": true });
+        hub.call(&alice, "POST", "/api_3/project/add/alice", &body).await.ok();
+        hub.built(&alice, "libs").await;
+        let key: db::task::RepositoryKey = format!("alice/libs/{CHROOT}").parse().unwrap();
+        assert_eq!(hub.repository(&key.to_string()).await, Vec::<String>::new());
+        let now = clock::now_ms();
+        db::task::regenerate(&hub.state.db, &key, now).await.unwrap();
+        db::task::claim(&hub.state.db, SERVER, now, now + 60_000).await.unwrap().expect("a task");
+        // Queued again while it runs, for another reason: it is still all that is wanted.
+        db::task::enqueue(&hub.state.db, &key, now).await.unwrap();
+        let hub = hub.restart().await;
+        hub.publish().await;
+        assert_eq!(hub.repository(&key.to_string()).await.len(), 1, "{}", hub.place.engine);
     }
 }

@@ -83,6 +83,55 @@ async fn what_a_url_leads_to_becomes_the_source_of_a_build_and_then_packages() {
 }
 
 #[tokio::test]
+async fn a_package_is_not_built_for_what_its_denylist_has_once_its_name_is_known() {
+    for hub in Hub::on_every_engine().await {
+        let alice = hub.user("alice").await;
+        let both = json!({ "name": "libs", "chroots": [CHROOT, "fedora-43-x86_64"] });
+        hub.call(&alice, "POST", "/api_3/project/add/alice", &both).await.ok();
+        let add = "/api_3/package/add/alice/libs/hello/link";
+        let package = json!({ "pkgs": [URL], "chroot_denylist": ["fedora-43-*"] });
+        hub.call(&alice, "POST", add, &package).await.ok();
+        let made = async |id: i64| {
+            let lease = hub.lease().await;
+            assert_eq!((lease.build_id, *method(&lease) == SourceMethod::Url { url: URL.to_owned() }), (id, true));
+            hub.hand_in(&lease.id, &[SOURCE]).await.ok();
+            hub.finish(&lease.id, Outcome::Succeeded, vec![]).await.ok();
+            let list = hub.get(&format!("/api_3/build-chroot/list?build_id={id}")).await.ok();
+            let state = |of: &Value| (of["name"].clone(), of["state"].clone());
+            list["items"].as_array().unwrap().iter().map(state).collect::<Vec<_>>()
+        };
+        let (old, new) = (json!("fedora-43-x86_64"), json!(CHROOT));
+        let states = made(submit_url(&hub, &alice, "libs").await).await;
+        assert_eq!(states, [(old.clone(), json!("skipped")), (new.clone(), json!("pending"))]);
+        let lease = hub.lease().await;
+        assert_eq!(lease.chroot.as_str(), CHROOT);
+        hub.hand_in(&lease.id, &[BINARY]).await.ok();
+        hub.publish().await;
+        assert_eq!(hub.state_of(lease.build_id).await, "succeeded");
+
+        // Who names a chroot wants it.
+        let named =
+            json!({ "ownername": "alice", "projectname": "libs", "pkgs": [URL], "chroots": ["fedora-43-x86_64"] });
+        let answer = hub.call(&alice, "POST", "/api_3/build/create/url", &named).await.ok();
+        let states = made(answer["items"][0]["id"].as_i64().unwrap()).await;
+        assert_eq!(states, [(old.clone(), json!("pending"))]);
+        let lease = hub.lease().await;
+        hub.finish(&lease.id, Outcome::UserFault { message: "no".to_owned() }, vec![]).await.ok();
+
+        // With nothing left to do the build has ended, and what comes after it goes on.
+        let edit = json!({ "chroot_denylist": ["*"] });
+        hub.call(&alice, "POST", "/api_3/package/edit/alice/libs/hello/link", &edit).await.ok();
+        let first = submit_url(&hub, &alice, "libs").await;
+        let options = json!({ "after_build_id": first, "chroots": [CHROOT] });
+        let after = hub.upload(&alice, "libs", &SOURCE.file(), &SOURCE.bytes(), options).await.ok();
+        let after = after["id"].as_i64().unwrap();
+        assert_eq!(hub.state_of(after).await, "waiting");
+        assert_eq!(made(first).await, [(old, json!("skipped")), (new, json!("skipped"))]);
+        assert_eq!((hub.state_of(first).await.as_str(), hub.state_of(after).await.as_str()), ("skipped", "pending"));
+    }
+}
+
+#[tokio::test]
 async fn a_spec_and_its_sources_come_to_the_builder_as_they_were_uploaded_even_when_the_server_was_killed() {
     for hub in Hub::on_every_engine().await {
         let alice = hub.user("alice").await;
@@ -328,7 +377,7 @@ async fn the_spec_is_kept_beside_the_source_that_was_made_of_it() {
         hub.put(&lease.id, "hello.spec", spec).await.ok();
         hub.put(&lease.id, &SOURCE.file(), &SOURCE.bytes()).await.ok();
         let others = vec![SourceFile { name: "hello.spec".into(), size: 12, sha256: sha256(spec) }];
-        let end = Finish { outcome: Outcome::Succeeded, results: vec![SOURCE.claim()], others };
+        let end = Finish { outcome: Outcome::Succeeded, results: vec![SOURCE.claim()], others, shadows: Vec::new() };
         hub.finish_with(&lease.id, &end).await.ok();
         let folder = format!("alice/libs/srpm-builds/{id:08}");
         assert_eq!(hub.names(&folder).await, ["hello-1.0-1.src.rpm", "hello.spec", "results.json"]);

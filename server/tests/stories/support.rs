@@ -1,6 +1,10 @@
 //! A server without its loops: stories say when a publish runs and what time it is.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use axum::{
     Router,
@@ -11,20 +15,24 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use copr_api::{
     builder::{ChrootDefinition, Finish, Lease, Outcome, ResultFile},
     names::Secret,
+    v3::SignWith,
 };
 use coprd::{
     admin, clock,
-    config::{Config, chroots::Definitions},
+    config::{Config, Rate, chroots::Definitions},
     db::{self, Db},
     folder::Folder,
     http, serve,
+    sign::Program,
     state::AppState,
     store::{Bucket, Found, Want},
 };
+use futures_util::TryStreamExt as _;
 use http_body_util::BodyExt as _;
 use object_store::{ObjectStore, ObjectStoreExt as _, local::LocalFileSystem};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use sqlx::Row as _;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -49,7 +57,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
 
 /// What most builders of these stories take.
 pub(crate) fn takes() -> db::lease::Takes {
-    db::lease::Takes { arches: vec!["x86_64".to_owned()], refused: Vec::new() }
+    db::lease::Takes { arches: vec!["x86_64".to_owned()], refused: Vec::new(), ..Default::default() }
 }
 
 /// The name that claims have in these stories.
@@ -64,6 +72,8 @@ pub(crate) struct Place {
     pub(crate) bucket: Option<String>,
     /// Milliseconds between two publishes of one repository.
     pub(crate) gather_ms: u64,
+    /// What its configuration says besides.
+    pub(crate) more: String,
 }
 
 /// A server on a folder of its own.
@@ -118,19 +128,64 @@ pub(crate) struct User {
 }
 
 impl Hub {
+    /// `GET` by a caller at this address.
+    pub(crate) async fn get_from(&self, address: &str, path: &str) -> Answer {
+        let mut request = Request::get(path).body(Body::empty()).unwrap();
+        let from = std::net::SocketAddr::new(address.parse().unwrap(), 4711);
+        request.extensions_mut().insert(axum::extract::ConnectInfo(from));
+        self.send(request).await
+    }
+
+    /// The bytes of a whole call that uploads [`SOURCE`].
+    pub(crate) fn form(&self, user: &User, project: &str) -> Vec<u8> {
+        let options = json!({ "ownername": user.name, "projectname": project, "project_dirname": project });
+        let head =
+            format!("--B\r\nContent-Disposition: form-data; name=\"pkgs\"; filename=\"{}\"\r\n\r\n", SOURCE.file());
+        let tail = format!("\r\n--B\r\nContent-Disposition: form-data; name=\"json\"\r\n\r\n{options}\r\n--B--\r\n");
+        let body = [head.as_bytes(), &SOURCE.bytes(), tail.as_bytes()].concat();
+        let start = format!(
+            "POST /api_3/build/create/upload HTTP/1.1\r\nHost: h\r\nConnection: close\r\nAuthorization: {}\r\n\
+             Content-Type: multipart/form-data; boundary=B\r\nContent-Length: {}\r\n\r\n",
+            user.basic,
+            body.len()
+        );
+        [start.as_bytes(), &body].concat()
+    }
+
+    /// The URL of its database.
+    pub(crate) fn database(&self) -> &str {
+        &self.place.url
+    }
+
     /// One server an engine; says which.
     pub(crate) async fn on_every_engine() -> Vec<Self> {
-        let mut hubs = vec![Self::new("SQLite", None, None).await];
-        match variable("TEST_DATABASE_URL") {
-            Some(server) => hubs.push(Self::new("PostgreSQL", Some(new_database(&server).await), None).await),
-            None => eprintln!("TEST_DATABASE_URL is not set: not run on PostgreSQL"),
-        }
-        match s3_endpoint() {
-            Some(_) => hubs.push(Self::in_a_bucket().await),
-            None => eprintln!("TEST_S3_ENDPOINT is not set: not run with a bucket"),
-        }
+        let mut hubs = vec![Self::on_sqlite().await];
+        hubs.extend(Self::on_postgresql().await);
+        hubs.extend(Self::with_a_bucket().await);
         eprintln!("engines: {}", hubs.iter().map(|hub| hub.place.engine).collect::<Vec<_>>().join(", "));
         hubs
+    }
+
+    pub(crate) async fn on_sqlite() -> Self {
+        Self::new("SQLite", None, None).await
+    }
+
+    /// `None`, and it is said: there is no PostgreSQL.
+    pub(crate) async fn on_postgresql() -> Option<Self> {
+        let Some(server) = variable("TEST_DATABASE_URL") else {
+            eprintln!("TEST_DATABASE_URL is not set: not run on PostgreSQL");
+            return None;
+        };
+        Some(Self::new("PostgreSQL", Some(new_database(&server).await), None).await)
+    }
+
+    /// `None`, and it is said: there are no buckets.
+    pub(crate) async fn with_a_bucket() -> Option<Self> {
+        if s3_endpoint().is_none() {
+            eprintln!("TEST_S3_ENDPOINT is not set: not run with a bucket");
+            return None;
+        }
+        Some(Self::in_a_bucket().await)
     }
 
     /// A server with its results in a new bucket.
@@ -141,14 +196,30 @@ impl Hub {
     async fn new(engine: &'static str, url: Option<String>, bucket: Option<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = url.unwrap_or_else(|| Db::sqlite_url(&folder.path().join("coprd.sqlite")));
-        Self::open(folder, Place { engine, url, bucket, gather_ms: 0 }, SERVER).await
+        Self::open(folder, Place { engine, url, bucket, gather_ms: 0, more: String::new() }, SERVER).await
+    }
+
+    /// The same servers with more in their configuration.
+    pub(crate) async fn on_every_engine_with(more: &str) -> Vec<Self> {
+        let mut hubs = Vec::new();
+        for hub in Self::on_every_engine().await {
+            let Self { folder, mut place, state, router, .. } = hub;
+            drop((state, router));
+            more.clone_into(&mut place.more);
+            hubs.push(Self::open(folder, place, SERVER).await);
+        }
+        hubs
     }
 
     async fn open(folder: TempDir, place: Place, name: &str) -> Self {
         let data = Folder::open(folder.path()).unwrap();
-        let mut config = Config::parse("", &PathBuf::from("coprd.toml")).unwrap();
+        let mut config = Config::parse(&place.more, &PathBuf::from("coprd.toml")).unwrap();
         config.limits.upload_bytes = 1 << 20;
+        // Stories call faster than people; those about rates set their own.
+        config.limits.rate = Rate { read: 0, write: 0, upload: 0, sign_in: 0 };
         config.publish.gather_ms = place.gather_ms;
+        // Making a key takes a second; those about signing say that they want one.
+        config.signing.default = SignWith::Nothing;
         if let Some(bucket) = &place.bucket {
             config.store.bucket = format!("s3://{bucket}/the/prefix");
             config.store.endpoint = s3_endpoint().unwrap();
@@ -168,13 +239,14 @@ impl Hub {
             (CHROOT.parse().unwrap(), definition(&["git"], &[])),
             (POWERFUL.parse().unwrap(), definition(&[], &["powerful"])),
         ]);
-        let db = Db::open(&place.url).await.unwrap();
+        let db = Db::open(&place.url).await.unwrap().with_quota(config.quota.limit());
         let stopping = CancellationToken::new();
         // Builders that find nothing to do are sent away at once.
         stopping.cancel();
         let token = Secret::new("builder-secret");
         let bucket = Bucket::connect(&config.store).unwrap();
-        let state = serve::assemble(&data, config, definitions, db, name, BASE, token, stopping).unwrap();
+        let program = Program { path: env!("CARGO_BIN_EXE_coprd").into(), key: data.signing_key() };
+        let state = serve::assemble(&data, config, definitions, db, name, BASE, token, program, stopping).unwrap();
         serve::recover(&state, name).await.unwrap();
         let objects = match bucket {
             Some(bucket) => bucket.objects().0,
@@ -339,7 +411,7 @@ impl Hub {
     }
 
     pub(crate) async fn finish(&self, lease: &str, outcome: Outcome, results: Vec<ResultFile>) -> Answer {
-        self.finish_with(lease, &Finish { outcome, results, others: Vec::new() }).await
+        self.finish_with(lease, &Finish { outcome, results, others: Vec::new(), shadows: Vec::new() }).await
     }
 
     pub(crate) async fn finish_with(&self, lease: &str, end: &Finish) -> Answer {
@@ -415,6 +487,15 @@ impl Hub {
 
     /// The same for a reader that holds this repomd.xml.
     pub(crate) async fn repository_of(&self, path: &str, index: &[u8]) -> Vec<String> {
+        let records = self.records_of(path, index).await;
+        let mut names: Vec<_> =
+            records.iter().map(|record| format!("{} {}", record.nevra, record.location_href)).collect();
+        names.sort();
+        names
+    }
+
+    /// All that a repository has of its packages, for a reader that holds this repomd.xml.
+    pub(crate) async fn records_of(&self, path: &str, index: &[u8]) -> Vec<copr_repodata::Record> {
         let copy = tempfile::tempdir().unwrap();
         fs_err::create_dir(copy.path().join("repodata")).unwrap();
         fs_err::write(copy.path().join("repodata/repomd.xml"), index).unwrap();
@@ -424,15 +505,108 @@ impl Hub {
             fs_err::write(copy.path().join(&record.location_href), bytes).unwrap();
         }
         // It checks every sum.
-        let records = copr_repodata::read::load(copy.path()).unwrap();
-        let mut names: Vec<_> =
-            records.iter().map(|record| format!("{} {}", record.nevra, record.location_href)).collect();
-        names.sort();
-        names
+        copr_repodata::read::load(copy.path()).unwrap()
+    }
+
+    /// Does to the rows what no call does yet, or what a call does together with other things.
+    pub(crate) async fn sql(&self, text: &str) {
+        use sqlx::{Connection as _, Executor as _};
+        sqlx::any::install_default_drivers();
+        let mut connection = sqlx::AnyConnection::connect(&self.place.url).await.unwrap();
+        if self.place.url.starts_with("sqlite:") {
+            connection.execute("PRAGMA foreign_keys = ON").await.unwrap();
+            connection.execute("PRAGMA busy_timeout = 10000").await.unwrap();
+        }
+        connection.execute(sqlx::AssertSqlSafe(text.to_owned())).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// Uploads, builds and publishes [`SOURCE`]; the build's number.
+    pub(crate) async fn built(&self, user: &User, project: &str) -> i64 {
+        let id = self.submit(user, project).await;
+        self.hand_in(&self.lease().await.id, &[BINARY]).await.ok();
+        self.publish().await;
+        assert!(["succeeded", "running"].contains(&self.state_of(id).await.as_str()));
+        id
+    }
+
+    /// Answers one request of a user or of nobody, from any task.
+    pub(crate) fn calls(&self, user: Option<&User>, method: &str, path: &str, body: &Value) -> PendingCall {
+        let mut request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, "application/json");
+        if let Some(user) = user {
+            request = request.header(header::AUTHORIZATION, &user.basic);
+        }
+        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+        PendingCall { router: self.router.clone(), request: request.body(body).unwrap() }
+    }
+
+    /// Answers one request of a builder, from any task.
+    pub(crate) fn builders(&self, path: &str, body: &Value) -> PendingCall {
+        let request = Request::post(format!("/builder/v1/{path}"))
+            .header(header::AUTHORIZATION, "Bearer builder-secret")
+            .header(header::CONTENT_TYPE, "application/json");
+        PendingCall { router: self.router.clone(), request: request.body(Body::from(body.to_string())).unwrap() }
+    }
+
+    /// Does beside the server what no call can bring about.
+    pub(crate) async fn beside(&self, text: &str) {
+        let pool = sqlx::AnyPool::connect(&self.place.url).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(text.to_owned())).execute(&pool).await.unwrap();
+        pool.close().await;
+    }
+
+    /// How many rows each table has.
+    pub(crate) async fn rows(&self) -> BTreeMap<String, i64> {
+        let pool = sqlx::AnyPool::connect(&self.place.url).await.unwrap();
+        let tables = if self.place.url.starts_with("postgres") {
+            "SELECT CAST(tablename AS TEXT) AS name FROM pg_tables WHERE schemaname = 'public'"
+        } else {
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        };
+        let mut rows = BTreeMap::new();
+        for row in sqlx::query(tables).fetch_all(&pool).await.unwrap() {
+            let table: String = row.get("name");
+            let count = format!("SELECT COUNT(*) AS n FROM {table}");
+            let count: i64 = sqlx::query(sqlx::AssertSqlSafe(count)).fetch_one(&pool).await.unwrap().get("n");
+            rows.insert(table, count);
+        }
+        pool.close().await;
+        rows
+    }
+
+    /// The path of everything that it keeps.
+    pub(crate) async fn kept(&self) -> BTreeSet<String> {
+        let all: Vec<_> = self.objects.list(None).try_collect().await.unwrap();
+        all.into_iter().map(|object| object.location.to_string()).collect()
     }
 }
 
-fn variable(name: &str) -> Option<String> {
+/// A request that is yet to be answered.
+pub(crate) struct PendingCall {
+    router: Router,
+    request: Request<Body>,
+}
+
+impl PendingCall {
+    pub(crate) async fn answer(self) -> Answer {
+        let response = self.router.oneshot(self.request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+}
+
+/// Answers of requests that are all on their way at the same time, in threads of their own, in their order.
+pub(crate) async fn at_once(calls: Vec<PendingCall>) -> Vec<Answer> {
+    let tasks: Vec<_> = calls.into_iter().map(|call| tokio::spawn(call.answer())).collect();
+    let mut answers = Vec::new();
+    for task in tasks {
+        answers.push(task.await.unwrap());
+    }
+    answers
+}
+
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 

@@ -9,7 +9,10 @@ use std::{
     },
 };
 
+use serde_json::json;
+
 use super::*;
+use crate::v3::ProjectAdd;
 
 /// One request as it came: start line and headers, and the body.
 struct Seen {
@@ -151,7 +154,7 @@ async fn a_list_is_asked_for_page_by_page_until_a_page_is_empty() {
         ok(json!({"items": rows, "meta": {"limit": 2, "offset": offset, "order": "id", "order_type": "ASC"}}))
     };
     let (client, seen) = hub(vec![page(0, &[5, 4]), page(2, &[3]), page(4, &[])]);
-    let builds = client.builds(&"@copr".parse().unwrap(), &"p".parse().unwrap()).await.unwrap();
+    let builds = client.builds(&"@copr".parse().unwrap(), &"p".parse().unwrap(), None).await.unwrap();
     assert_eq!(builds.iter().map(|build| build.id).collect::<Vec<_>>(), [5, 4, 3]);
     let queries: Vec<String> = seen.iter().map(|seen| seen.head.lines().next().unwrap().to_owned()).collect();
     assert!(queries[0].starts_with("GET /api_3/build/list?ownername=%40copr&projectname=p&limit=1000&offset=0"));
@@ -256,4 +259,73 @@ fn addresses_keep_the_hubs_own_path_and_hide_the_token() {
     let page = client.project_page(&"@g".parse().unwrap(), &"p".parse().unwrap());
     assert_eq!(page, "https://example.org/copr/coprs/g/g/p/");
     assert!(!format!("{client:?}").contains("s3cret"), "{client:?}");
+}
+
+/// A hub whose first connections break before any answer; how often it was called.
+fn shaky(broken: usize, answer: String) -> (Client, Arc<Mutex<usize>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let calls = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&calls);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut reader = BufReader::new(stream.unwrap());
+            let mut head = String::new();
+            while reader.read_line(&mut head).unwrap() > 2 {}
+            let turn = {
+                let mut calls = counted.lock().unwrap();
+                *calls += 1;
+                *calls
+            };
+            if turn > broken {
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", answer.len());
+                reader.get_mut().write_all(format!("{head}{answer}").as_bytes()).unwrap();
+            }
+        }
+    });
+    (client(&format!("http://{address}/")), calls)
+}
+
+#[tokio::test]
+async fn a_question_is_asked_again_when_the_connection_broke() {
+    let (client, calls) = shaky(2, build_json());
+    assert_eq!(client.build(7).await.unwrap().id, 7);
+    assert_eq!(*calls.lock().unwrap(), 3);
+}
+
+#[tokio::test]
+async fn what_the_hub_may_have_taken_is_not_sent_again() {
+    let (client, calls) = shaky(9, String::new());
+    let error = client.cancel_build(7).await.unwrap_err();
+    assert!(matches!(error, Error::Broken { .. }), "{error:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.src.rpm");
+    fs_err::write(&path, "x").unwrap();
+    let options = build_options(&"alice".parse().unwrap(), &"p".parse().unwrap());
+    client.upload_build(&[&path], &options, |_| {}).await.unwrap_err();
+    assert_eq!(*calls.lock().unwrap(), 2, "one call each");
+}
+
+#[tokio::test]
+async fn a_download_goes_on_where_it_was_interrupted_and_is_not_repeated() {
+    let (client, seen) = hub(vec![
+        ("206 Partial Content", "Content-Range: bytes 6-10/11\r\n", "world".to_owned()),
+        ok("hello world"),
+        ("206 Partial Content", "Content-Range: bytes 2-4/5\r\n", "y".to_owned()),
+    ]);
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("a.rpm");
+    fs_err::write(folder.path().join("a.rpm.part"), "hello ").unwrap();
+    let url = format!("{}/results/a.rpm", client.hub());
+    let ended = client.download(&url, &to, &|_, _| {}).await.unwrap();
+    assert_eq!(ended, Downloaded::Fetched { size: 11 });
+    assert_eq!(fs_err::read_to_string(&to).unwrap(), "hello world");
+    assert!(seen.recv().unwrap().head.to_ascii_lowercase().contains("range: bytes=6-"));
+    assert_eq!(client.download(&url, &to, &|_, _| {}).await.unwrap(), Downloaded::Present { size: 11 });
+
+    let other = folder.path().join("b.rpm");
+    fs_err::write(folder.path().join("b.rpm.part"), "ab").unwrap();
+    let error = client.download(&url, &other, &|_, _| {}).await.unwrap_err();
+    assert!(error.to_string().contains("3 bytes came of 5"), "{error}");
+    assert!(!other.exists(), "what is not whole does not get the name");
 }

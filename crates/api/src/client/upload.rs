@@ -17,7 +17,7 @@ use reqwest::{
 use tokio::io::AsyncReadExt;
 use tokio_util::io::ReaderStream;
 
-use super::{Client, Error, nulls_for_empty_lists, read_answer};
+use super::{Client, Error, PAUSES, nulls_for_empty_lists, read_answer};
 use crate::v3::{Build, BuildOptions};
 
 /// Bytes read from the file at once.
@@ -38,14 +38,52 @@ impl Client {
         options: &BuildOptions,
         progress: impl Fn(u64) + Send + Sync + 'static,
     ) -> Result<Build, Error> {
-        let (sent, progress) = (Arc::new(AtomicU64::new(0)), Arc::new(progress));
+        self.upload(&["build", "create", "upload"], paths, options, Arc::new(progress)).await
+    }
+
+    /// Uploads packages that were built elsewhere, all from one source package: `POST /build/create/rpm-upload`. They are published as
+    /// they are. Copr's own hubs take one file. The rest is as with [`Self::upload_build`].
+    pub async fn upload_packages(
+        &self,
+        paths: &[&Path],
+        options: &BuildOptions,
+        progress: impl Fn(u64) + Send + Sync + 'static,
+    ) -> Result<Build, Error> {
+        self.upload(&["build", "create", "rpm-upload"], paths, options, Arc::new(progress)).await
+    }
+
+    async fn upload(
+        &self,
+        route: &[&str],
+        paths: &[&Path],
+        options: &BuildOptions,
+        progress: Arc<dyn Fn(u64) + Send + Sync>,
+    ) -> Result<Build, Error> {
+        for pause in PAUSES {
+            match self.upload_once(route, paths, options, &progress).await {
+                // Nothing reached the hub, so nothing was taken.
+                Err(Error::Connect { .. }) => tokio::time::sleep(pause).await,
+                ended => return ended,
+            }
+        }
+        self.upload_once(route, paths, options, &progress).await
+    }
+
+    async fn upload_once(
+        &self,
+        route: &[&str],
+        paths: &[&Path],
+        options: &BuildOptions,
+        progress: &Arc<dyn Fn(u64) + Send + Sync>,
+    ) -> Result<Build, Error> {
+        let sent = Arc::new(AtomicU64::new(0));
         let mut form = Form::new().percent_encode_noop();
         for path in paths {
             let unreadable = |source| Error::File { path: (*path).to_owned(), source };
             let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
             let length = file.metadata().await.map_err(unreadable)?.len();
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let (counter, progress) = (Arc::clone(&sent), Arc::clone(&progress));
+            let (counter, progress) = (Arc::clone(&sent), Arc::clone(progress));
             let stream = ReaderStream::with_capacity(file.take(length), CHUNK).inspect_ok(move |chunk| {
                 let so_far = counter.fetch_add(chunk.len() as u64, Ordering::Relaxed) + chunk.len() as u64;
                 progress(so_far);
@@ -55,9 +93,7 @@ impl Client {
         }
         form = form.part("json", typed(Part::text(body(options)?), "json".to_owned(), "application/json")?);
 
-        let request = self
-            .with_credentials(self.patient.request(Method::POST, self.url(&["build", "create", "upload"])?))?
-            .multipart(form);
+        let request = self.with_credentials(self.patient.request(Method::POST, self.url(route)?))?.multipart(form);
         let answer = async {
             let response = request.send().await.map_err(|error| self.transport(&error))?;
             read_answer(response, self.hub()).await

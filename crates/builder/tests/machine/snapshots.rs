@@ -23,8 +23,13 @@ fn machines_from_one_snapshot_have_randomness_of_their_own_and_know_the_time() {
         assert!(seen.notes.contains("goes on from a snapshot"), "{}", seen.notes);
         random.extend(words(&seen.build_log, "random: "));
         let time: u64 = words(&seen.build_log, "time: ")[0].parse().unwrap();
-        assert!((before.max(last)..=now()).contains(&time), "its clock is at {time}, and it was {before} before");
-        last = time;
+        // An emulated machine measures how fast its clock goes while the host may be busy: it may be a little ahead.
+        let now = now() + 5;
+        assert!(
+            (before.max(last)..=now).contains(&time),
+            "its clock is at {time}, it was {before} before and is {now}"
+        );
+        last = time.min(now - 5);
         for result in report.results {
             fs_err::remove_file(result.path).unwrap();
         }

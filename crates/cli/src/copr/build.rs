@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use anstyle::Style;
 use copr_api::{
     client::{Client, build_options},
-    v3::{Build, BuildOptions, ScmBuild},
+    v3::{Build, BuildOptions, PackageBuild, ScmBuild, SignWith},
 };
 
 use super::{
-    args,
+    args, content,
     failure::Failure,
+    output,
     session::{Session, Target, numbers},
     ui::{harmless, state, styled},
     watch,
@@ -24,11 +25,26 @@ enum Piece {
     Url(String),
 }
 
+impl Piece {
+    /// The file that is a source package.
+    fn source_package(&self) -> Option<&Path> {
+        match self {
+            Self::Upload(files) => {
+                files.iter().map(PathBuf::as_path).find(|path| path.extension().is_some_and(|end| end == "rpm"))
+            }
+            Self::Url(_) => None,
+        }
+    }
+}
+
 /// `copr build`: checks the files, asks the hub, uploads, and watches.
 pub(super) async fn build(session: &Session, build: args::Build) -> Result<(), Failure> {
     let target = session.target(build.project.as_deref().unwrap_or_default()).await?;
     let pieces = pieces(&build.packages)?;
-    let options = options(&target, &build.how);
+    let options = options(session, &target, &build.how).await?;
+    for path in pieces.iter().filter_map(Piece::source_package) {
+        content::warn(session, path);
+    }
     // A refusal now spares the wait for a long upload.
     session.client.check_before_build(&options).await?;
 
@@ -47,11 +63,29 @@ pub(super) async fn build(session: &Session, build: args::Build) -> Result<(), F
     follow(session, &builds, &build.how).await
 }
 
+/// `copr upload-rpm`.
+pub(super) async fn upload_rpm(session: &Session, upload: args::UploadRpm) -> Result<(), Failure> {
+    let target = session.target(&upload.project).await?;
+    let options = options(session, &target, &upload.how).await?;
+    let mut length = 0_u64;
+    for path in &upload.packages {
+        session.ui.line(format!("Uploading package {}", path.display()))?;
+        length = length.saturating_add(length_of_file(path)?);
+    }
+    let bar = session.ui.bytes(length);
+    let paths: Vec<&Path> = upload.packages.iter().map(PathBuf::as_path).collect();
+    let made = session.client.upload_packages(&paths, &options, move |sent| bar.set_position(sent)).await;
+    session.ui.still();
+    let made = made?;
+    session.remember(&[made.id]);
+    follow(session, &[made], &upload.how).await
+}
+
 /// `copr buildscm`.
 pub(super) async fn scm(session: &Session, scm: args::BuildScm) -> Result<(), Failure> {
     let target = session.target(&scm.project).await?;
     let body = ScmBuild {
-        options: options(&target, &scm.how),
+        options: options(session, &target, &scm.how).await?,
         clone_url: scm.clone_url,
         committish: scm.commit,
         subdirectory: scm.subdir,
@@ -64,21 +98,51 @@ pub(super) async fn scm(session: &Session, scm: args::BuildScm) -> Result<(), Fa
     follow(session, &[build], &scm.how).await
 }
 
+/// `copr build-package`.
+pub(super) async fn package(session: &Session, package: args::BuildPackage) -> Result<(), Failure> {
+    let target = session.target(&package.project).await?;
+    let body = PackageBuild { options: options(session, &target, &package.how).await?, package_name: package.name };
+    let build = session.client.build_package(&body).await?;
+    session.remember(&[build.id]);
+    follow(session, &[build], &package.how).await
+}
+
 /// The options of a build in the hub's words.
-fn options(target: &Target, how: &args::How) -> BuildOptions {
-    BuildOptions {
+async fn options(session: &Session, target: &Target, how: &args::How) -> Result<BuildOptions, Failure> {
+    Ok(BuildOptions {
         chroots: how.chroots.clone(),
         exclude_chroots: how.exclude_chroots.clone(),
         timeout: how.timeout,
         background: Some(how.background),
         enable_net: how.enable_net.map(bool::from),
+        after_build_id: how.after_build_id,
+        with_build_id: how.with_build_id,
+        bootstrap: how.bootstrap.clone(),
+        isolation: how.isolation.clone(),
         with_opts: how.with.clone(),
         without_opts: how.without.clone(),
         memory_mib: how.memory_mib.map(i64::from),
         cpus: how.cpus.map(i64::from),
         rpmlint: how.rpmlint,
+        sign: sign(session, target, how).await?,
         ..build_options(&target.owner, &target.directory)
+    })
+}
+
+/// Whether the results are to be signed: as the command line says, or as a person says who is asked where the project signs.
+async fn sign(session: &Session, target: &Target, how: &args::How) -> Result<Option<bool>, Failure> {
+    if how.sign || how.no_sign {
+        return Ok(Some(how.sign));
     }
+    if !session.ui.has_person() {
+        return Ok(None);
+    }
+    let whose = match session.client.project(&target.owner, &target.project()).await?.signing {
+        Some(SignWith::Project) => "the project's key",
+        Some(SignWith::Owner) => "its owner's key",
+        Some(SignWith::Nothing) | None => return Ok(None),
+    };
+    Ok(Some(session.ui.prefers(&format!("Sign the results with {whose}?")).await?))
 }
 
 /// Says what was submitted, and watches it unless that is not wanted.
@@ -88,7 +152,7 @@ async fn follow(session: &Session, builds: &[Build], how: &args::How) -> Result<
         announce(session, &first.projectname.to_string(), &ids, &session.client)?;
     }
     if !how.nowait {
-        return watch::watch(session, &ids, watch::Logs::from(how.no_log, true)).await;
+        return watch::watch(session, &ids, watch::Logs::from(how.logs, true)).await;
     }
     if session.ui.is_json() {
         session.ui.json(&builds)?;
@@ -201,18 +265,33 @@ fn show_state(session: &Session, build: &Build) -> Result<(), Failure> {
     Ok(())
 }
 
-/// `copr list-builds`.
-pub(super) async fn list(session: &Session, project: &str) -> Result<(), Failure> {
+/// `copr delete-build`.
+pub(super) async fn delete(session: &Session, builds: &[i64]) -> Result<(), Failure> {
+    let deleted = session.client.delete_builds(builds).await?;
+    let answer = serde_json::json!({ "builds": deleted });
+    session.done(&answer, format!("Build(s) {} were deleted.", numbers(&deleted, ", ")))
+}
+
+/// `copr list-builds`. In a format of rows it is copr-cli's three columns; `--json` gives the hub's own words.
+pub(super) async fn list(session: &Session, project: &str, format: args::Format) -> Result<(), Failure> {
     let target = session.target(project).await?;
-    let builds = session.client.builds(&target.owner, &target.project()).await?;
+    let builds = session.client.builds(&target.owner, &target.project(), None).await?;
     if session.ui.is_json() {
         return Ok(session.ui.json(&builds)?);
     }
-    for build in &builds {
-        let name = harmless(build.source_package.name.as_deref().unwrap_or("-"));
-        session.ui.line(format!("{}\t{name}\t{}", build.id, state(build.state)))?;
+    if format == args::Format::TextRow {
+        for build in &builds {
+            let name = harmless(build.source_package.name.as_deref().unwrap_or("-"));
+            session.ui.line(format!("{}\t{name}\t{}", build.id, state(build.state)))?;
+        }
+        return Ok(());
     }
-    Ok(())
+    let row = |build: Build| {
+        let (name, state) = (build.source_package.name, build.state);
+        output::row(serde_json::json!({ "id": build.id, "name": name, "state": state }))
+    };
+    let rows = builds.into_iter().map(row).collect();
+    Ok(output::rows(session, format, &["id", "name", "state"], rows)?)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::{
 
 use anstyle::AnsiColor;
 use copr_api::{
-    builder::{BuildRepository, ChrootDefinition, Settings, Stage},
+    builder::{BuildRepository, ChrootDefinition, Settings, ShadowCheck, Stage},
     names::Chroot,
 };
 use copr_builder::{EngineOptions, LocalBuild, LocalError, Progress, build_local, definitions};
@@ -41,6 +41,7 @@ pub(super) async fn build(ui: &Ui, build: args::Build) -> Result<(), Failure> {
         memory_mib: how.memory_mib,
         cpus: how.cpus,
         rpmlint: how.rpmlint.unwrap_or_default(),
+        shadow_check: ShadowCheck::default(),
     };
     let out = here.out.unwrap_or_else(|| PathBuf::from("."));
     let cache = here.cache.map_or_else(usual_cache, Ok)?;
@@ -64,7 +65,7 @@ pub(super) async fn build(ui: &Ui, build: args::Build) -> Result<(), Failure> {
     let mut line = Vec::new();
     let show = |progress: Progress<'_>| match progress {
         Progress::Stage(stage) => spinner.set_message(words(stage)),
-        Progress::Log(_) if how.no_log => {}
+        Progress::Log(_) if how.logs.no_log => {}
         Progress::Log(bytes) => {
             for byte in bytes {
                 match byte {

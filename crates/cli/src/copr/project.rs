@@ -1,128 +1,135 @@
-//! Commands about projects, and about who and what the hub knows.
+//! Commands about projects.
 
 use anstyle::Style;
 use copr_api::{
-    names::{Chroot, OwnerName},
-    v3::{ChrootEdit, Project, ProjectAdd, ProjectEdit},
+    names::OwnerName,
+    v3::{Project, ProjectAdd, ProjectEdit},
 };
 
 use super::{
-    args::{Create, EditChroot, Modify},
+    args::{Create, Fork, Modify},
     failure::Failure,
-    session::{Session, Target},
+    session::Session,
     ui::{harmless, styled},
 };
-
-/// `copr whoami`.
-pub(super) async fn whoami(session: &Session) -> Result<(), Failure> {
-    let name = session.caller().await?;
-    if session.ui.is_json() {
-        session.ui.json(&serde_json::json!({ "username": name, "copr_url": session.client.hub() }))?;
-    } else {
-        session.ui.line(name)?;
-    }
-    Ok(())
-}
 
 /// `copr create`.
 pub(super) async fn create(session: &Session, create: Create) -> Result<(), Failure> {
     let target = session.target(&create.project).await?;
+    let settings = create.settings;
     let add = ProjectAdd {
         name: target.directory.to_string(),
         chroots: create.chroots,
-        description: create.description,
-        instructions: create.instructions,
-        additional_repos: create.repos,
-        runtime_dependencies: create.runtime_dependencies,
-        unlisted_on_hp: create.unlisted_on_hp.map(bool::from),
-        enable_net: create.enable_net.map(bool::from),
-        module_hotfixes: create.module_hotfixes.map(bool::from),
-        repo_priority: create.repo_priority,
-        multilib: create.multilib.map(bool::from),
-        rpmlint: create.rpmlint,
-        ..ProjectAdd::default()
+        description: settings.description,
+        instructions: settings.instructions,
+        homepage: settings.homepage,
+        contact: settings.contact,
+        additional_repos: settings.repos,
+        runtime_dependencies: settings.runtime_dependencies,
+        unlisted_on_hp: settings.unlisted_on_hp.map(bool::from),
+        enable_net: settings.enable_net.map(bool::from),
+        devel_mode: settings.disable_createrepo,
+        module_hotfixes: settings.module_hotfixes.map(bool::from),
+        repo_priority: settings.repo_priority,
+        multilib: settings.multilib.map(bool::from),
+        persistent: create.persistent.then_some(true),
+        auto_prune: settings.auto_prune.map(bool::from),
+        bootstrap: settings.bootstrap,
+        isolation: settings.isolation,
+        appstream: settings.appstream.map(bool::from),
+        fedora_review: create.fedora_review.then_some(true),
+        follow_fedora_branching: settings.follow_fedora_branching.map(bool::from),
+        packit_forge_projects_allowed: settings.packit_forge_projects_allowed,
+        delete_after_days: settings.delete_after_days,
+        rpmlint: settings.rpmlint,
+        keep_builds: settings.keep_builds,
+        bug_url: settings.bug_url,
+        shadow_check: settings.shadow_check,
+        signing: settings.signing,
+        webhook_pull_requests: settings.webhook_pull_requests.map(bool::from),
+        rebuild_on_dependency_changes: settings.rebuild_on_dependency_changes.map(bool::from),
     };
-    let project = session.client.add_project(&target.owner, &add, false).await?;
-    if session.ui.is_json() {
-        session.ui.json(&project)?;
-    } else {
-        let page = session.client.project_page(&project.ownername, &project.name);
-        session.ui.line(format!("New project was successfully created: {page}"))?;
-    }
-    Ok(())
+    let project = session.client.add_project(&target.owner, &add, create.exist_ok).await?;
+    let page = session.client.project_page(&project.ownername, &project.name);
+    session.done(&project, format!("New project was successfully created: {page}"))
 }
 
 /// `copr modify`.
 pub(super) async fn modify(session: &Session, modify: Modify) -> Result<(), Failure> {
     let target = session.target(&modify.project).await?;
     let said = |list: Vec<String>| (!list.is_empty()).then_some(list);
+    let settings = modify.settings;
     let edit = ProjectEdit {
         chroots: said(modify.chroots),
-        description: modify.description,
-        instructions: modify.instructions,
-        repos: said(modify.repos),
-        runtime_dependencies: said(modify.runtime_dependencies),
-        unlisted_on_hp: modify.unlisted_on_hp.map(bool::from),
-        enable_net: modify.enable_net.map(bool::from),
-        module_hotfixes: modify.module_hotfixes.map(bool::from),
-        repo_priority: modify.repo_priority,
-        multilib: modify.multilib.map(bool::from),
-        rpmlint: modify.rpmlint,
-        ..ProjectEdit::default()
+        description: settings.description,
+        instructions: settings.instructions,
+        homepage: settings.homepage,
+        contact: settings.contact,
+        repos: said(settings.repos),
+        runtime_dependencies: said(settings.runtime_dependencies),
+        unlisted_on_hp: settings.unlisted_on_hp.map(bool::from),
+        enable_net: settings.enable_net.map(bool::from),
+        devel_mode: settings.disable_createrepo,
+        module_hotfixes: settings.module_hotfixes.map(bool::from),
+        repo_priority: settings.repo_priority,
+        multilib: settings.multilib.map(bool::from),
+        auto_prune: settings.auto_prune.map(bool::from),
+        bootstrap: settings.bootstrap,
+        isolation: settings.isolation,
+        appstream: settings.appstream.map(bool::from),
+        fedora_review: modify.fedora_review.map(bool::from),
+        follow_fedora_branching: settings.follow_fedora_branching.map(bool::from),
+        packit_forge_projects_allowed: said(settings.packit_forge_projects_allowed),
+        delete_after_days: settings.delete_after_days,
+        rpmlint: settings.rpmlint,
+        keep_builds: settings.keep_builds,
+        bug_url: settings.bug_url,
+        shadow_check: settings.shadow_check,
+        signing: settings.signing,
+        webhook_pull_requests: settings.webhook_pull_requests.map(bool::from),
+        rebuild_on_dependency_changes: settings.rebuild_on_dependency_changes.map(bool::from),
     };
     let project = session.client.edit_project(&target.owner, &target.project(), &edit).await?;
-    if session.ui.is_json() {
-        session.ui.json(&project)?;
-    } else {
-        session.ui.line(format!("Project {} was changed.", project.full_name))?;
-    }
-    Ok(())
+    session.done(&project, format!("Project {} was changed.", project.full_name))
 }
 
-/// `OWNER/PROJECT/CHROOT`, or `PROJECT/CHROOT` of one's own.
-async fn target_chroot(session: &Session, text: &str) -> Result<(Target, Chroot), Failure> {
-    let (project, chroot) = text.rsplit_once('/').unwrap_or(("", text));
-    Ok((session.target(project).await?, chroot.parse()?))
-}
-
-/// `copr edit-chroot`.
-pub(super) async fn edit_chroot(session: &Session, edit: EditChroot) -> Result<(), Failure> {
-    let (target, chroot) = target_chroot(session, &edit.chroot).await?;
-    let words = |text: &String| text.split_whitespace().map(str::to_owned).collect();
-    let said = |list: Vec<String>| (!list.is_empty()).then_some(list);
-    let body = ChrootEdit {
-        additional_packages: edit.packages.as_ref().map(words),
-        additional_repos: edit.repos.as_ref().map(words),
-        with_opts: said(edit.rpmbuild_with),
-        without_opts: said(edit.rpmbuild_without),
-        memory_mib: edit.memory_mib,
-        cpus: edit.cpus,
-        reset_fields: edit.reset,
-        ..ChrootEdit::default()
+/// `copr fork`.
+pub(super) async fn fork(session: &Session, fork: Fork) -> Result<(), Failure> {
+    let (from, to) = (session.target(&fork.from).await?, session.target(&fork.to).await?);
+    let there = match session.client.project(&to.owner, &to.project()).await {
+        Ok(_) => true,
+        Err(error) if error.status() == Some(404) => false,
+        Err(error) => return Err(error.into()),
     };
-    let now = session.client.edit_chroot(&target.owner, &target.project(), &chroot, &body).await?;
-    if session.ui.is_json() {
-        return Ok(session.ui.json(&now)?);
-    }
-    Ok(session.ui.line("Edit chroot operation was successful.")?)
-}
-
-/// `copr get-chroot`.
-pub(super) async fn get_chroot(session: &Session, chroot: &str) -> Result<(), Failure> {
-    let (target, chroot) = target_chroot(session, chroot).await?;
-    Ok(session.ui.json(&session.client.project_chroot(&target.owner, &target.project(), &chroot).await?)?)
-}
-
-/// `copr delete`.
-pub(super) async fn delete(session: &Session, project: &str) -> Result<(), Failure> {
-    let target = session.target(project).await?;
-    let project = session.client.delete_project(&target.owner, &target.project()).await?;
-    if session.ui.is_json() {
-        session.ui.json(&project)?;
+    let source = format!("{}/{}", from.owner, from.project());
+    let copied =
+        session.client.fork_project((&from.owner, &from.project()), (&to.owner, &to.project()), fork.confirm).await?;
+    let first = if there {
+        format!("Updating packages in {} from {source}.", copied.full_name)
     } else {
-        session.ui.line(format!("Project {} has been deleted.", project.name))?;
+        format!("Forking project {source} for you into {}.", copied.full_name)
+    };
+    session.done(&copied, format!("{first}\nPlease be aware that it may take a few minutes to duplicate backend data."))
+}
+
+/// `copr regenerate-repos`.
+pub(super) async fn regenerate(session: &Session, project: &str) -> Result<(), Failure> {
+    let target = session.target(project).await?;
+    let project = session.client.regenerate_repos(&target.owner, &target.project()).await?;
+    let name = harmless(&project.full_name);
+    session.done(&project, format!("Submitted action to regenerate repository metadata for the '{name}' project."))
+}
+
+/// `copr delete`; a person is asked first.
+pub(super) async fn delete(session: &Session, project: &str, yes: bool) -> Result<(), Failure> {
+    let target = session.target(project).await?;
+    let name = format!("{}/{}", target.owner, target.project());
+    if !yes && !session.ui.agrees(&format!("Delete {name} with all its builds and packages?")).await? {
+        session.ui.note("Nothing was deleted.");
+        return Ok(());
     }
-    Ok(())
+    let project = session.client.delete_project(&target.owner, &target.project()).await?;
+    session.done(&project, format!("Project {} has been deleted.", project.name))
 }
 
 /// `copr get`.
@@ -169,24 +176,6 @@ fn show(session: &Session, projects: &[Project], none: &str, name: fn(&Project) 
         }
         lines.push(String::new());
         session.ui.lines(&lines)?;
-    }
-    Ok(())
-}
-
-/// `copr list-chroots`.
-pub(super) async fn list_chroots(session: &Session) -> Result<(), Failure> {
-    let chroots = session.client.chroots().await?;
-    if session.ui.is_json() {
-        return Ok(session.ui.json(&chroots)?);
-    }
-    if chroots.is_empty() {
-        session.ui.note("The server offers no chroots; its administrator has to configure one.");
-    }
-    for (name, comment) in &chroots {
-        session.ui.line(harmless(name))?;
-        for line in comment.lines() {
-            session.ui.line(format!("    {}", styled(Style::new().dimmed(), harmless(line))))?;
-        }
     }
     Ok(())
 }

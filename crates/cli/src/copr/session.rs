@@ -1,11 +1,16 @@
 //! What every command has at hand: the hub, the terminal, and who calls.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    fmt::Display,
+    sync::{Mutex, PoisonError},
+};
 
 use copr_api::{
     client::Client,
     names::{DirName, OwnerName, ProjectName},
 };
+
+use serde::Serialize;
 
 use super::{failure::Failure, ui::Ui};
 
@@ -69,6 +74,16 @@ impl Session {
                 Ok(Target { owner: self.caller().await?, directory })
             }
         }
+    }
+
+    /// Says how a command ended: the hub's answer for programs, a sentence for people.
+    pub(super) fn done(&self, answer: &impl Serialize, sentence: impl Display) -> Result<(), Failure> {
+        if self.ui.is_json() {
+            self.ui.json(answer)?;
+        } else {
+            self.ui.line(sentence)?;
+        }
+        Ok(())
     }
 
     /// Remembers builds for [`Self::farewell`].

@@ -2,14 +2,14 @@
 
 use std::{
     fmt::Display,
-    io::Write,
+    io::{IsTerminal, Write},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use anstyle::{AnsiColor, Style};
 use copr_api::v3::BuildState;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 /// Where output goes. Colours and moving parts vanish by themselves where there is no terminal.
@@ -17,8 +17,10 @@ use serde::Serialize;
 pub(super) struct Ui {
     /// Lines go to standard error, because standard output is for the JSON.
     json: bool,
-    /// What moves at the bottom of the terminal, at standard error; a hidden bar when nothing does.
-    bar: Mutex<ProgressBar>,
+    /// The bottom of the terminal, at standard error, where something moves.
+    bottom: MultiProgress,
+    /// What moves there.
+    bars: Mutex<Vec<ProgressBar>>,
 }
 
 impl Ui {
@@ -28,7 +30,7 @@ impl Ui {
         if no_color {
             anstream::ColorChoice::Never.write_global();
         }
-        Self { json, bar: Mutex::new(ProgressBar::hidden()) }
+        Self { json, bottom: MultiProgress::new(), bars: Mutex::new(Vec::new()) }
     }
 
     /// Whether a program reads: results then go through [`Self::json`] instead of [`Self::line`].
@@ -39,7 +41,7 @@ impl Ui {
 
     /// Prints a line of the result.
     pub(super) fn line(&self, text: impl Display) -> std::io::Result<()> {
-        self.bar().suspend(|| {
+        self.bottom.suspend(|| {
             if self.json { writeln!(anstream::stderr(), "{text}") } else { writeln!(anstream::stdout(), "{text}") }
         })
     }
@@ -51,7 +53,7 @@ impl Ui {
 
     /// Prints a remark at standard error; where that is closed nobody wants it.
     pub(super) fn note(&self, text: impl Display) {
-        self.bar().suspend(|| {
+        self.bottom.suspend(|| {
             let _ = writeln!(anstream::stderr(), "{text}");
         });
     }
@@ -59,7 +61,7 @@ impl Ui {
     /// Prints the one JSON document.
     pub(super) fn json<T: Serialize>(&self, value: &T) -> std::io::Result<()> {
         let text = serde_json::to_string_pretty(value)?;
-        self.bar().suspend(|| writeln!(std::io::stdout(), "{text}"))
+        self.bottom.suspend(|| writeln!(std::io::stdout(), "{text}"))
     }
 
     /// Shows a bar for `length` bytes until [`Self::still`].
@@ -76,25 +78,92 @@ impl Ui {
         bar
     }
 
+    /// Shows a line with a clock that has begun now, below the others, until [`Self::take_away`]; its message is the caller's.
+    pub(super) fn clocked(&self) -> ProgressBar {
+        let bar = self.show(ProgressBar::new_spinner(), "{spinner:.cyan} {msg}  {elapsed}");
+        bar.enable_steady_tick(Duration::from_millis(250));
+        bar
+    }
+
+    /// Takes away one of the things that move.
+    pub(super) fn take_away(&self, bar: &ProgressBar) {
+        bar.finish_and_clear();
+        self.bottom.remove(bar);
+    }
+
     /// Takes away what moves.
     pub(super) fn still(&self) {
-        let mut bar = self.bar();
-        bar.finish_and_clear();
-        *bar = ProgressBar::hidden();
+        for bar in self.bars().drain(..) {
+            self.take_away(&bar);
+        }
+    }
+
+    /// Asks a person; yes where nobody is there to answer: whoever writes a script has thought before.
+    ///
+    /// # Errors
+    /// When the terminal cannot be read.
+    pub(super) async fn agrees(&self, question: &str) -> std::io::Result<bool> {
+        if !std::io::stdin().is_terminal() {
+            return Ok(true);
+        }
+        let answer = self.answer(&format!("{question} [y/N] ")).await?;
+        Ok(matches!(answer.as_str(), "y" | "yes"))
+    }
+
+    /// Whether a person is there to answer, and nobody has asked for an answer to programs.
+    pub(super) fn has_person(&self) -> bool {
+        !self.is_json() && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// Asks a person who is there; yes unless the answer is no.
+    ///
+    /// # Errors
+    /// When the terminal cannot be read.
+    pub(super) async fn prefers(&self, question: &str) -> std::io::Result<bool> {
+        let answer = self.answer(&format!("{question} [Y/n] ")).await?;
+        Ok(!matches!(answer.as_str(), "n" | "no"))
+    }
+
+    /// What a person types, in lower case and without blanks around it.
+    async fn answer(&self, question: &str) -> std::io::Result<String> {
+        write!(anstream::stderr(), "{question}")?;
+        anstream::stderr().flush()?;
+        let read = tokio::task::spawn_blocking(|| {
+            let mut answer = String::new();
+            std::io::stdin().read_line(&mut answer).map(|_| answer)
+        });
+        tokio::select! {
+            answer = read => {
+                let answer = answer.map_err(std::io::Error::other)??;
+                Ok(answer.trim().to_lowercase())
+            }
+            // Nothing else is going on, and the thread that reads would never end by itself.
+            _ = tokio::signal::ctrl_c() => {
+                self.note("\nError: Interrupted by user.");
+                std::process::exit(1)
+            }
+        }
     }
 
     fn show(&self, bar: ProgressBar, style: &str) -> ProgressBar {
+        let bar = self.bottom.add(bar);
         let bar = match ProgressStyle::with_template(style) {
             Ok(style) => bar.with_style(style),
             Err(_) => bar,
         };
-        *self.bar() = bar.clone();
+        self.bars().push(bar.clone());
         bar
     }
 
-    fn bar(&self) -> MutexGuard<'_, ProgressBar> {
-        self.bar.lock().unwrap_or_else(PoisonError::into_inner)
+    fn bars(&self) -> MutexGuard<'_, Vec<ProgressBar>> {
+        self.bars.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// `shown`, which looks as `plain` does but for its colour, followed by blanks up to a width.
+#[must_use]
+pub(super) fn padded(plain: &str, shown: String, width: usize) -> String {
+    shown + &" ".repeat(width.saturating_sub(plain.chars().count()))
 }
 
 /// Text in a style, on terminals.
@@ -120,13 +189,6 @@ pub(super) fn state(state: BuildState) -> String {
         BuildState::Canceled | BuildState::Waiting | BuildState::Unknown => Style::new(),
     };
     styled(style, state)
-}
-
-/// `0:07`, `12:34` or `1:02:03`.
-#[must_use]
-pub(super) fn clock(time: Duration) -> String {
-    let (hours, minutes, seconds) = (time.as_secs() / 3600, time.as_secs() / 60 % 60, time.as_secs() % 60);
-    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
 /// `text` without what could steer a terminal: a server's words and a build's log are written by strangers.
@@ -156,11 +218,5 @@ mod tests {
         assert_eq!(harmless("\u{1b}[31mred\u{1b}[0m\tplain"), "red\tplain");
         assert_eq!(harmless("\u{1b}]0;title\u{7}x\u{9b}2Jy\u{1b}"), "]0;titlex2Jy");
         assert_eq!(harmless("größe ✓"), "größe ✓");
-    }
-
-    #[test]
-    fn a_clock_shows_hours_when_there_are_some() {
-        assert_eq!(clock(Duration::from_secs(7)), "0:07");
-        assert_eq!(clock(Duration::from_secs(3723)), "1:02:03");
     }
 }

@@ -2,8 +2,10 @@
 
 mod facts;
 mod hubs;
+pub(super) mod kickstart;
 
 use std::fmt::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 
@@ -24,22 +26,9 @@ use facts::Hubs;
 const PARTLY: u8 = 2;
 
 pub(super) fn run(arguments: &Chain) -> Result<ExitCode> {
-    let written: hubs::Written = arguments.project.parse()?;
     let chroot: Option<Chroot> = arguments.chroot.as_deref().map(str::parse).transpose()?;
     let mut hubs = Hubs::new(chroot)?;
-    let hub = hubs.add(&hubs::url(written.hub.as_deref(), &arguments.config_dir)?)?;
-    let root = ProjectRef::new(hub, written.owner.as_str(), written.dirname.as_str());
-    let chain = match chain::resolve(&root, |project| hubs.ask(project), Limits::default()) {
-        Ok(chain) => chain,
-        Err(ChainError::Root { project, error: FetchError::NotFound }) => {
-            let others = hubs.directories(&project);
-            if others.is_empty() {
-                bail!("project {project} does not exist");
-            }
-            bail!("project {project} has no such directory; it has: {}", plain(&others.join(", ")));
-        }
-        Err(error) => bail!("{}", plain(&error.to_string())),
-    };
+    let (root, chain) = resolve(&mut hubs, &arguments.project, &arguments.config_dir)?;
     for warning in &hubs.warnings {
         complain(plain(warning));
     }
@@ -69,6 +58,24 @@ pub(super) fn run(arguments: &Chain) -> Result<ExitCode> {
         complain(plain(&problem.to_string()));
     }
     Ok(if chain.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(PARTLY) })
+}
+
+/// The project that is written so, and its chain.
+fn resolve(hubs: &mut Hubs, written: &str, config_dir: &Path) -> Result<(ProjectRef, chain::Chain)> {
+    let written: hubs::Written = written.parse()?;
+    let hub = hubs.add(&hubs::url(written.hub.as_deref(), config_dir)?)?;
+    let root = ProjectRef::new(hub, written.owner.as_str(), written.dirname.as_str());
+    match chain::resolve(&root, |project| hubs.ask(project), Limits::default()) {
+        Ok(chain) => Ok((root, chain)),
+        Err(ChainError::Root { project, error: FetchError::NotFound }) => {
+            let others = hubs.directories(&project);
+            if others.is_empty() {
+                bail!("project {project} does not exist");
+            }
+            bail!("project {project} has no such directory; it has: {}", plain(&others.join(", ")));
+        }
+        Err(error) => bail!("{}", plain(&error.to_string())),
+    }
 }
 
 /// What the packages tell, where anybody asked.

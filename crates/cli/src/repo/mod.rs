@@ -27,6 +27,7 @@ mod stats;
 mod subset;
 mod sync_to_repo;
 mod values;
+mod view;
 mod voice;
 
 use std::ffi::OsString;
@@ -82,9 +83,11 @@ fn run(action: Action) -> Result<ExitCode> {
         Action::Stats(it) => stats::run(&it),
         Action::Prune(it) => prune::run(&it),
         Action::Subset(it) => subset::run(&it),
+        Action::View(it) => view::run(&it),
         Action::SyncToRepo(it) => sync_to_repo::run(&it),
         Action::Mirror(it) => mirror::run(&it),
         Action::Chain(it) => chain::run(&it),
+        Action::Kickstart(it) => chain::kickstart::run(&it),
         Action::Closure(it) => dependencies::closure::run(&it),
         Action::Solve(it) => dependencies::solve::run(&it),
         Action::Builddep(it) => dependencies::builddep::run(&it),

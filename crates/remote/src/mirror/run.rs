@@ -64,7 +64,7 @@ pub(crate) async fn run(options: &MirrorOptions, watch: Watch) -> Result<Mirrore
     } else {
         Work::open(&options.dir, options.wait).await?
     };
-    let fetcher = Fetcher::new(options.timeouts.clone())?;
+    let fetcher = Fetcher::new(options.timeouts.clone(), None)?;
     let downloader = Downloader {
         fetcher: fetcher.clone(),
         limiter: Limiter::new(options.rate),

@@ -1,6 +1,6 @@
 use std::time::SystemTime;
 
-use copr_repodata::{ChecksumKind, Record, read};
+use copr_repodata::{ChecksumKind, Record, RepomdSigner, read};
 use object_store::memory::InMemory;
 
 use super::*;
@@ -176,15 +176,15 @@ async fn a_note_that_others_wrote_removes_nothing_but_old_metadata() {
     let publisher = place.publisher("cache");
     publisher.publish(adding("a"), &at(1000)).await.unwrap();
     let named = place.index().await.record("primary").unwrap().location_href.clone();
-    for name in ["a.rpm", "repodata/repomd.xml.asc", "repodata/x/y"] {
+    for name in ["a.rpm", "repodata/repomd.xml.key", "repodata/x/y"] {
         place.target.put_small(name, b"x".to_vec()).await.unwrap();
     }
     let note = format!(
-        r#"{{"a.rpm":0,"../x":0,"repodata/repomd.xml":0,"repodata/repomd.xml.asc":0,"repodata/x/y":0,"{named}":0}}"#
+        r#"{{"a.rpm":0,"../x":0,"repodata/repomd.xml":0,"repodata/repomd.xml.key":0,"repodata/x/y":0,"{named}":0}}"#
     );
     place.target.put_small("repodata/copr-repo.superseded.json", note.into()).await.unwrap();
     publisher.publish(adding("b"), &at(100_000)).await.unwrap();
-    for name in ["a.rpm", "repodata/repomd.xml.asc", "repodata/x/y", INDEX, &named] {
+    for name in ["a.rpm", "repodata/repomd.xml.key", "repodata/x/y", INDEX, &named] {
         assert!(place.target.read(name, 1 << 20).await.unwrap().is_some(), "{name} is gone");
     }
     place.target.put_small("repodata/copr-repo.superseded.json", b"{".to_vec()).await.unwrap();
@@ -236,4 +236,88 @@ async fn one_that_is_always_overtaken_gives_up_and_says_so() {
     assert!(matches!(result, Err(Error::Busy { tries: 3, .. })), "{result:?}");
     assert_eq!(count.load(std::sync::atomic::Ordering::SeqCst), 3);
     assert_eq!(place.packages().await, ["a.rpm"]);
+}
+
+/// Signs with a key that is a word.
+#[derive(Debug)]
+struct Word(&'static str);
+
+impl RepomdSigner for Word {
+    fn sign(&self, repomd: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
+        let sum = Checksum::of(ChecksumKind::Sha256, repomd)?.0;
+        Ok(format!("{} {}", self.0, sum.hex).into_bytes())
+    }
+
+    fn is_current(&self, repomd: &[u8], signature: &[u8]) -> bool {
+        self.sign(repomd).is_ok_and(|right| right == signature)
+    }
+}
+
+fn signed(word: &'static str, seconds: u64) -> Output {
+    Output { sign: Some(Arc::new(Word(word))), ..at(seconds) }
+}
+
+impl Place {
+    async fn signature(&self) -> Option<String> {
+        let signature = self.target.read(SIGNATURE, 1 << 20).await.unwrap()?;
+        Some(String::from_utf8(signature.bytes).unwrap())
+    }
+
+    /// Whether the index is signed with this word.
+    async fn is_signed(&self, word: &'static str) -> bool {
+        let index = self.target.read(INDEX, 1 << 20).await.unwrap().unwrap().bytes;
+        self.signature().await == Some(String::from_utf8(Word(word).sign(&index).unwrap()).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn the_index_is_signed_and_a_signature_that_does_not_fit_is_mended() {
+    let place = Place::new();
+    let publisher = place.publisher("cache");
+    publisher.publish(adding("a"), &signed("one", 1000)).await.unwrap();
+    assert!(place.is_signed("one").await);
+    publisher.publish(adding("b"), &signed("one", 1001)).await.unwrap();
+    assert!(place.is_signed("one").await);
+    let again = publisher.publish(adding("b"), &signed("one", 1002)).await.unwrap();
+    assert!(!again.changed);
+
+    // A crash between index and signature, or somebody's mistake.
+    place.target.put_small(SIGNATURE, b"one 123".to_vec()).await.unwrap();
+    let mended = publisher.publish(Delta::default(), &signed("one", 1003)).await.unwrap();
+    assert!(mended.changed && place.is_signed("one").await);
+    assert_eq!(place.index().await.revision, again.revision, "the index is the same");
+    place.target.delete(SIGNATURE).await.unwrap();
+    publisher.publish(Delta::default(), &signed("one", 1004)).await.unwrap();
+    assert!(place.is_signed("one").await);
+    place.target.put_small(SIGNATURE, vec![b'x'; 2 << 20]).await.unwrap();
+    assert!(publisher.publish(Delta::default(), &signed("one", 1005)).await.is_err(), "what cannot be is not replaced");
+    place.target.delete(SIGNATURE).await.unwrap();
+
+    publisher.publish(Delta::default(), &signed("two", 1006)).await.unwrap();
+    assert!(place.is_signed("two").await, "another key");
+    publisher.publish(Delta::default(), &at(1007)).await.unwrap();
+    assert!(place.is_signed("two").await, "nothing changed, so it is right");
+    publisher.publish(adding("c"), &at(1008)).await.unwrap();
+    assert_eq!(place.signature().await, None, "nobody signs the new index");
+}
+
+#[tokio::test]
+async fn of_writers_at_the_same_time_the_last_ones_signature_stands() {
+    let place = Place::new();
+    let writers: Vec<_> = (0..8)
+        .map(|number| {
+            let publisher = place.publisher(&format!("cache-{number}"));
+            tokio::spawn(async move {
+                for round in 0..4 {
+                    let delta = adding(&format!("p{number}-{round}"));
+                    publisher.publish(delta, &signed("one", 1000)).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    assert_eq!(place.packages().await.len(), 32);
+    assert!(place.is_signed("one").await);
 }

@@ -28,7 +28,7 @@ use super::{
 use crate::{
     Timeouts,
     error::Error,
-    fetch::{chain, is_loopback, redirects},
+    fetch::{causes, is_loopback, redirects},
     url::RepoUrl,
 };
 
@@ -70,11 +70,11 @@ impl Http {
         };
         let failed = |error: reqwest::Error| Error::Transport {
             url: "HTTP client".to_owned(),
-            reason: chain(&error),
+            reason: causes(&error),
             transient: false,
         };
         let reader = builder()
-            .redirect(redirects())
+            .redirect(redirects(None))
             .read_timeout(timeouts.silence)
             .timeout(timeouts.total)
             .build()
@@ -113,7 +113,7 @@ impl Http {
     fn failed(&self, name: &str, error: &reqwest::Error) -> Error {
         Error::Transport {
             url: self.place(name),
-            reason: chain(error),
+            reason: causes(error),
             transient: !error.is_redirect() && !error.is_builder(),
         }
     }

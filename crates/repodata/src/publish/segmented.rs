@@ -18,7 +18,7 @@ use crate::output::Output;
 use crate::read::{self, PrimaryView};
 use crate::segments::{Segment, Segments, by_file, packages};
 use crate::workspace::Known;
-use crate::{Compression, Document, Error, Repomd, RepomdRecord, compression};
+use crate::{Compression, Document, Error, Repomd, RepomdRecord};
 
 /// A repository's documents, as they lie there.
 #[derive(Debug)]
@@ -223,7 +223,7 @@ impl<'a> SegmentReader<'a> {
             };
             let mut bytes = vec![0; segment.size as usize];
             self.part.file.file().read_exact_at(&mut bytes, *start)?;
-            let Some(text) = text(self.compression, segment, &bytes) else { return Ok(None) };
+            let Some(text) = segment.text(self.compression, &bytes) else { return Ok(None) };
             let mut list: Vec<(String, String)> = Vec::with_capacity(segment.packages as usize);
             for package in packages(&text) {
                 let Ok(view) = PrimaryView::parse_start(package) else { return Ok(None) };
@@ -237,16 +237,6 @@ impl<'a> SegmentReader<'a> {
         }
         Ok(self.read.as_ref().map(|(_, list)| list.as_slice()))
     }
-}
-
-/// The text of a segment, if it is the one that the list is about.
-fn text(compression: Compression, segment: &Segment, bytes: &[u8]) -> Option<String> {
-    if libdeflater::crc32(bytes) != segment.sum {
-        return None;
-    }
-    let mut text = Vec::new();
-    compression::unblock(compression, bytes, segment.open as usize, &mut text).ok()?;
-    String::from_utf8(text).ok()
 }
 
 /// Reads the old file from its start to its end, and sums it where that has to be.
@@ -316,7 +306,7 @@ impl Part {
                 }
                 new.copy(segment, bytes)?;
             } else {
-                let Some(text) = text(compression, segment, bytes) else { return Ok(None) };
+                let Some(text) = segment.text(compression, bytes) else { return Ok(None) };
                 let before = new.text.is_empty();
                 match self.edited(&text, start, of_this, added) {
                     None => return Ok(None),

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::workspace::{LOCK, Step};
-use crate::{Checksum, ChecksumKind, Compression, File, FileKind, RepomdRecord, read};
+use crate::{Checksum, ChecksumKind, Compression, File, FileKind, RepomdRecord, RepomdSigner, read};
 use copr_rpm::Changelog;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const NOW: SystemTime = UNIX_EPOCH;
@@ -166,8 +167,8 @@ fn files_and_records_of_others_survive() {
 
 #[test]
 fn a_crash_at_any_step_leaves_the_old_or_the_new_repository_and_the_next_publish_tidies_up() {
-    use Step::{FilesNamed, FilesWritten, IndexNamed, IndexWritten, OldFilesMarked};
-    for crash in [FilesWritten, FilesNamed, OldFilesMarked, IndexWritten, IndexNamed] {
+    use Step::{FilesNamed, FilesWritten, IndexNamed, IndexWritten, OldFilesMarked, SignatureNamed};
+    for crash in [FilesWritten, FilesNamed, OldFilesMarked, IndexWritten, IndexNamed, SignatureNamed] {
         let dir = tempfile::tempdir().unwrap();
         publisher(dir.path(), 1).publish(&add(&["a"])).unwrap();
         let mut workspace = Workspace::open(dir.path(), Locking::Wait).unwrap();
@@ -178,11 +179,12 @@ fn a_crash_at_any_step_leaves_the_old_or_the_new_repository_and_the_next_publish
         assert!(publisher_2.apply(&workspace, &changes, stop).is_err());
         drop(workspace);
 
-        let expected: &[&str] = if crash == IndexNamed { &["a", "b"] } else { &["a"] };
+        let in_force = [IndexNamed, SignatureNamed].contains(&crash);
+        let expected: &[&str] = if in_force { &["a", "b"] } else { &["a"] };
         assert_eq!(names(dir.path()), expected, "after a crash at {crash:?}: load checks every sum");
 
         publisher(dir.path(), 3).publish(&add(&["c"])).unwrap();
-        let expected: &[&str] = if crash == IndexNamed { &["a", "b", "c"] } else { &["a", "c"] };
+        let expected: &[&str] = if in_force { &["a", "b", "c"] } else { &["a", "c"] };
         assert_eq!(names(dir.path()), expected, "after a crash at {crash:?} and another publish");
         assert!(!dir.path().join(".repodata").exists(), "{crash:?}");
 
@@ -318,4 +320,145 @@ fn a_hundred_deltas_in_a_second_cost_three_publishes() {
     // Three where the machine keeps up; on a busy one the deltas come over a longer time. File times tick in 4 ms or so.
     let may_be = 1 + begin.elapsed().as_millis() / 440;
     assert!(u128::try_from(revisions.len()).unwrap() <= may_be, "{revisions:?}, not more than {may_be}");
+}
+
+#[test]
+fn comps_come_with_the_packages_plain_and_compressed_and_go_with_their_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let comps = dir.path().join("comps.xml");
+    let publish = |seconds, groups: crate::Groups, names: &[&str]| {
+        let output = Output { workers: 2, groups, ..Output::new(at(seconds)) };
+        Publisher::new(dir.path(), output).publish(&add(names)).unwrap()
+    };
+    let of_comps = || -> Vec<(String, String)> {
+        let text = |record: &RepomdRecord| {
+            let path = read::verified(dir.path(), record).unwrap();
+            std::io::read_to_string(read::open(&path).unwrap()).unwrap()
+        };
+        let records = index(dir.path()).records;
+        let groups = records.iter().filter(|record| record.kind.starts_with("group"));
+        groups.map(|record| (record.kind.clone(), text(record))).collect()
+    };
+    let both =
+        |text: &str| [("group", text), ("group_gz", text)].map(|(kind, text)| (kind.to_owned(), text.to_owned()));
+    let file = || crate::Groups::File(comps.clone());
+    publish(1, crate::Groups::Remove, &["a"]);
+    assert!(of_comps().is_empty());
+    fs_err::write(&comps, "<comps/>").unwrap();
+    assert!(publish(2, file(), &["b"]).changed);
+    assert_eq!(of_comps(), both("<comps/>"));
+    // With nothing new, nothing is written; by one that does not ask, they stay.
+    assert!(!publish(3, file(), &["b"]).changed);
+    assert!(publish(4, crate::Groups::Keep, &["c"]).changed);
+    assert_eq!(of_comps(), both("<comps/>"));
+    // Comps alone are reason enough to publish.
+    fs_err::write(&comps, "<comps><group/></comps>").unwrap();
+    assert!(publish(5, file(), &[]).changed);
+    assert_eq!(of_comps(), both("<comps><group/></comps>"));
+    assert!(publish(6, crate::Groups::Remove, &[]).changed);
+    assert!(of_comps().is_empty());
+    assert_eq!(names(dir.path()), ["a", "b", "c"]);
+}
+
+#[test]
+fn packages_that_lie_elsewhere_are_published_and_removed_by_their_location() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = Some("http://example.org/results/".to_owned());
+    let elsewhere = |name: &str| Record { location_base: base.clone(), ..record(name) };
+    publisher(dir.path(), 1).publish(&Delta { add: ["a", "b"].map(elsewhere).into(), remove: vec![] }).unwrap();
+    let before = read::load(dir.path()).unwrap();
+    assert!(before.len() == 2 && before.iter().all(|record| record.location_base == base), "{before:?}");
+    publisher(dir.path(), 2).publish(&remove(&["a"])).unwrap();
+    assert_eq!(names(dir.path()), ["b"]);
+}
+
+/// Signs with a key that is a word.
+#[derive(Debug)]
+struct Word(&'static str);
+
+impl RepomdSigner for Word {
+    fn sign(&self, repomd: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
+        if self.0.is_empty() {
+            return Err("there is no key".into());
+        }
+        let sum = Checksum::of(ChecksumKind::Sha256, repomd)?.0;
+        Ok(format!("{} {}", self.0, sum.hex).into_bytes())
+    }
+
+    fn is_current(&self, repomd: &[u8], signature: &[u8]) -> bool {
+        self.sign(repomd).is_ok_and(|right| right == signature)
+    }
+}
+
+fn signing(dir: &Path, word: &'static str, unique_names: bool, seconds: u64) -> Publisher {
+    let output = Output { workers: 2, sign: Some(Arc::new(Word(word))), unique_names, ..Output::new(at(seconds)) };
+    Publisher::new(dir, output)
+}
+
+fn signature(dir: &Path) -> Option<Vec<u8>> {
+    fs_err::read(dir.join("repodata/repomd.xml.asc")).ok()
+}
+
+fn is_signed(dir: &Path, word: &'static str) -> bool {
+    let index = fs_err::read(dir.join("repodata/repomd.xml")).unwrap();
+    signature(dir).is_some_and(|signature| Word(word).is_current(&index, &signature))
+}
+
+#[test]
+fn the_index_is_signed_whatever_the_names_of_files_and_a_stale_signature_goes() {
+    for unique_names in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let publisher = |word, seconds| signing(dir.path(), word, unique_names, seconds);
+        let unsigned =
+            |seconds| Publisher::new(dir.path(), Output { workers: 2, unique_names, ..Output::new(at(seconds)) });
+        publisher("one", 1).publish(&add(&["a"])).unwrap();
+        assert!(is_signed(dir.path(), "one"), "{unique_names}");
+        publisher("one", 2).publish(&add(&["b"])).unwrap();
+        assert!(is_signed(dir.path(), "one"), "{unique_names}");
+        publisher("one", 3).replace(&[record("a")]).unwrap();
+        assert!(is_signed(dir.path(), "one"), "{unique_names}");
+        assert!(!publisher("one", 4).publish(&Delta::default()).unwrap().changed);
+        let revision = index(dir.path()).revision;
+        assert!(publisher("two", 5).publish(&Delta::default()).unwrap().changed, "another key signs");
+        assert!(is_signed(dir.path(), "two"), "{unique_names}");
+        assert_eq!(index(dir.path()).revision, revision);
+
+        unsigned(6).publish(&Delta::default()).unwrap();
+        assert!(is_signed(dir.path(), "two"), "it still is right");
+        unsigned(7).publish(&add(&["c"])).unwrap();
+        assert_eq!(signature(dir.path()), None, "{unique_names}");
+        assert!(publisher("one", 8).publish(&add(&["c"])).unwrap().changed, "signed from now on");
+        assert!(is_signed(dir.path(), "one"), "{unique_names}");
+
+        let before =
+            (files(dir.path()), signature(dir.path()), fs_err::read(dir.path().join("repodata/repomd.xml")).unwrap());
+        for delta in [add(&["d"]), Delta::default()] {
+            let error = publisher("", 9).publish(&delta).unwrap_err();
+            assert_eq!(error.to_string(), "repomd.xml could not be signed: there is no key");
+        }
+        let after = fs_err::read(dir.path().join("repodata/repomd.xml")).unwrap();
+        assert_eq!((signature(dir.path()), after), (before.1, before.2), "whoever cannot sign publishes nothing");
+    }
+}
+
+#[test]
+fn after_a_crash_at_any_step_the_next_publish_of_nothing_makes_the_signature_fit() {
+    use Step::{FilesNamed, IndexNamed, IndexWritten, SignatureNamed};
+    for unique_names in [true, false] {
+        for crash in [FilesNamed, IndexWritten, IndexNamed, SignatureNamed] {
+            let dir = tempfile::tempdir().unwrap();
+            let publisher = |seconds| signing(dir.path(), "one", unique_names, seconds);
+            publisher(1).publish(&add(&["a"])).unwrap();
+            let mut workspace = Workspace::open(dir.path(), Locking::Wait).unwrap();
+            workspace.crashed = true;
+            let stop = &mut |step| if step == crash { Err(Error::metadata("test", "crash")) } else { Ok(()) };
+            let second = publisher(2);
+            assert!(second.apply(&workspace, &Changes::of(&add(&["b"]), &second.output), stop).is_err());
+            drop(workspace);
+            let torn = unique_names && crash == IndexNamed;
+            assert_eq!(is_signed(dir.path(), "one"), !torn, "{unique_names} {crash:?}");
+            assert_eq!(publisher(3).publish(&Delta::default()).unwrap().changed, torn, "{unique_names} {crash:?}");
+            assert!(is_signed(dir.path(), "one"), "{unique_names} {crash:?}");
+        }
+    }
 }

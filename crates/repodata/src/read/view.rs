@@ -286,14 +286,18 @@ impl<'a> PrimaryView<'a> {
         Checksum::new(kind, &self.checksum.text()).map_err(|_| Unusual)
     }
 
+    /// One of the lists, as values of its own.
+    #[must_use]
+    pub fn list(&self, kind: DependencyKind) -> Vec<Dependency> {
+        let index = DependencyKind::ALL.iter().position(|k| *k == kind);
+        let entries = index.and_then(|index| self.dependencies.get(index));
+        entries.map(|list| list.iter().filter_map(|entry| entry.to_dependency()).collect()).unwrap_or_default()
+    }
+
     /// The package as a record of its own, without the files and changes that other documents have.
     pub(crate) fn to_record(&self) -> Result<Record, Unusual> {
         let text = |raw: Raw<'_>| raw.text().into_owned();
-        let list = |kind: DependencyKind| -> Vec<Dependency> {
-            let index = DependencyKind::ALL.iter().position(|k| *k == kind);
-            let entries = index.and_then(|index| self.dependencies.get(index));
-            entries.map(|list| list.iter().filter_map(|entry| entry.to_dependency()).collect()).unwrap_or_default()
-        };
+        let list = |kind| self.list(kind);
         Ok(Record {
             checksum: self.checksum()?,
             nevra: self.nevra.to_nevra(),

@@ -81,7 +81,7 @@ pub(super) fn sweep(repodata: &Path, current: &Repomd, output: &Output) -> Resul
 }
 
 /// Removes a file that may be gone already.
-fn remove(path: &Path) -> Result<(), Error> {
+pub(super) fn remove(path: &Path) -> Result<(), Error> {
     match fs_err::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),

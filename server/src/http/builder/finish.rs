@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, State},
 };
 use copr_api::{
-    builder::{Finish, Outcome, ResultFile, SourceFile},
+    builder::{Finish, MOST_SHADOWS, Outcome, ResultFile, Shadow, SourceFile},
     v3::BuildState,
 };
 use serde_json::{Value, json};
@@ -19,6 +19,7 @@ use super::super::{
 };
 use crate::{
     db::{self, build::Srpm, lease::Held},
+    licence,
     publish::folder,
     queue::Queue,
     source,
@@ -64,10 +65,14 @@ pub async fn finish(
     if matches!(end.outcome, Outcome::Succeeded | Outcome::UserFault { .. } | Outcome::Skipped { .. }) {
         keep_others(&state, &held, &lease, &end.others).await?;
     }
+    let outcome = outcome_word(&end.outcome);
     let taken = match end.outcome {
         Outcome::Succeeded if held.canceled => queue.finish_without(&lease, BuildState::Canceled, None).await?,
         Outcome::Succeeded if held.source => source_made(&state, &held, &lease, end.results).await?,
-        Outcome::Succeeded => succeeded(&state, &held, &lease, end.results).await?,
+        Outcome::Succeeded => {
+            db::shadow::note(&state.db, &lease, &bounded(end.shadows)).await?;
+            succeeded(&state, &held, &lease, end.results).await?
+        }
         Outcome::Skipped { message } if !held.source => {
             queue.finish_without(&lease, BuildState::Skipped, Some(&short(&message))).await?
         }
@@ -78,11 +83,39 @@ pub async fn finish(
         Outcome::Cancelled => given_back(queue, &lease, "The builder was stopped.", true).await?,
         Outcome::MachineFault { message } => given_back(queue, &lease, &short(&message), false).await?,
     };
-    if taken { Ok(Json(json!({}))) } else { Err(ApiError::lease_lost()) }
+    if !taken {
+        return Err(ApiError::lease_lost());
+    }
+    state.metrics.ended(outcome);
+    state.following.changed(held.build_id);
+    Ok(Json(json!({})))
+}
+
+/// What the figures call an end.
+fn outcome_word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Succeeded => "succeeded",
+        Outcome::UserFault { .. } => "failed",
+        Outcome::Skipped { .. } => "skipped",
+        Outcome::Cancelled => "canceled",
+        Outcome::MachineFault { .. } => "machine_fault",
+    }
 }
 
 async fn given_back(queue: &Queue, lease: &str, message: &str, in_good_order: bool) -> Result<bool, ApiError> {
     Ok(queue.give_back(lease, message, in_good_order).await? != db::lease::Returned::Lost)
+}
+
+/// What is told of packages, as much as fits into a row.
+fn bounded(shadows: Vec<Shadow>) -> Vec<Shadow> {
+    let cut = |text: String| text.chars().take(300).collect();
+    let one = |Shadow { package, other, repository, kind }| Shadow {
+        package: cut(package),
+        other: cut(other),
+        repository: cut(repository),
+        kind,
+    };
+    shadows.into_iter().take(MOST_SHADOWS).map(one).collect()
 }
 
 /// A message that fits into a row and a page.
@@ -114,7 +147,7 @@ async fn keep_others(state: &AppState, held: &Held, lease: &str, others: &[Sourc
             || !state.store.has(&into.join(&other.name)).await?
         {
             handed_in(state, lease, &other.name, other.size, &other.sha256).await?;
-            state.store.place(lease, &other.name, &other.sha256, &into).await?;
+            state.store.place(lease, &other.name, &other.sha256, (&into, &other.name)).await?;
         }
     }
     Ok(())
@@ -169,9 +202,14 @@ async fn source_made(state: &AppState, held: &Held, lease: &str, results: Vec<Re
     if made.file_name != claim.file {
         return fail(&format!("The source package {} is another one: {}.", claim.file, made.file_name)).await;
     }
+    let Some(build) = db::build::get(&state.db, held.build_id).await? else { return Ok(false) };
+    let licence = state.licences.look(&state.db, build.project_id, &made.name, &made.licence).await?;
+    if let Some(why) = licence::refusal(&made.name, licence.as_ref()) {
+        return fail(&short(&format!("{why}."))).await;
+    }
     let place = state.queue.folder(held);
     state.store.write(&place, "results.json", folder::source_json(claim)).await?;
     let file = SourceFile { name: claim.file.clone(), size: claim.size, sha256: claim.sha256.clone() };
-    let srpm = Srpm { file, package_name: made.name, package_version: made.version };
+    let srpm = Srpm { file, package_name: made.name, package_version: made.version, licence };
     Ok(state.queue.finish_source(held, lease, &srpm).await?)
 }

@@ -7,13 +7,8 @@ use copr_api::{
 };
 
 use crate::{
-    chain,
-    db::{
-        self,
-        build::{Build, BuildChroot},
-        chroot::ProjectChroot,
-        project::Project,
-    },
+    blame, chain,
+    db::{self, build::BuildChroot, chroot::ProjectChroot},
     http::error::ApiError,
     settings::Choice,
     state::AppState,
@@ -32,7 +27,8 @@ pub(super) async fn grant(state: &AppState, claimed: &BuildChroot) -> Result<Opt
     let seconds = state.queue.lease_seconds();
     let timeout = u64::try_from(build.timeout).unwrap_or_default();
     let mut macros = definition.macros.clone();
-    macros.extend(names(state, &project, &build));
+    macros.extend(blame::macros(state, &project));
+    macros.push(("buildtag".to_owned(), format!(".copr{}", build.id)));
     let work = match (claimed.source, build.method.clone(), build.srpm.clone()) {
         (true, Some(method), _) => Work::Source { method },
         (false, _, Some(srpm)) => Work::Build { srpm },
@@ -93,35 +89,6 @@ pub(super) async fn grant(state: &AppState, claimed: &BuildChroot) -> Result<Opt
     }))
 }
 
-/// Copr's macros, which say whose build it is.
-fn names(state: &AppState, project: &Project, build: &Build) -> Vec<(String, String)> {
-    let contact = project.contact.as_deref().unwrap_or_default();
-    let page = state.project_url(&project.owner, &project.name);
-    let is_web = |text: &&str| text.starts_with("https://") || text.starts_with("http://");
-    let bugs = [contact, project.homepage.as_deref().unwrap_or_default()].into_iter().find(is_web).unwrap_or(&page);
-    let packager = if contact.contains('@') && !is_web(&contact) {
-        format!("{} <{contact}>", project.owner)
-    } else {
-        project.owner.to_string()
-    };
-    let vendor = format!("Copr - {} {}", if project.owner.is_group() { "group" } else { "user" }, project.owner);
-    [
-        ("copr_username", project.owner.to_string()),
-        ("copr_projectname", project.name.to_string()),
-        ("vendor", vendor),
-        ("buildtag", format!(".copr{}", build.id)),
-        ("bugurl", plain(bugs)),
-        ("packager", plain(&packager)),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into()
-}
-
-/// Text of a person as the value of a macro: one line that expands to itself.
-fn plain(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(500).collect::<String>().replace('%', "%%")
-}
-
 /// Ends a job that no builder can help, and says why where its packager looks.
 async fn fail(state: &AppState, lease: &str, why: &str) -> Result<(), ApiError> {
     if let Some(held) = db::lease::held(&state.db, lease).await? {
@@ -130,14 +97,4 @@ async fn fail(state: &AppState, lease: &str, why: &str) -> Result<(), ApiError> 
     }
     state.queue.finish_without(lease, BuildState::Failed, Some(why)).await?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_persons_text_is_one_line_that_expands_to_itself() {
-        assert_eq!(plain("100%\n%(rm -rf /)"), "100%%%%(rm -rf /)");
-    }
 }

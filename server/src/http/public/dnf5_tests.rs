@@ -153,16 +153,17 @@ fn sections_of_file(text: &str) -> BTreeMap<String, (String, Option<String>)> {
 async fn town() -> Town {
     let town = Town::with_a_chain().await;
     let chroots = [CHROOT, "fedora-44-x86_64", "fedora-44-i386", "fedora-44-aarch64", "fedora-eln-x86_64"];
-    town.project("@sig/tools", &chroots, |project| {
+    let tools = town.project("@sig/tools", &chroots, |project| {
         project.repo_priority = Some(5);
         project.module_hotfixes = true;
         project.multilib = true;
         project.runtime_dependencies =
             ["copr://bob/app", "https://mirror.example/$chroot/", "copr://dave/gone"].map(str::to_owned).to_vec();
-    })
-    .await;
+    });
+    let tools = tools.await;
     for side in ["tools:custom:x", "tools:pr:12"] {
         town.file(&format!("@sig/{side}/{CHROOT}/repodata/repomd.xml"), "<repomd/>");
+        town.directory(&tools, side).await;
     }
     town.project("alice/small", &[CHROOT], |_| ()).await;
     town

@@ -11,17 +11,25 @@ use axum::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use copr_api::{
     names::{Chroot, DirName, OwnerName},
-    v3::{RpmRepo, RpmRepoArch, RpmRepoDependency, RpmRepoDirectory, RpmRepoMultilib, RpmRepoRelease, RpmRepoTarget},
+    v3::{
+        RpmRepo, RpmRepoArch, RpmRepoDependency, RpmRepoDirectory, RpmRepoMultilib, RpmRepoRelease, RpmRepoTarget,
+        SignWith,
+    },
 };
 use copr_resolve::repo_file::{self, RepoSection};
 use serde::Deserialize;
 
 use crate::{
     chain::{self, Dependency},
+    clock,
     db::{self, project::Project},
-    http::{error::ApiError, params::Lenient},
+    http::{
+        error::ApiError,
+        params::{self, Lenient},
+        user::project::form::days_until,
+    },
     state::AppState,
-    store::{Found, Store, Want},
+    store::{Found, Want},
 };
 
 /// Most side directories that are named.
@@ -50,6 +58,8 @@ struct Asked {
     owner: OwnerName,
     dirname: DirName,
     chroots: Vec<Chroot>,
+    /// When chroots go that are out of life, milliseconds since 1970.
+    ends: BTreeMap<Chroot, i64>,
 }
 
 /// Finds it; a side directory exists once something was built into it.
@@ -60,13 +70,19 @@ async fn asked(state: &AppState, owner: &str, dirname: &str) -> Result<Asked, Ap
         return Err(missing());
     };
     let Some(project) = db::project::get(&state.db, &owner, &dirname.project()).await? else { return Err(missing()) };
+    if let Some(why) = state.takedowns.why(&owner, project.name.as_str(), None).await? {
+        return Err(ApiError::TakenDown(why));
+    }
     if dirname.as_str() != project.name.as_str()
+        && !db::directory::exists(&state.db, project.id, &dirname).await?
         && !matches!(state.store.find(&format!("{owner}/{dirname}/"), Want::Facts).await?, Found::Folder(_))
     {
         return Err(missing());
     }
-    let chroots = db::chroot::of_project(&state.db, project.id).await?.into_iter().map(|of| of.chroot).collect();
-    Ok(Asked { project, owner, dirname, chroots })
+    let all = db::chroot::of_project(&state.db, project.id).await?;
+    let ends = all.iter().filter_map(|of| Some((of.chroot.clone(), of.delete_at_ms?))).collect();
+    let chroots = all.into_iter().map(|of| of.chroot).collect();
+    Ok(Asked { project, owner, dirname, chroots, ends })
 }
 
 /// A chroot's name with what dnf knows better: `$releasever` where releases of a distribution are exchangeable, `$basearch`.
@@ -147,9 +163,11 @@ fn no_chroot(asked: &Asked, name_release: &str, arch: Option<&str>) -> Response 
 /// The file: the project's own section first, as the stock plugin names its file by the first line. The 32-bit repository
 /// follows only when the client has told its architecture (`for_arch`): other files are for any.
 async fn render(state: &AppState, asked: &Asked, chroot: &Chroot, for_arch: bool) -> Result<String, ApiError> {
-    let Asked { project, owner, dirname, chroots } = asked;
+    let Asked { project, owner, dirname, chroots, .. } = asked;
     let (host, results) = (host(state), state.results_url());
     let own = RepoSection {
+        gpgkey: key_of(state, project, dirname).await?,
+        repo_gpgcheck: state.config.signing.repo_gpgcheck,
         module_hotfixes: project.module_hotfixes,
         priority: project.repo_priority,
         ..RepoSection::new(
@@ -173,9 +191,13 @@ async fn render(state: &AppState, asked: &Asked, chroot: &Chroot, for_arch: bool
     for (number, dependency) in (1..).zip(chain::run_time(&state.db, project).await?.dependencies) {
         let (id, name) = dependency_names(state, project, number, &dependency);
         let section = match &dependency {
-            Dependency::Project { owner, name: of } => match chroot_of(state, owner, of, chroot).await? {
-                true => Ok(RepoSection::new(id, name, format!("{results}/{owner}/{of}/{}/", pattern(chroot)))),
-                false => Err(format!("Runtime dependency #{number}, {owner}/{of}, has nothing for {chroot}")),
+            Dependency::Project { owner, name: of } => match with_chroot(state, owner, of, chroot).await? {
+                Some(project) => Ok(RepoSection {
+                    gpgkey: key_of(state, &project, &params::name(of.as_str(), "")?).await?,
+                    repo_gpgcheck: state.config.signing.repo_gpgcheck,
+                    ..RepoSection::new(id, name, format!("{results}/{owner}/{of}/{}/", pattern(chroot)))
+                }),
+                None => Err(format!("Runtime dependency #{number}, {owner}/{of}, has nothing for {chroot}")),
             },
             Dependency::External(url) => {
                 let url = url.replace("$chroot", &pattern(chroot)).replace("$distname", chroot.distro());
@@ -193,14 +215,39 @@ async fn render(state: &AppState, asked: &Asked, chroot: &Chroot, for_arch: bool
     Ok(text)
 }
 
-async fn chroot_of(
+/// The file of a project's own directory for one of its chroots, as clients of that architecture get it; `None`: it has no such
+/// chroot.
+///
+/// # Errors
+/// See [`repo_file`].
+pub(super) async fn text_of(state: &AppState, project: &Project, chroot: &Chroot) -> Result<Option<String>, ApiError> {
+    let asked = asked(state, project.owner.as_str(), project.name.as_str()).await?;
+    if !asked.chroots.contains(chroot) {
+        return Ok(None);
+    }
+    render(state, &asked, chroot, true).await.map(Some)
+}
+
+/// A project, if it has this chroot.
+async fn with_chroot(
     state: &AppState,
     owner: &OwnerName,
     name: &copr_api::names::ProjectName,
     chroot: &Chroot,
-) -> Result<bool, ApiError> {
-    let Some(project) = db::project::get(&state.db, owner, name).await? else { return Ok(false) };
-    Ok(db::chroot::get(&state.db, project.id, chroot).await?.is_some())
+) -> Result<Option<Project>, ApiError> {
+    let Some(project) = db::project::get(&state.db, owner, name).await? else { return Ok(None) };
+    // Nothing of what was taken down can be had: it must not take the others with it.
+    if state.takedowns.why(owner, name.as_str(), None).await?.is_some() {
+        return Ok(None);
+    }
+    let has = db::chroot::get(&state.db, project.id, chroot).await?.is_some();
+    Ok(has.then_some(project))
+}
+
+/// Where the keys are that all packages in a directory of a project are signed with; `None`: not all of them are signed.
+async fn key_of(state: &AppState, project: &Project, dirname: &DirName) -> Result<Option<String>, ApiError> {
+    let signed = project.signing != SignWith::Nothing && db::key::unsigned(&state.db, project.id).await? == 0;
+    Ok(signed.then(|| state.public_keys_url(&project.owner, dirname)))
 }
 
 /// `GET /api_3/rpmrepo/{owner}/{dirname}/{name_release}`: the same for every release; the caller chooses.
@@ -212,6 +259,7 @@ pub(super) async fn rpmrepo(
     Path((owner, dirname, _name_release)): Path<(String, String, String)>,
 ) -> Result<Response, ApiError> {
     let asked = asked(&state, &owner, &dirname).await?;
+    let now = clock::now_ms();
     let mut opts = BTreeMap::new();
     if let Some(priority) = asked.project.repo_priority {
         opts.insert("priority".to_owned(), priority.into());
@@ -221,16 +269,16 @@ pub(super) async fn rpmrepo(
     }
     let mut repos: BTreeMap<String, RpmRepoRelease> = BTreeMap::new();
     for chroot in &asked.chroots {
+        let delete_after_days = asked.ends.get(chroot).map(|end| days_until(*end, now));
         let multilib = multilib_of(&asked.project, &asked.chroots, chroot).map(|arch| {
             let mut opts = opts.clone();
             opts.insert("cost".to_owned(), MULTILIB_COST.to_string().into());
             (arch.to_owned(), RpmRepoMultilib { opts })
         });
-        let arch =
-            RpmRepoArch { opts: opts.clone(), multilib: multilib.into_iter().collect(), ..RpmRepoArch::default() };
+        let arch = RpmRepoArch { opts: opts.clone(), multilib: multilib.into_iter().collect(), delete_after_days };
         repos.entry(chroot.name_release().to_owned()).or_default().arch.insert(chroot.arch().to_owned(), arch);
     }
-    let mut directories = side_directories(&state.store, &asked.owner, asked.project.name.as_str()).await?;
+    let mut directories = side_directories(&state, &asked.project, now).await?;
     directories.insert(asked.project.name.to_string(), RpmRepoDirectory::default());
     let needed = chain::run_time(&state.db, &asked.project).await?;
     let dependencies = (1..).zip(needed.dependencies).map(|(number, dependency)| {
@@ -246,38 +294,32 @@ pub(super) async fn rpmrepo(
             target,
         }
     });
+    let main: DirName = params::name(asked.project.name.as_str(), "")?;
     let answer = RpmRepo {
         results_url: state.results_url(),
         repos,
         directories,
         dependencies: dependencies.collect(),
-        delete_after_days: None,
-        pubkey_url: None,
-        // No project has a key: nothing is signed.
-        gpgcheck: Some(false),
+        delete_after_days: asked.project.delete_at_ms.map(|end| days_until(end, now)),
+        pubkey_url: (asked.project.signing != SignWith::Nothing).then(|| state.public_keys_url(&asked.owner, &main)),
+        gpgcheck: Some(key_of(&state, &asked.project, &main).await?.is_some()),
         missing: needed.missing.into_iter().map(|(owner, name)| format!("{owner}/{name}")).collect(),
     };
     Ok(([(CACHE_CONTROL, SHORT)], Json(answer)).into_response())
 }
 
-/// Directories of a project besides its own, as far as something was built into them.
+/// Directories of a project besides its own, and when those of pull requests go.
 async fn side_directories(
-    store: &Store,
-    owner: &OwnerName,
-    project: &str,
-) -> std::io::Result<BTreeMap<String, RpmRepoDirectory>> {
-    let Found::Folder(folder) = store.find(&format!("{owner}/"), Want::Facts).await? else {
-        return Ok(BTreeMap::new());
-    };
-    let side = format!("{project}:");
-    let (entries, _) = folder.list().await?;
-    let names =
-        entries.into_iter().filter(|entry| entry.folder && entry.name.starts_with(&side)).map(|entry| entry.name);
-    Ok(names
-        .filter(|name| name.parse::<DirName>().is_ok())
-        .take(DIRECTORIES)
-        .map(|name| (name, RpmRepoDirectory::default()))
-        .collect())
+    state: &AppState,
+    project: &Project,
+    now_ms: i64,
+) -> Result<BTreeMap<String, RpmRepoDirectory>, ApiError> {
+    let known = db::directory::of_project(&state.db, project.id).await?;
+    let told = known.into_iter().take(DIRECTORIES).map(|of| {
+        let delete_after_days = of.delete_at_ms.map(|end| days_until(end, now_ms));
+        (of.dirname.to_string(), RpmRepoDirectory { delete_after_days })
+    });
+    Ok(told.collect())
 }
 
 /// `…/repo/{name_release}/{file}.repo` of a user's or (`@group`) group's project.

@@ -4,6 +4,7 @@ use std::{ffi::OsStr, io};
 
 use askama::Template;
 use axum::{
+    Json,
     body::Body,
     extract::{Path, State},
     http::{
@@ -16,31 +17,49 @@ use axum::{
     },
     response::{Html, IntoResponse, Response},
 };
+use copr_api::names::{DirName, OwnerName};
 use jiff::{Timestamp, tz::TimeZone};
+use serde::Serialize;
 
+use super::release;
 use crate::{
+    db,
     http::error::ApiError,
     state::AppState,
     store::{Entry, FileToRead, Found, Store, Want},
-    web::{self, text},
+    web::{self, frame::Wants, text},
 };
+
+/// The file that tells what a folder is, in every folder of a project that says something of itself.
+const DESCRIPTION: &str = ".description";
 
 /// What a file of someone's build may do in a browser: nothing.
 const FILE_POLICY: &str = "default-src 'none'; sandbox";
 
-#[derive(Template)]
+#[derive(Debug, Template, Serialize)]
 #[template(path = "listing.html")]
 struct Listing {
     path: String,
+    #[serde(skip)]
     parent: bool,
+    /// Paragraphs of the project's description, without its links: programs follow all that a listing has.
+    description: Vec<String>,
     entries: Vec<Line>,
+    /// There are more.
     cut: bool,
 }
 
+#[derive(Debug, Serialize)]
 struct Line {
     href: String,
+    /// With a slash behind that of a folder.
+    #[serde(rename = "name")]
     label: String,
+    #[serde(skip)]
     size: String,
+    /// `None`: a folder.
+    bytes: Option<u64>,
+    /// UTC.
     changed: String,
 }
 
@@ -60,14 +79,25 @@ pub(super) async fn serve(
     State(state): State<AppState>,
     method: Method,
     Path(path): Path<String>,
+    wants: Wants,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    if let Some(why) = state.takedowns.of_path(&path).await? {
+        return Ok(web::taken_down(&state, &why));
+    }
+    if let Some(folder) = path.strip_suffix(DESCRIPTION).filter(|folder| folder.ends_with('/')) {
+        return described(&state, folder).await;
+    }
+    let path = release::behind(&state, &path).await?.unwrap_or(path);
     let conditions = [RANGE, IF_NONE_MATCH, IF_MODIFIED_SINCE];
     let facts = method == Method::HEAD || conditions.iter().any(|name| headers.contains_key(name));
     let want = if facts { Want::Facts } else { Want::Everything };
     match find(&state.store, &path, want, accepts_gzip(&headers)).await? {
         Answer::File { file, name, gzip } => send(&method, &headers, file, &name, gzip).await,
-        Answer::Folder { entries, cut } => listing(&path, &entries, cut),
+        Answer::Folder { entries, cut } => {
+            let description = description(&state, &path).await?;
+            listing(&path, &description.unwrap_or_default(), &entries, cut, wants)
+        }
         Answer::Moved(to) => Ok((StatusCode::FOUND, [(LOCATION, to)]).into_response()),
         Answer::Nothing => Ok(web::not_found(&state, "There is no such file among the results.")),
     }
@@ -103,12 +133,41 @@ async fn find(store: &Store, path: &str, want: Want, gzip_accepted: bool) -> io:
     }
 }
 
-fn listing(path: &str, entries: &[Entry], cut: bool) -> Result<Response, ApiError> {
+/// The project's description, for a folder of its results that is there; `None`: it has none.
+async fn description(state: &AppState, folder: &str) -> Result<Option<String>, ApiError> {
+    let mut parts = folder.split('/');
+    let (Some(Ok(owner)), Some(Ok(dirname))) =
+        (parts.next().map(str::parse::<OwnerName>), parts.next().map(str::parse::<DirName>))
+    else {
+        return Ok(None);
+    };
+    let project = db::project::get(&state.db, &owner, &dirname.project()).await?;
+    Ok(project.and_then(|of| of.description).filter(|text| !text.trim().is_empty()))
+}
+
+/// `….description` of a folder: its text, one for people and for programs that list folders.
+async fn described(state: &AppState, folder: &str) -> Result<Response, ApiError> {
+    let there = matches!(state.store.find(folder, Want::Facts).await?, Found::Folder(_));
+    let Some(text) = (if there { description(state, folder).await? } else { None }) else {
+        return Ok(web::not_found(state, "This folder has no description."));
+    };
+    let plain: String = text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
+    let headers = [
+        (CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (CONTENT_SECURITY_POLICY, FILE_POLICY),
+        (CACHE_CONTROL, "no-cache"),
+    ];
+    Ok((headers, format!("{}\n", plain.trim_end())).into_response())
+}
+
+fn listing(path: &str, description: &str, entries: &[Entry], cut: bool, wants: Wants) -> Result<Response, ApiError> {
     let lines = entries.iter().map(|entry| {
         let slash = if entry.folder { "/" } else { "" };
         Line {
             href: format!("{}{slash}", text::encode(&entry.name)),
             label: format!("{}{slash}", entry.name),
+            bytes: (!entry.folder).then_some(entry.size),
             size: if entry.folder { String::new() } else { text::size(entry.size) },
             changed: stamp(entry.mtime, "%Y-%m-%d %H:%M"),
         }
@@ -116,13 +175,25 @@ fn listing(path: &str, entries: &[Entry], cut: bool) -> Result<Response, ApiErro
     let page = Listing {
         path: format!("/results/{path}"),
         parent: path.trim_end_matches('/').contains('/'),
+        description: web::markdown::plain(description)
+            .split("\n\n")
+            .map(|paragraph| paragraph.trim().to_owned())
+            .filter(|paragraph| !paragraph.is_empty())
+            .collect(),
         entries: lines.collect(),
         cut,
     };
-    let html = page.render().map_err(|error| ApiError::Internal(error.into()))?;
-    let headers =
-        [(CONTENT_SECURITY_POLICY, web::POLICY), (X_CONTENT_TYPE_OPTIONS, "nosniff"), (CACHE_CONTROL, "no-cache")];
-    Ok((headers, Html(html)).into_response())
+    let body = match wants {
+        Wants::Html => Html(page.render().map_err(|error| ApiError::Internal(error.into()))?).into_response(),
+        Wants::Json => Json(page).into_response(),
+    };
+    let headers = [
+        (CONTENT_SECURITY_POLICY, web::POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (CACHE_CONTROL, "no-cache"),
+        (VARY, "accept"),
+    ];
+    Ok((headers, body).into_response())
 }
 
 /// The media type of a file. Pages and pictures that a build made are text or bytes here, never something that runs.

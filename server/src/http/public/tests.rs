@@ -63,11 +63,11 @@ async fn a_repo_file_is_the_same_at_all_its_addresses() {
 #[tokio::test]
 async fn groups_side_directories_and_settings_come_through() {
     let town = Town::empty().await;
-    town.project("@sig/tools", &[CHROOT], |project| {
+    let tools = town.project("@sig/tools", &[CHROOT], |project| {
         project.repo_priority = Some(5);
         project.module_hotfixes = true;
-    })
-    .await;
+    });
+    town.directory(&tools.await, "tools:custom:x").await;
     town.file(&format!("@sig/tools:custom:x/{CHROOT}/repodata/repomd.xml"), "<repomd/>");
     for path in ["/coprs/@sig/tools:custom:x", "/coprs/g/sig/tools:custom:x", "/coprs/@sig/tools%3Acustom%3Ax"] {
         let text = town.get(&format!("{path}/repo/minidistro-12/dnf.repo?arch=x86_64")).await.text();

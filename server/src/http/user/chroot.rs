@@ -1,9 +1,11 @@
 //! A project's chroots: what is chosen for each, and what a builder would be told.
 
+use std::collections::BTreeMap;
+
 use axum::{
     Json,
     extract::{FromRequest, Multipart, Path, Request, State},
-    http::header::CONTENT_TYPE,
+    http::{Method, header::CONTENT_TYPE},
 };
 use copr_api::{
     builder::BuildRepository,
@@ -12,18 +14,34 @@ use copr_api::{
 };
 use serde_json::{Value, json};
 
-use super::{build, find_project, project::owned, upload};
+use super::{
+    build,
+    comps::{self, Comps},
+    find_project,
+    project::{form, owned},
+    upload,
+};
 use crate::{
-    chain,
-    db::{self, chroot::ProjectChroot, project::Project},
+    blame, chain, clock,
+    db::{self, chroot::ProjectChroot, directory::DAY_MS, permission::Role, project::Project, task::RepositoryKey},
     http::{
         auth::Caller,
         error::ApiError,
         params::{self, JsonBody, Params, parse_json},
+        routes::Routes,
     },
     settings::Choice,
     state::AppState,
 };
+
+/// The addresses of this file.
+pub fn routes() -> Routes {
+    Routes::default()
+        .api(Method::GET, "/api_3/project-chroot", get)
+        .api(Method::GET, "/api_3/project-chroot/build-config", build_config)
+        .api(Method::PUT, "/api_3/project-chroot/edit/{owner}/{project}/{chroot}", edit)
+        .api(Method::GET, "/api_3/build-chroot/build-config", of_build)
+}
 
 /// Most words in one list, and bytes of one.
 const WORDS: (usize, usize) = (200, 200);
@@ -113,10 +131,12 @@ pub async fn get(State(state): State<AppState>, query: Params) -> Result<Json<Va
 }
 
 fn view(project: &Project, of: &ProjectChroot) -> Value {
+    let days = of.delete_at_ms.map(|end| form::days_until(end, clock::now_ms()));
     json!({
-        "mock_chroot": of.chroot, "projectname": project.name, "ownername": project.owner, "comps_name": null,
-        "additional_repos": of.additional_repos, "additional_packages": of.additional_packages, "additional_modules": [],
-        "with_opts": of.with_opts, "without_opts": of.without_opts, "delete_after_days": null, "isolation": "unchanged",
+        "mock_chroot": of.chroot, "projectname": project.name, "ownername": project.owner, "comps_name": of.comps_name,
+        "additional_repos": of.additional_repos, "additional_packages": of.additional_packages,
+        "additional_modules": of.additional_modules, "with_opts": of.with_opts, "without_opts": of.without_opts,
+        "delete_after_days": days, "isolation": of.isolation, "bootstrap": of.bootstrap,
         "memory_mib": of.memory_mib, "cpus": of.cpus,
     })
 }
@@ -131,46 +151,100 @@ pub async fn edit(
     Path((owner, name, chroot)): Path<(String, String, String)>,
     request: Request,
 ) -> Result<Json<Value>, ApiError> {
-    let project = owned(&state, &caller, &owner, &name, "change").await?;
-    let missing = format!("No chroot {} in {}", super::cut(&chroot), project.full_name());
-    let chroot: Chroot = params::name(&chroot, &missing)?;
-    let body = body(&state, request).await?;
-    let found = db::chroot::get(&state.db, project.id, &chroot).await?;
-    let mut of = found.ok_or_else(|| ApiError::NotFound(missing.clone()))?;
-    change(&mut of, &body, &project)?;
-    if !db::chroot::set(&state.db, &of).await? {
-        return Err(ApiError::NotFound(missing));
-    }
-    tracing::info!(project = project.full_name(), %chroot, by = caller.0.name, "chroot changed");
+    let project = owned(&state, &caller, &owner, &name, Role::Admin, "change").await?;
+    let (body, comps) = body(&state, request).await?;
+    let of = apply(&state, &caller, &project, &chroot, &body, comps).await?;
     Ok(Json(view(&project, &of)))
 }
 
-/// The wishes in a form or in a plain body.
-async fn body(state: &AppState, request: Request) -> Result<ChrootEdit, ApiError> {
+/// Does what an edit asks for in a project that the caller may change.
+///
+/// # Errors
+/// 400 with a line a field, 404: the project has no such chroot.
+pub(crate) async fn apply(
+    state: &AppState,
+    caller: &Caller,
+    project: &Project,
+    chroot: &str,
+    body: &ChrootEdit,
+    comps: Option<Comps>,
+) -> Result<ProjectChroot, ApiError> {
+    let missing = format!("No chroot {} in {}", super::cut(chroot), project.full_name());
+    let chroot: Chroot = params::name(chroot, &missing)?;
+    let found = db::chroot::get(&state.db, project.id, &chroot).await?;
+    let mut of = found.ok_or_else(|| ApiError::NotFound(missing.clone()))?;
+    let had_comps = of.comps_name.is_some();
+    change(&mut of, body, project, state.config.projects.eol_days)?;
+    let dirname: DirName = params::name(project.name.as_str(), "")?;
+    let repository = RepositoryKey { owner: project.owner.clone(), dirname, chroot: chroot.clone() };
+    if let Some(comps) = &comps {
+        comps::keep(state, &repository, comps).await?;
+        of.comps_name = Some(comps.name.clone());
+    } else if body.delete_comps {
+        of.comps_name = None;
+    }
+    let touched = comps.is_some() || (had_comps && of.comps_name.is_none());
+    if touched && of.comps_name.is_none() {
+        comps::remove(state, &repository).await?;
+    }
+    if !db::chroot::set(&state.db, &of, touched.then_some(&repository), clock::now_ms()).await? {
+        return Err(ApiError::NotFound(missing));
+    }
+    state.publishing.wake();
+    tracing::info!(project = project.full_name(), %chroot, by = caller.user.name, "chroot changed");
+    Ok(of)
+}
+
+/// The wishes in a form, which may have a comps.xml, or in a plain body.
+async fn body(state: &AppState, request: Request) -> Result<(ChrootEdit, Option<Comps>), ApiError> {
     let kind = request.headers().get(CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase());
     if !kind.is_some_and(|kind| kind.starts_with(b"multipart/")) {
-        return JsonBody::from_request(request, state).await.map(|JsonBody(body)| body);
+        return JsonBody::from_request(request, state).await.map(|JsonBody(body)| (body, None));
     }
     let mut form = Multipart::from_request(request, state)
         .await
         .map_err(|error| ApiError::BadRequest(format!("The form is malformed: {error}")))?;
-    let mut body = None;
+    let (mut body, mut comps) = (None, None);
     while let Some(field) = upload::next(&mut form).await? {
         match field.name() {
             Some("json") if body.is_none() => body = Some(parse_json(&upload::short(field).await?)?),
-            Some("upload_comps") => {
-                return Err(ApiError::BadRequest("upload_comps: This server takes no comps.xml".to_owned()));
-            }
+            Some("upload_comps") if comps.is_none() => comps = Some(comps::read(field).await?),
             _ => {}
         }
     }
-    body.ok_or_else(|| ApiError::BadRequest("json: The part with the wishes is missing".to_owned()))
+    let body = body.ok_or_else(|| ApiError::BadRequest("json: The part with the wishes is missing".to_owned()))?;
+    Ok((body, comps))
 }
 
-/// Fields of Copr that can be reset and have no value here.
-const VALUELESS: &[&str] = &["additional_modules", "bootstrap", "bootstrap_image", "comps_name", "isolation"];
+/// A stream of a module to enable, or with a `!` to disable.
+fn is_module(text: &str) -> bool {
+    let plain = |part: &str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.+-".contains(&byte))
+    };
+    let stream = text.strip_prefix('!').unwrap_or(text).split_once(':');
+    stream.is_some_and(|(name, stream)| plain(name) && plain(stream))
+}
 
-fn change(of: &mut ProjectChroot, body: &ChrootEdit, project: &Project) -> Result<(), ApiError> {
+/// mock's words for a chroot, `unchanged`: what the project says.
+fn mock(field: &str, text: &str, choices: &[&str], wrong: &mut Vec<String>) -> String {
+    if text != form::UNCHANGED && !choices.contains(&text) {
+        wrong.push(format!("{field}: Not a valid choice."));
+    }
+    text.to_owned()
+}
+
+/// More time for a chroot that is out of life.
+fn extend(of: &mut ProjectChroot, days: i64, longest: i64, wrong: &mut Vec<String>) {
+    if of.delete_at_ms.is_none() {
+        wrong.push("delete_after_days: This chroot is not out of life.".to_owned());
+    } else if (1..=longest).contains(&days) {
+        of.delete_at_ms = Some(clock::now_ms().saturating_add(days.saturating_mul(DAY_MS)));
+    } else {
+        wrong.push(format!("delete_after_days: Number must be between 1 and {longest}."));
+    }
+}
+
+fn change(of: &mut ProjectChroot, body: &ChrootEdit, project: &Project, longest: i64) -> Result<(), ApiError> {
     let mut wrong = Vec::new();
     for field in &body.reset_fields {
         match field.as_str() {
@@ -180,7 +254,10 @@ fn change(of: &mut ProjectChroot, body: &ChrootEdit, project: &Project) -> Resul
             "without_opts" => of.without_opts.clear(),
             "memory_mib" => of.memory_mib = None,
             "cpus" => of.cpus = None,
-            other if VALUELESS.contains(&other) => {}
+            "additional_modules" => of.additional_modules.clear(),
+            "isolation" => form::UNCHANGED.clone_into(&mut of.isolation),
+            "bootstrap" | "bootstrap_image" => form::UNCHANGED.clone_into(&mut of.bootstrap),
+            "comps_name" => of.comps_name = None,
             other => {
                 let path = format!("{}/{}", project.full_name(), of.chroot);
                 return Err(ApiError::BadRequest(format!(
@@ -208,8 +285,23 @@ fn change(of: &mut ProjectChroot, body: &ChrootEdit, project: &Project) -> Resul
     if body.cpus.is_some() {
         of.cpus = cpus(body.cpus, &mut wrong);
     }
-    if body.additional_modules.as_ref().is_some_and(|list| !list.is_empty()) {
-        wrong.push("additional_modules: This server knows no modules".to_owned());
+    if let Some(list) = &body.additional_modules {
+        // Copr's clients send them with commas between them.
+        let list: Vec<String> = list
+            .iter()
+            .flat_map(|text| text.split(',').map(str::to_owned).collect::<Vec<_>>())
+            .filter(|text| !text.is_empty())
+            .collect();
+        of.additional_modules = words("additional_modules", &list, is_module, &mut wrong);
+    }
+    if let Some(text) = body.isolation.as_deref().filter(|text| !text.is_empty()) {
+        of.isolation = mock("isolation", text, form::ISOLATION, &mut wrong);
+    }
+    if let Some(text) = body.bootstrap.as_deref().filter(|text| !text.is_empty()) {
+        of.bootstrap = mock("bootstrap", text, form::BOOTSTRAP, &mut wrong);
+    }
+    if let Some(days) = body.delete_after_days {
+        extend(of, days, longest, &mut wrong);
     }
     if wrong.is_empty() { Ok(()) } else { Err(ApiError::BadRequest(wrong.join("\n"))) }
 }
@@ -224,18 +316,33 @@ pub async fn build_config(State(state): State<AppState>, query: Params) -> Resul
     let repositories = chain::build_time(&state, &project, &dirname, &of.chroot, &[]).await?;
     let repos = shown(repositories, &project);
     let additional_repos: Vec<&String> = project.additional_repos.iter().chain(&of.additional_repos).collect();
+    let isolation = if of.isolation == form::UNCHANGED { &project.isolation } else { &of.isolation };
     Ok(Json(json!({
         "chroot": of.chroot, "repos": repos, "additional_repos": additional_repos,
-        "additional_packages": of.additional_packages, "additional_modules": "", "enable_net": project.enable_net,
-        "with_opts": of.with_opts, "without_opts": of.without_opts, "isolation": "default",
+        "additional_packages": of.additional_packages, "additional_modules": of.additional_modules.join(","),
+        "enable_net": project.enable_net, "with_opts": of.with_opts, "without_opts": of.without_opts,
+        "isolation": isolation, "macros": blame::macros(&state, &project).into_iter().collect::<BTreeMap<_, _>>(),
     })))
 }
 
-/// Repositories in Copr's form, which lists the project itself first.
+/// Repositories in Copr's form, which lists the project itself first. What is built in devel mode is in metadata of its own.
 fn shown(mut repositories: Vec<BuildRepository>, project: &Project) -> Vec<Value> {
-    repositories.sort_by_key(|repository| repository.id != "copr_base");
+    const DEVEL: &str = "copr_base_devel";
+    let known = repositories.iter().any(|repository| repository.id == DEVEL);
+    let base = repositories.iter().find(|repository| repository.id == "copr_base").cloned();
+    if let (true, false, Some(base)) = (project.devel_mode, known, base) {
+        let baseurl = format!("{}devel/", base.baseurl);
+        repositories.push(BuildRepository { id: DEVEL.to_owned(), baseurl, ..base });
+    }
+    let first = ["copr_base", DEVEL, "copr_coprdir"];
+    repositories.sort_by_key(|repository| first.iter().position(|id| *id == repository.id).unwrap_or(first.len()));
     let one = |repository: BuildRepository| {
-        json!({ "id": repository.id, "name": repository.id, "baseurl": repository.baseurl,
+        let name = match repository.id.as_str() {
+            "copr_base" => "Copr repository".to_owned(),
+            DEVEL => "Copr buildroot".to_owned(),
+            id => format!("Additional repo {id}"),
+        };
+        json!({ "id": repository.id, "name": name, "baseurl": repository.baseurl,
                 "priority": repository.priority, "module_hotfixes": project.module_hotfixes, "repo_gpgcheck": false })
     };
     repositories.into_iter().map(one).collect()

@@ -1,7 +1,7 @@
 //! Builds of what lies elsewhere: an SRPM on the web, a git repository. Here only the words are checked; whatever is fetched is
 //! fetched by a builder, which knows where it may go.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, http::Method};
 use copr_api::{
     builder::{GitMake, SourceMethod},
     v3::{Build as View, BuildOptions, Page, PageMeta, ScmBuild},
@@ -12,9 +12,18 @@ use super::{
     submit::{Content, take, target},
 };
 use crate::{
-    http::{auth::Caller, error::ApiError, params::JsonBody},
+    http::{auth::Caller, error::ApiError, params::JsonBody, routes::Routes},
     state::AppState,
 };
+
+/// The addresses of this file.
+pub fn routes() -> Routes {
+    Routes::default().api(Method::POST, "/api_3/build/create/url", url).api(
+        Method::POST,
+        "/api_3/build/create/scm",
+        scm,
+    )
+}
 
 /// Most URLs in one call.
 const URLS: usize = 100;
@@ -34,10 +43,10 @@ pub async fn url(
     if options.pkgs.is_empty() || options.pkgs.len() > URLS {
         return Err(ApiError::BadRequest(format!("pkgs: From 1 to {URLS} URLs are taken")));
     }
-    let methods: Vec<SourceMethod> = options.pkgs.iter().map(|text| package(text)).collect::<Result<_, _>>()?;
+    let methods: Vec<SourceMethod> = options.pkgs.iter().map(|text| link(text)).collect::<Result<_, _>>()?;
     let mut items = Vec::with_capacity(methods.len());
     for method in methods {
-        items.push(take(&state, &caller, &options, &target, Content::Made(method, Vec::new())).await?);
+        items.push(take(&state, &caller, &options, &target, Content::Made(method, Vec::new()), None).await?);
     }
     Ok(Json(Page { items, meta: PageMeta::default() }))
 }
@@ -53,10 +62,11 @@ pub async fn scm(
 ) -> Result<Json<View>, ApiError> {
     let target = target(&state, &caller, &body.options).await?;
     let method = git(&body)?;
-    take(&state, &caller, &body.options, &target, Content::Made(method, Vec::new())).await.map(Json)
+    take(&state, &caller, &body.options, &target, Content::Made(method, Vec::new()), None).await.map(Json)
 }
 
-fn package(text: &str) -> Result<SourceMethod, ApiError> {
+/// What is built from the source package at a URL.
+pub(super) fn link(text: &str) -> Result<SourceMethod, ApiError> {
     let url = address("pkgs", text, &["http", "https"])?;
     if url.path().ends_with(".spec") {
         return Err(ApiError::BadRequest(format!(
@@ -67,7 +77,8 @@ fn package(text: &str) -> Result<SourceMethod, ApiError> {
     Ok(SourceMethod::Url { url: url.into() })
 }
 
-fn git(body: &ScmBuild) -> Result<SourceMethod, ApiError> {
+/// What is built from a git repository.
+pub(super) fn git(body: &ScmBuild) -> Result<SourceMethod, ApiError> {
     fn said(text: &Option<String>) -> Option<&str> {
         text.as_deref().map(str::trim).filter(|text| !text.is_empty())
     }
@@ -161,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_builder_is_sent_to_web_addresses_only_and_never_with_a_password() {
-        assert!(matches!(package("https://x.org/a-1-1.src.rpm"), Ok(SourceMethod::Url { .. })));
+        assert!(matches!(link("https://x.org/a-1-1.src.rpm"), Ok(SourceMethod::Url { .. })));
         for bad in [
             "file:///etc/passwd",
             "ftp://x.org/a.src.rpm",
@@ -170,11 +181,11 @@ mod tests {
             "https://x.org/a b",
             "git://x.org/a",
         ] {
-            assert!(error(package(bad)).starts_with("pkgs: "), "{bad}");
+            assert!(error(link(bad)).starts_with("pkgs: "), "{bad}");
         }
-        let secret = error(package("https://alice:hunter2@x.org/a.src.rpm"));
+        let secret = error(link("https://alice:hunter2@x.org/a.src.rpm"));
         assert!(!secret.contains("hunter2"), "{secret}");
-        assert!(error(package("https://x.org/a.spec?raw")).contains("spec"));
+        assert!(error(link("https://x.org/a.spec?raw")).contains("spec"));
         for bad in ["ssh://git@x.org/a", "git@x.org:a", "ext::sh -c id", "--upload-pack=id", "file:///srv/git", ""] {
             assert!(error(git(&asked(bad))).starts_with("clone_url: "), "{bad}");
         }

@@ -1,6 +1,6 @@
 //! Submitting a build: where it is to go, how its machines are to be, and what it is made of.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, http::Method};
 use copr_api::{
     builder::SourceMethod,
     names::{Chroot, DirName},
@@ -14,28 +14,47 @@ use crate::{
     clock,
     db::{
         self,
-        build::{NewBuild, NewSource, Srpm, Wishes},
+        batch::Wish,
+        build::{Added, NewBuild, NewSource, Srpm, Wishes},
+        licence::Licence,
+        permission::Role,
         project::Project,
+        quota::Exceeded,
         task::RepositoryKey,
     },
-    http::{auth::Caller, error::ApiError, params::JsonBody},
+    http::{auth::Caller, error::ApiError, params::JsonBody, routes::Routes},
+    licence,
     state::AppState,
     store::Spooled,
 };
 
+/// The addresses of this file.
+pub fn routes() -> Routes {
+    Routes::default().api(Method::POST, "/api_3/build/check-before-build", check)
+}
+
 /// Most chroots or patterns in one list, and the longest of them.
-const PATTERNS: (usize, usize) = (1000, 200);
+pub(super) const PATTERNS: (usize, usize) = (1000, 200);
 
 /// Copr's words.
 const NO_CHROOT: &str = "None: At least one chroot must be selected";
 
 /// Where a build is to go, checked.
 pub(super) struct Target {
-    project: Project,
-    dirname: DirName,
-    chroots: Vec<Chroot>,
+    pub(super) project: Project,
+    pub(super) dirname: DirName,
+    pub(super) chroots: Vec<Chroot>,
     timeout: i64,
-    wishes: Wishes,
+    pub(super) wishes: Wishes,
+    pub(super) wish: Option<Wish>,
+}
+
+impl Target {
+    /// The same for a build that follows from a change by itself: see [`db::rebuild`].
+    pub(super) fn of_rebuild(mut self, rebuild: i64) -> Self {
+        self.wishes.rebuild = Some(rebuild);
+        self
+    }
 }
 
 /// What a build is made of, checked.
@@ -44,6 +63,16 @@ pub(super) enum Content {
     Srpm(Srpm, Spooled),
     /// It is to be made, perhaps of these files.
     Made(SourceMethod, Vec<(String, Spooled)>),
+}
+
+impl Content {
+    /// The field of the form or the API that it came by.
+    fn field(&self) -> &'static str {
+        match self {
+            Self::Made(SourceMethod::Git { .. }, _) => "clone_url",
+            Self::Srpm(..) | Self::Made(..) => "pkgs",
+        }
+    }
 }
 
 /// `POST /api_3/build/check-before-build`: whether a build with these options would be taken.
@@ -55,43 +84,61 @@ pub async fn check(
     caller: Caller,
     JsonBody(options): JsonBody<BuildOptions>,
 ) -> Result<Json<Value>, ApiError> {
-    target(&state, &caller, &options).await?;
+    let target = target(&state, &caller, &options).await?;
+    db::quota::check(&state.db, &target.project.owner, 0).await??;
     Ok(Json(json!({ "message": "It should be safe to submit a build like this" })))
 }
 
-/// Makes the build: its row becomes visible after its source lies where builders fetch it.
+/// Makes the build: its row becomes visible after its source lies where builders fetch it. `package` names what it is of, where
+/// that is known without the source.
 pub(super) async fn take(
     state: &AppState,
     caller: &Caller,
     options: &BuildOptions,
     target: &Target,
     content: Content,
+    package: Option<&str>,
 ) -> Result<View, ApiError> {
     let owner = &target.project.owner;
-    for chroot in &target.chroots {
+    let full = |exceeded: Exceeded| ApiError::TooLarge(format!("{}: {exceeded}", content.field()));
+    // Whoever is known to have no room is told so before anything is made; whether this fits is decided with the build's row.
+    db::quota::check(&state.db, owner, 0).await?.map_err(full)?;
+    let package = match &content {
+        Content::Srpm(srpm, _) => Some(srpm.package_name.as_str()),
+        Content::Made(..) => package,
+    };
+    let chroots = allowed(state, target, package).await?;
+    for chroot in &chroots {
         // The machine reads the directory's own repository: it must be there, if empty.
         let repository =
             RepositoryKey { owner: owner.clone(), dirname: target.dirname.clone(), chroot: chroot.clone() };
         state.publishing.ensure(&repository).await?;
     }
+    db::directory::ensure(&state.db, target.project.id, &target.dirname, clock::now_ms()).await?;
     let source = match &content {
         Content::Srpm(srpm, _) => NewSource::Srpm(srpm.clone()),
-        Content::Made(method, _) => {
-            NewSource::Made { method: method.clone(), machine: machine(state, &target.chroots)? }
-        }
+        Content::Made(method, _) => NewSource::Made { method: method.clone(), machine: machine(state, &chroots)? },
     };
     let new = NewBuild {
         project_id: target.project.id,
         dirname: target.dirname.clone(),
-        submitter: caller.0.name.clone(),
+        submitter: caller.user.name.clone(),
         source,
-        chroots: target.chroots.clone(),
+        chroots,
         timeout: target.timeout,
         enable_net: options.enable_net.unwrap_or(target.project.enable_net),
         wishes: target.wishes.clone(),
         background: options.background.unwrap_or(false),
+        package_name: package.map(str::to_owned),
+        wish: target.wish,
     };
-    let pending = db::build::add(&state.db, &new, clock::now_ms()).await?;
+    let pending = match db::build::add(&state.db, &new, clock::now_ms()).await? {
+        Added::Yes(pending) => pending,
+        Added::NoSuchBuild => {
+            return Err(no_build(options.after_build_id.or(options.with_build_id).unwrap_or_default()));
+        }
+        Added::Full(exceeded) => return Err(full(exceeded)),
+    };
     let id = pending.id;
     let folder = state.store.source_folder(owner, &target.dirname, id);
     match content {
@@ -99,9 +146,65 @@ pub(super) async fn take(
         Content::Made(_, files) => state.store.keep_sources(files, &folder).await?,
     }
     pending.commit().await?;
+    crate::die::at("build committed");
     state.queue.wake();
-    tracing::info!(build.id = id, by = caller.0.name, "build submitted");
+    tracing::info!(build.id = id, by = caller.user.name, "build submitted");
     Ok(build::view(state, build::find(state, &id.to_string()).await?))
+}
+
+/// What was found of the licence of a package that is to be built there.
+///
+/// # Errors
+/// 400: it is not allowed.
+pub(super) async fn licence(
+    state: &AppState,
+    target: &Target,
+    package: &str,
+    text: &str,
+) -> Result<Option<Licence>, ApiError> {
+    let found = state.licences.look(&state.db, target.project.id, package, text).await?;
+    match licence::refusal(package, found.as_ref()) {
+        Some(why) => Err(ApiError::BadRequest(format!("pkgs: {why}"))),
+        None => Ok(found),
+    }
+}
+
+/// The chroots of a build without those that its package's denylist has, unless it names its chroots itself.
+async fn allowed(state: &AppState, target: &Target, package: Option<&str>) -> Result<Vec<Chroot>, ApiError> {
+    let known = match package {
+        Some(name) if !target.wishes.chroots_named => db::package::get(&state.db, target.project.id, name).await?,
+        _ => None,
+    };
+    let mut left = target.chroots.clone();
+    if let Some(package) = known {
+        let left_out = package.leaves_out();
+        left.retain(|chroot| !left_out(chroot));
+    }
+    if left.is_empty() { Err(ApiError::BadRequest(NO_CHROOT.to_owned())) } else { Ok(left) }
+}
+
+fn no_build(id: i64) -> ApiError {
+    ApiError::BadRequest(format!("Build {id} does not exist."))
+}
+
+/// Where the build is to stand in the order of batches. Who puts it into somebody's batch makes what comes after that wait.
+async fn wish(state: &AppState, caller: &Caller, options: &BuildOptions) -> Result<Option<Wish>, ApiError> {
+    let (wish, id) = match (options.after_build_id, options.with_build_id) {
+        (None, None) => return Ok(None),
+        (Some(after), None) => (Wish::After(after), after),
+        (None, Some(with)) => (Wish::With(with), with),
+        (Some(_), Some(_)) => {
+            return Err(ApiError::BadRequest(
+                "after_build_id: A build goes with another or after another, not both".to_owned(),
+            ));
+        }
+    };
+    let other = db::build::get(&state.db, id).await?.ok_or_else(|| no_build(id))?;
+    if matches!(wish, Wish::With(_)) {
+        let project = find_project(state, other.owner.as_str(), other.project.as_str()).await?;
+        caller.require(state, &project, Role::Builder, "add to the batches of").await?;
+    }
+    Ok(Some(wish))
 }
 
 /// The chroot whose machine makes a build's source package: one that has what that needs, of the build's own if there is one.
@@ -114,21 +217,25 @@ fn machine(state: &AppState, chosen: &[Chroot]) -> Result<Chroot, ApiError> {
 /// Checks where a build is to go and whether the caller may.
 pub(super) async fn target(state: &AppState, caller: &Caller, options: &BuildOptions) -> Result<Target, ApiError> {
     let project = find_project(state, &options.ownername, &options.projectname).await?;
-    if !caller.owns(&project) {
-        return Err(ApiError::Forbidden(format!(
-            "You don't have required permission: {} may not build in {}.",
-            caller.0.name,
-            project.full_name()
-        )));
+    caller.require(state, &project, Role::Builder, "build in").await?;
+    caller.require_terms(state).await?;
+    let wish = wish(state, caller, options).await?;
+    Ok(Target { wish, ..target_of(state, project, options).await? })
+}
+
+/// The same of a build that may be: nobody asks for it, but the project itself.
+pub(super) async fn target_of(state: &AppState, project: Project, options: &BuildOptions) -> Result<Target, ApiError> {
+    if let Some(why) = state.takedowns.why(&project.owner, project.name.as_str(), None).await? {
+        return Err(ApiError::TakenDown(why));
     }
     let dirname = options.project_dirname.as_deref().filter(|text| !text.is_empty()).unwrap_or(project.name.as_str());
-    let dirname: DirName =
-        dirname.parse().map_err(|error: copr_api::names::NameError| ApiError::BadRequest(error.rule.to_owned()))?;
+    let dirname: DirName = dirname.parse().map_err(|error: copr_api::names::NameError| {
+        ApiError::BadRequest(error.rule.replace("P:", &format!("{}:", project.name)))
+    })?;
     if dirname.project() != project.name {
         return Err(ApiError::BadRequest(format!("Directory {dirname} is not one of project {}", project.full_name())));
     }
-    let enabled: Vec<Chroot> =
-        db::chroot::of_project(&state.db, project.id).await?.into_iter().map(|of| of.chroot).collect();
+    let enabled = db::chroot::built_for(&state.db, project.id).await?;
     let chroots = choose(&enabled, &options.chroots, &options.exclude_chroots)?;
     let builds = &state.config.builds;
     let timeout = match options.timeout {
@@ -142,7 +249,7 @@ pub(super) async fn target(state: &AppState, caller: &Caller, options: &BuildOpt
         }
     };
     let wishes = wishes(options)?;
-    Ok(Target { project, dirname, chroots, timeout, wishes })
+    Ok(Target { project, dirname, chroots, timeout, wishes, wish: None })
 }
 
 /// What is asked for this build alone; every broken rule is a line of the answer.
@@ -156,6 +263,9 @@ fn wishes(options: &BuildOptions) -> Result<Wishes, ApiError> {
         memory_mib: chroot::memory(options.memory_mib, &mut wrong),
         cpus: chroot::cpus(options.cpus, &mut wrong),
         rpmlint: options.rpmlint,
+        sign: options.sign,
+        rebuild: None,
+        chroots_named: !options.chroots.is_empty(),
     };
     if wrong.is_empty() { Ok(wishes) } else { Err(ApiError::BadRequest(wrong.join("\n"))) }
 }

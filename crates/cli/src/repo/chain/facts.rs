@@ -23,10 +23,44 @@ pub(super) struct Hubs {
     /// Hubs that did not answer: asking again for each of their projects would take as long each time.
     silent: BTreeMap<String, String>,
     chroot: Option<Chroot>,
-    /// Per project that was had: the base URL of results, and the priority that it wants.
-    results: BTreeMap<ProjectRef, (String, Option<i32>)>,
+    /// Per project that was had: where its results are.
+    results: BTreeMap<ProjectRef, Results>,
     /// Declared dependencies that were left out, as sentences.
     pub(super) warnings: BTreeSet<String>,
+}
+
+/// Where a project's results are, and what its hub says of them.
+pub(super) struct Results {
+    /// The base URL of all results of the hub.
+    url: String,
+    /// The priority that it wants in the chroot.
+    pub(super) priority: Option<i32>,
+    /// The key that signs its packages; `None` where they are not signed.
+    pub(super) key: Option<String>,
+    /// The distributions that it builds for.
+    pub(super) distros: BTreeSet<String>,
+}
+
+/// What takes the place of a chroot and its parts in addresses: the parts themselves, or dnf's variables.
+pub(super) struct Names {
+    chroot: String,
+    distro: String,
+    release: String,
+    arch: String,
+}
+
+impl Names {
+    pub(super) fn of(chroot: &Chroot) -> Self {
+        let own = |part: &str| part.to_owned();
+        let (distro, release, arch) = (own(chroot.distro()), own(chroot.release()), own(chroot.arch()));
+        Self { chroot: own(chroot.as_str()), distro, release, arch }
+    }
+
+    /// Of a distribution, whatever its release and the architecture.
+    pub(super) fn variables(distro: &str) -> Self {
+        let (release, arch) = ("$releasever".to_owned(), "$basearch".to_owned());
+        Self { chroot: format!("{distro}-{release}-{arch}"), distro: distro.to_owned(), release, arch }
+    }
 }
 
 impl Hubs {
@@ -82,18 +116,30 @@ impl Hubs {
         if !answer.directories.contains_key(dirname.as_str()) {
             return Err(FetchError::NotFound);
         }
+        let mut priority = None;
         if let Some(chroot) = &self.chroot {
             let release = answer.repos.get(chroot.name_release());
             let Some(of_arch) = release.and_then(|release| release.arch.get(chroot.arch())) else {
                 return Err(FetchError::Unreachable(format!("it has no repository for {chroot}")));
             };
-            let priority = of_arch.opts.get("priority").and_then(|value| match value {
+            let told = of_arch.opts.get("priority").and_then(|value| match value {
                 Value::String(text) => text.trim().parse().ok(),
                 value => value.as_i64(),
             });
-            let priority = priority.and_then(|priority: i64| i32::try_from(priority).ok());
-            self.results.insert(project.clone(), (answer.results_url.clone(), priority));
+            priority = told.and_then(|priority: i64| i32::try_from(priority).ok());
         }
+        let results = answer.results_url.trim_end_matches('/');
+        let main = project.dirname.split(':').next().unwrap_or_default();
+        let key = answer.pubkey_url.clone().unwrap_or_else(|| format!("{results}/{}/{main}/pubkey.gpg", project.owner));
+        let distro = |release: &String| release.rsplit_once('-').map(|(distro, _)| distro.to_owned());
+        let results = Results {
+            url: results.to_owned(),
+            priority,
+            // Copr's own hubs do not tell, and sign all there is.
+            key: (answer.gpgcheck != Some(false)).then_some(key),
+            distros: answer.repos.keys().filter_map(distro).collect(),
+        };
+        self.results.insert(project.clone(), results);
         if answer.dependencies.len() > MOST_DEPENDENCIES {
             return Err(FetchError::Unreachable(format!("it declares more than {MOST_DEPENDENCIES} dependencies")));
         }
@@ -118,27 +164,36 @@ impl Hubs {
     /// Where the packages of a repository are, for the chroot.
     pub(super) fn member(&self, link: &Link) -> Result<Member> {
         let Some(chroot) = &self.chroot else { bail!("without a chroot there are no packages") };
-        let (url, priority) = match link {
+        let priority = match link {
+            Link::Project(project) => self.results(project)?.priority,
+            Link::External { .. } => None,
+        };
+        Ok(Member { link: link.clone(), url: self.address(link, &Names::of(chroot))?, priority })
+    }
+
+    /// Where a project's results are.
+    pub(super) fn results(&self, project: &ProjectRef) -> Result<&Results> {
+        self.results.get(project).with_context(|| format!("nothing is known of {project}"))
+    }
+
+    /// The base URL of a repository.
+    pub(super) fn address(&self, link: &Link, names: &Names) -> Result<String> {
+        let Names { chroot, distro, release, arch } = names;
+        let url = match link {
             Link::Project(project) => {
-                let (results, priority) =
-                    self.results.get(project).with_context(|| format!("nothing is known of {project}"))?;
-                let results = results.trim_end_matches('/');
-                (format!("{results}/{}/{}/{chroot}/", project.owner, project.dirname), *priority)
+                format!("{}/{}/{}/{chroot}/", self.results(project)?.url, project.owner, project.dirname)
             }
-            Link::External { url } => {
-                let filled = url
-                    .replace("$chroot", chroot.as_str())
-                    .replace("$distname", chroot.distro())
-                    .replace("$releasever", chroot.release())
-                    .replace("$basearch", chroot.arch());
-                (filled, None)
-            }
+            Link::External { url } => url
+                .replace("$chroot", chroot)
+                .replace("$distname", distro)
+                .replace("$releasever", release)
+                .replace("$basearch", arch),
         };
         // A hub must not make us read this machine's files.
         if !url.starts_with("https://") && !url.starts_with("http://") {
             bail!("{link}: only http and https are followed");
         }
-        Ok(Member { link: link.clone(), url, priority })
+        Ok(url)
     }
 
     /// The directories that a project has, for a root that is not among them.

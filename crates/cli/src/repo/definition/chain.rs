@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::Repositories;
 
@@ -53,4 +53,48 @@ pub(in crate::repo) struct Chain {
     /// Where copr.conf and copr.d/ name hubs, as for the DNF plugin.
     #[arg(long, value_name = "DIR", default_value = "/etc/dnf/plugins")]
     pub config_dir: PathBuf,
+}
+
+/// Write the repositories that projects of a Copr hub need, and theirs, for making an image: dependencies first, each once.
+///
+/// A kickstart file takes them as they are. Kickstart knows no keys: packages are then installed without looking at
+/// their signatures, as from any other `repo`.
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+#[command(
+    after_help = "Hubs:\n  a URL, a host name, or a section of copr.conf and copr.d/*.conf in --config-dir; without a hub: \
+    [fedora]\n\nExit codes:\n  0  written, and whole\n  1  nothing is written\n  2  written, but something that is needed is gone or \
+    does not answer\n\nExamples:\n  copr-repo kickstart fedora/@kdesig/kde-beta >>spin.ks\n  copr-repo kickstart --install \
+    --chroot fedora-44-x86_64 https://copr.example.org/bob/app\n  copr-repo kickstart --format blueprint --chroot \
+    fedora-44-x86_64 bob/app >>blueprint.toml"
+)]
+pub(in crate::repo) struct Kickstart {
+    /// The projects: HUB/OWNER/PROJECT, where OWNER may be @GROUP and PROJECT a side directory such as app:custom:x.
+    #[arg(value_name = "[HUB/]OWNER/PROJECT", required = true)]
+    pub projects: Vec<String>,
+    /// The chroot that the image is made of, such as fedora-44-x86_64. Without it addresses have $releasever and $basearch, if
+    /// all projects are built for one distribution.
+    #[arg(long, value_name = "CHROOT", required_if_eq("format", "blueprint"))]
+    pub chroot: Option<String>,
+    /// The repositories stay enabled in the installed system.
+    #[arg(long)]
+    pub install: bool,
+    /// For whom they are written.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = ImageFormat::Kickstart, conflicts_with = "json")]
+    pub format: ImageFormat,
+    /// Print an array of objects.
+    #[arg(long)]
+    pub json: bool,
+    /// Where copr.conf and copr.d/ name hubs, as for the DNF plugin.
+    #[arg(long, value_name = "DIR", default_value = "/etc/dnf/plugins")]
+    pub config_dir: PathBuf,
+}
+
+/// What makes the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::repo) enum ImageFormat {
+    /// `repo` commands, for anaconda, livemedia-creator and the like.
+    Kickstart,
+    /// Part of a blueprint, for image-builder and osbuild-composer.
+    Blueprint,
 }

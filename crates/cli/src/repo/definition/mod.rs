@@ -15,6 +15,7 @@ mod ops;
 mod publish;
 mod sqlite;
 mod sync_to_repo;
+mod view;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -22,7 +23,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub(super) use chain::Chain;
+pub(super) use chain::{Chain, ImageFormat, Kickstart};
 pub(super) use create::{Create, CreateOptions};
 pub(super) use dependencies::{Builddep, Choosing, Closure, Impact, Query, Repositories, Shown, Solve};
 pub(super) use merge::{Merge, MergeOptions};
@@ -32,6 +33,7 @@ pub(super) use ops::{Check, Depth, Diff, Prune, Stats, Subset};
 pub(super) use publish::{Add, Placing, Publish, Remove, Writing};
 pub(super) use sqlite::{Sqlite, SqliteOptions};
 pub(super) use sync_to_repo::SyncToRepo;
+pub(super) use view::View;
 
 use super::dispatch::Stock;
 
@@ -60,9 +62,11 @@ pub(super) enum Action {
     Stats(Stats),
     Prune(Prune),
     Subset(Subset),
+    View(View),
     SyncToRepo(SyncToRepo),
     Mirror(Box<Mirror>),
     Chain(Box<Chain>),
+    Kickstart(Kickstart),
     Closure(Box<Closure>),
     Solve(Box<Solve>),
     Builddep(Box<Builddep>),

@@ -153,7 +153,7 @@ fn compare_with_one_stream(compression: Compression, deltas: u64) {
     let segmented = opened(dir.path(), &output(1)).unwrap();
     for part in &segmented.documents {
         let text = text_of(dir.path(), part.document);
-        let whole = compression::block(compression, compression.default_level(), text.as_bytes()).unwrap().len();
+        let whole = crate::compression::block(compression, compression.default_level(), text.as_bytes()).unwrap().len();
         let size = usize::try_from(part.record.size.unwrap()).unwrap();
         assert!(size * 100 <= whole * 106, "{compression}, {:?}: {size} bytes, {whole} as one stream", part.document);
         let usual = text.len() / crate::DEFAULT_SEGMENT;
