@@ -39,6 +39,26 @@ async fn what_was_built_is_on_every_page_of_its_project() {
 }
 
 #[tokio::test]
+async fn the_release_package_that_a_page_shows_is_of_the_chroot_with_the_newest_packages() {
+    const FIRST: &str = "fedora-43-x86_64";
+    for hub in Hub::on_every_engine().await {
+        let alice = hub.user("alice").await;
+        let body = json!({ "name": "libs", "chroots": [FIRST, CHROOT] });
+        hub.call(&alice, "POST", "/api_3/project/add/alice", &body).await.ok();
+        let label = |chroot: &str| format!("Command that installs the release package for {chroot}");
+        let page = hub.get("/coprs/alice/libs/").await.text();
+        assert!(page.contains(&label(FIRST)) && !page.contains(&label(CHROOT)), "{page}");
+
+        let chroots = json!({ "chroots": [CHROOT] });
+        hub.upload(&alice, "libs", &SOURCE.file(), &SOURCE.bytes(), chroots).await.ok();
+        hub.hand_in(&hub.lease().await.id, &[BINARY, SOURCE]).await.ok();
+        hub.publish().await;
+        let page = hub.get("/coprs/alice/libs/").await.text();
+        assert!(page.contains(&label(CHROOT)) && !page.contains(&label(FIRST)), "{page}");
+    }
+}
+
+#[tokio::test]
 async fn a_project_knows_what_it_needs_and_who_needs_it_however_long_the_lists_are() {
     for hub in Hub::on_every_engine().await {
         let alice = hub.user("alice").await;

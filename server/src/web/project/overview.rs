@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::{Router, extract::State, response::Response, routing::get};
-use copr_api::names::Chroot;
+use copr_api::{names::Chroot, v3::BuildState};
 use serde::Serialize;
 
 use super::{
@@ -122,6 +122,9 @@ struct ProjectPage {
     hub_config: String,
     /// Its chroots.
     chroots: Vec<ChrootLine>,
+    /// Which of them the newest packages are for; 0 while there are none.
+    #[serde(skip)]
+    newest: usize,
     /// What its packages are signed with.
     signatures: Signatures,
     /// Its side directories, as far as there is room.
@@ -146,6 +149,13 @@ struct ProjectPage {
     pins: Vec<pins::Button>,
 }
 
+impl ProjectPage {
+    /// The chroot whose release package is shown first: not one that is empty, where another is not.
+    fn of_release(&self) -> Option<&ChrootLine> {
+        self.chroots.get(self.newest)
+    }
+}
+
 /// The page.
 async fn page(
     State(state): State<AppState>,
@@ -160,9 +170,11 @@ async fn page(
     let directories = db::directory::of_project(&state.db, project.id).await?;
     let directories = directories.iter().take(DIRECTORIES);
     let directories = directories.map(|of| directory_line(&project, of, &chroots, now)).collect();
-    let chroots = chroots.iter().map(|of| chroot_line(&state, &project, &of.chroot, &results_url)).collect();
+    let chroots: Vec<_> = chroots.iter().map(|of| chroot_line(&state, &project, &of.chroot, &results_url)).collect();
     let filter = db::build::Filter { project_id: Some(project.id), ..db::build::Filter::default() };
     let builds = db::build::list(&state.db, &filter, Window::first(BUILDS)).await?;
+    let newest = newest_chroot(&project, &builds);
+    let newest = newest.and_then(|newest| chroots.iter().position(|of| of.name == newest.as_str()));
     let notices = db::notice::of_project(&state.db, project.id).await?;
     let chain = Chain::load(&state.db, &project).await?;
     let hub = state.hostname();
@@ -194,6 +206,7 @@ async fn page(
         hub_config: hub_config(&state.base_url, &hub),
         hub,
         chroots,
+        newest: newest.unwrap_or(0),
         signatures: Signatures::load(&state, &project).await?,
         directories,
         picture: Picture::of(&chain),
@@ -205,6 +218,13 @@ async fn page(
         feed: format!("/feeds/{}/{}/builds.atom", encode(project.owner.as_str()), encode(project.name.as_str())),
     };
     show(&wants, &page)
+}
+
+/// The chroot that a project's newest packages are for, as far as these builds tell, newest first.
+fn newest_chroot<'a>(project: &Project, builds: &'a [db::build::Build]) -> Option<&'a Chroot> {
+    let mut chroots =
+        builds.iter().filter(|of| of.dirname.as_str() == project.name.as_str()).flat_map(|of| &of.chroots);
+    chroots.find(|of| matches!(of.state, BuildState::Succeeded | BuildState::Forked)).map(|of| &of.chroot)
 }
 
 /// Only addresses that a browser fetches become links; `javascript:` does not.
