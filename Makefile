@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 CARGO ?= cargo
+# Registries fail now and then.
+export CARGO_NET_RETRY ?= 10
 MINIDISTRO = $$(tests/minidistro/make --copr-repo target/release/copr-repo | tail -n 1)
 
 .PHONY: help demo test soak soak-api soak-resolve build deps venv deps-test minidistro plugin format lint tests-built rust-tests stories python-tests browser-tests screenshots bench clean
