@@ -17,7 +17,7 @@ FLAGS = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
-PATIENCE_MS = 30_000
+PATIENCE_MS = 180_000
 """What a page may take on a busy machine; no story asserts a time."""
 
 

@@ -59,7 +59,7 @@ def srpm(fixture, folder):
     return pathlib.Path(made.stdout.splitlines()[-1])
 
 
-def until(what, ready, patience=60):
+def until(what, ready, patience=300):
     """Asks again until there is an answer that is not empty."""
     for _ in range(patience * 5):
         if answer := ready():
@@ -111,7 +111,7 @@ class Hub:
     def stop(self):
         self._serve.send_signal(signal.SIGTERM)
         try:
-            assert self._serve.wait(60) == 0, self.said()
+            assert self._serve.wait(300) == 0, self.said()
         finally:
             self._serve.kill()
             self._log.close()

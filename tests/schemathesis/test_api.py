@@ -267,7 +267,7 @@ def test_calls_are_answered_as_described_and_never_with_a_server_error(server, t
         "run", tmp_path / "openapi.json", "--url", server.url, "--auth", f"{server.login}:{server.token}",
         "--checks", CHECKS, "--phases", phases, "--mode", "positive" if known else "all",
         "--max-examples", str(-(-cases // operations)), "--seed", SEED, "--generation-database", "none",
-        "--continue-on-failure", "--no-color", "--request-timeout", "20", "--suppress-health-check", "all",
+        "--continue-on-failure", "--no-color", "--request-timeout", "180", "--suppress-health-check", "all",
         "--warnings", "off", "--report", "ndjson", "--report-ndjson-path", tmp_path / "report.ndjson",
     ]  # fmt: skip
     run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path)

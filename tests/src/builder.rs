@@ -15,6 +15,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
+    PATIENCE,
     programs::{Output, ours, run, run_ok},
     server::Server,
 };
@@ -81,7 +82,7 @@ impl Builder {
     pub fn kill_9(mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
-        if !no_machine_within(&self.options.work, Duration::from_secs(30))? {
+        if !no_machine_within(&self.options.work, PATIENCE)? {
             bail!("a machine outlived the builder that owned it:\n{}", self.log());
         }
         Ok(())

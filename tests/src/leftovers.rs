@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Result;
 
-use crate::server::Server;
+use crate::{PATIENCE, server::Server};
 
 /// The processes, mounts, groups of processes, and files that a server and its builder have, but for what is kept on purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl Leftovers {
     pub fn of(server: &Server, folder: &Path) -> Result<Self> {
         let began = Instant::now();
         let mut found = Self::now(server, folder)?;
-        while found.0.iter().any(|line| line.starts_with("process")) && began.elapsed() < Duration::from_secs(20) {
+        while found.0.iter().any(|line| line.starts_with("process")) && began.elapsed() < PATIENCE {
             std::thread::sleep(Duration::from_millis(100));
             found = Self::now(server, folder)?;
         }
@@ -34,7 +34,9 @@ impl Leftovers {
         let place = folder.display().to_string();
         for (pid, parent, command) in processes()? {
             let ours = parent == server.pid() || (command.contains(&place) && pid != std::process::id());
-            if ours && pid != server.pid() {
+            // Those that sign live as long as their server.
+            let stays = pid == server.pid() || (parent == server.pid() && command.contains("coprd signer --key "));
+            if ours && !stays {
                 found.insert(format!("process {pid}: {command}"));
             }
         }

@@ -3,6 +3,11 @@
 //! Nothing here is faked: `coprd`, `copr` and `copr-repo` are the release binaries, builds run in QEMU, and the packages
 //! are installed by the machine's own dnf.
 
+use std::time::Duration;
+
+/// How long is waited for what is certain to come, on a machine that may be busy with anything else: no story tells of speed.
+pub const PATIENCE: Duration = Duration::from_secs(600);
+
 pub mod builder;
 pub mod dnf;
 pub mod files;

@@ -4,13 +4,21 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::programs::{Output, ours, run, run_ok};
+use crate::{
+    PATIENCE,
+    programs::{Output, ours, run, run_ok},
+};
+
+/// The ports that servers get.
+const FIRST_PORT: u16 = 16_384;
+const PORTS: u32 = 16_384;
 
 /// How a server is started.
 #[derive(Debug, Clone)]
@@ -79,8 +87,8 @@ impl Server {
             if server.get("/healthz").is_ok_and(|answer| answer.status == 200) {
                 return Ok(server);
             }
-            if began.elapsed() > Duration::from_secs(60) {
-                bail!("coprd did not answer /healthz within a minute:\n{}", server.log());
+            if began.elapsed() > PATIENCE {
+                bail!("coprd does not answer /healthz:\n{}", server.log());
             }
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -89,13 +97,13 @@ impl Server {
     /// Runs `coprd serve` where it is expected to refuse, and gives what it said.
     ///
     /// # Errors
-    /// When it does not end within half a minute.
+    /// When it does not end within five minutes.
     pub fn refused(options: &Options, change: impl FnOnce(&mut Command)) -> Result<Output> {
         let mut command = serve(options)?;
         change(&mut command);
         // By its path: the change may be an empty PATH.
         let mut limited = Command::new("/usr/bin/timeout");
-        limited.arg("30").arg(command.get_program()).args(command.get_args());
+        limited.arg("300").arg(command.get_program()).args(command.get_args());
         for (name, value) in command.get_envs() {
             if let Some(value) = value {
                 limited.env(name, value);
@@ -160,7 +168,7 @@ impl Server {
     pub fn get(&self, path: &str) -> Result<Answer> {
         let url = format!("{}{path}", self.url());
         block_on(async {
-            let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build()?;
+            let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
             let response = client.get(&url).send().await?;
             Ok(Answer { status: response.status().as_u16(), body: response.text().await? })
         })
@@ -178,7 +186,7 @@ impl Server {
         };
         let (login, token, url) = (word("login")?, word("token")?, format!("{}{path}", self.url()));
         block_on(async {
-            let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build()?;
+            let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
             let request = client.post(&url).basic_auth(login, Some(token)).header("content-type", "application/json");
             let response = request.body(body.to_string()).send().await?;
             Ok(Answer { status: response.status().as_u16(), body: response.text().await? })
@@ -228,20 +236,20 @@ impl Server {
         Ok(self.options.clone())
     }
 
-    /// SIGTERM, and the exit code; waits at most half a minute.
+    /// SIGTERM, and the exit code.
     ///
     /// # Errors
     /// When it does not end in time.
     pub fn stop(mut self) -> Result<i32> {
         run_ok(Command::new("kill").arg("-TERM").arg(self.child.id().to_string()))?;
         let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(30) {
+        while began.elapsed() < PATIENCE {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status.code().unwrap_or(-1));
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        bail!("coprd did not stop within 30 s of SIGTERM:\n{}", self.log())
+        bail!("coprd does not stop after SIGTERM:\n{}", self.log())
     }
 
     /// Leaves the server running after this program's end, for `make demo KEEP=1`.
@@ -291,6 +299,19 @@ fn serve(options: &Options) -> Result<Command> {
     Ok(command)
 }
 
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+/// A port of 127.0.0.1 that is free, and stays so while a server is down: it is below those that the kernel gives to connections,
+/// one of which would take it sooner or later.
+///
+/// # Errors
+/// When there is none.
+pub fn free_port() -> Result<u16> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    for _ in 0..PORTS {
+        let place = std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        let port = FIRST_PORT + u16::try_from(place)?;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no port from {FIRST_PORT} on is free")
 }

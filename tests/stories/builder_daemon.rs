@@ -7,6 +7,7 @@ use std::{
 };
 
 use copr_tests::{
+    PATIENCE,
     builder::{Builder, Gate, Options, check, no_machine_within},
     journey::{CHROOT, copr, created_build},
     programs::{fixture_srpm, minidistro, ours, run, tree},
@@ -132,7 +133,7 @@ fn a_builder_obeys_cancels_outlives_its_server_and_drains() {
     let mut builder = place.builder("one", &gate);
     drop(booting(LIMIT).unwrap_or_else(|error| panic!("{error}; the builder said:\n{}", builder.log())));
     copr(&place.config, &["cancel", &cancelled.to_string()], &place.report).unwrap();
-    place.server.wait_for_state(cancelled, &["canceled"], Duration::from_secs(120)).unwrap();
+    place.server.wait_for_state(cancelled, &["canceled"], PATIENCE).unwrap();
     assert!(no_machine_within(&place.folder.join("work"), LIMIT).unwrap(), "its machine must go");
 
     // The server dies while the machine works, and is away until that has ended. Meanwhile the builder is asked to end.

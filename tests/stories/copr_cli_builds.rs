@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use copr_api::builder::Outcome;
 use copr_tests::{
+    PATIENCE,
     journey::CHROOT,
     packager::Packager,
     programs::{fixture_srpm, minidistro, tree},
@@ -111,7 +112,7 @@ fn copr_cli_builds_in_batches_one_after_the_other() {
     let lease = scene.script.lease().unwrap();
     scene.script.finish(&lease, fault()).unwrap();
     // The next batch begins, whatever became of the first.
-    scene.server.wait_for_state(after, &["pending"], std::time::Duration::from_secs(30)).unwrap();
+    scene.server.wait_for_state(after, &["pending"], PATIENCE).unwrap();
     let gone = alice.run(&["build", "libs", srpm, "--nowait", "--after-build-id", "999999"]).unwrap();
     assert_eq!(gone.code, 1, "{}", gone.text());
     let both = ["build", "libs", srpm, "--nowait", "--after-build-id", "1", "--with-build-id", "1"];
@@ -129,7 +130,7 @@ fn what_the_played_machine_built_is_listed_monitored_and_downloaded_by_both_clie
     packages.push(srpm.into());
     let packages: Vec<_> = packages.iter().map(PathBuf::as_path).collect();
     scene.script.made(&lease, &packages).unwrap();
-    scene.server.wait_for_state(good, &["succeeded"], std::time::Duration::from_secs(60)).unwrap();
+    scene.server.wait_for_state(good, &["succeeded"], PATIENCE).unwrap();
     let bad = alice.submitted(&["build", "libs", srpm]).unwrap()[0];
     scene.script.finish(&scene.script.lease().unwrap(), fault()).unwrap();
 

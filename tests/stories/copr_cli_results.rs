@@ -3,14 +3,12 @@
 use std::{path::Path, time::Duration};
 
 use copr_tests::{
+    PATIENCE,
     journey::CHROOT,
     packager::Packager,
     programs::{fixture_srpm, minidistro, tree},
     server::{Options, Server},
 };
-
-/// How long a build may take.
-const LIMIT: Duration = Duration::from_secs(300);
 
 /// The names of the packages that a repository offers to dnf.
 fn offered(server: &Server, folder: &str) -> Vec<String> {
@@ -60,9 +58,9 @@ fn real_builds_are_seen_downloaded_kept_back_shown_and_deleted_through_copr_cli(
     let held = alice.submitted(&["build", "held", &small]).unwrap()[0];
     let side = alice.submitted(&["build", "libs:custom:next", &small]).unwrap()[0];
     for build in [good, held, side] {
-        server.wait_for_state(build, &["succeeded"], LIMIT).unwrap();
+        server.wait_for_state(build, &["succeeded"], PATIENCE).unwrap();
     }
-    server.wait_for_state(bad, &["failed"], LIMIT).unwrap();
+    server.wait_for_state(bad, &["failed"], PATIENCE).unwrap();
     alice.done(&["watch-build", &good.to_string(), &side.to_string()]).unwrap();
     alice.ends(4, &["watch-build", &good.to_string(), &bad.to_string()], &format!("Build(s) {bad} failed.")).unwrap();
     let watched = ours.ends(4, &["watch", &good.to_string(), &bad.to_string(), "--log"], "on purpose").unwrap();
@@ -90,7 +88,7 @@ fn real_builds_are_seen_downloaded_kept_back_shown_and_deleted_through_copr_cli(
     alice.done(&["regenerate-repos", "held"]).unwrap();
     let began = std::time::Instant::now();
     while offered(&server, &format!("alice/held/{CHROOT}")).is_empty() {
-        assert!(began.elapsed() < Duration::from_secs(60), "the packages never became visible: {}", server.log());
+        assert!(began.elapsed() < PATIENCE, "the packages never became visible: {}", server.log());
         std::thread::sleep(Duration::from_millis(200));
     }
     assert_eq!(offered(&server, &format!("alice/held/{CHROOT}")), ["small", "small"]);
@@ -99,7 +97,7 @@ fn real_builds_are_seen_downloaded_kept_back_shown_and_deleted_through_copr_cli(
     alice.done(&["fork", "libs", "copy"]).unwrap();
     let began = std::time::Instant::now();
     while offered(&server, &format!("alice/copy/{CHROOT}")).is_empty() {
-        assert!(began.elapsed() < Duration::from_secs(60), "the fork stayed empty: {}", server.log());
+        assert!(began.elapsed() < PATIENCE, "the fork stayed empty: {}", server.log());
         std::thread::sleep(Duration::from_millis(200));
     }
 
@@ -110,7 +108,7 @@ fn real_builds_are_seen_downloaded_kept_back_shown_and_deleted_through_copr_cli(
     alice.ends(1, &["status", &good.to_string()], "does not exist").unwrap();
     let began = std::time::Instant::now();
     while !offered(&server, &format!("alice/libs/{CHROOT}")).is_empty() || server.get(&results).unwrap().status != 404 {
-        assert!(began.elapsed() < Duration::from_secs(180), "the build never went: {}", server.log());
+        assert!(began.elapsed() < PATIENCE, "the build never went: {}", server.log());
         std::thread::sleep(Duration::from_millis(500));
     }
     assert_eq!(offered(&server, &format!("alice/copy/{CHROOT}")), ["small", "small"], "a fork is a project of its own");

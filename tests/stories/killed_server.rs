@@ -15,6 +15,7 @@ use copr_api::builder::{Finish, Lease, Outcome, ResultFile};
 use copr_repodata::check::{CheckOptions, Packages, check};
 use copr_repodata::{Checksum, ChecksumKind};
 use copr_tests::{
+    PATIENCE,
     journey::CHROOT,
     programs::{fixture_srpm, minidistro, ours, run_ok, tree},
     server::{Options, Server, block_on},
@@ -64,7 +65,7 @@ impl Player {
 
     fn send(&self, request: impl FnOnce(&reqwest::Client) -> reqwest::RequestBuilder) -> Result<(u16, Value)> {
         block_on(async {
-            let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build()?;
+            let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
             let answer = request(&client).send().await?;
             let status = answer.status().as_u16();
             let text = answer.text().await?;
@@ -186,7 +187,7 @@ fn names(folder: &Path) -> BTreeSet<String> {
 fn died(server: Server, point: &str) -> Options {
     let began = Instant::now();
     while server.get("/healthz").is_ok() {
-        assert!(began.elapsed() < Duration::from_secs(60), "{point}: the server lives:\n{}", server.log());
+        assert!(began.elapsed() < PATIENCE, "{point}: the server lives:\n{}", server.log());
         std::thread::sleep(Duration::from_millis(100));
     }
     server.kill_9().unwrap()
@@ -250,7 +251,7 @@ fn a_server_that_is_killed_anywhere_between_upload_and_publish_goes_on_after_its
         let player = Player::of(&server, &config, &srpm).unwrap();
         // The number of a build that never was is taken again, with its folder.
         player.upload().unwrap();
-        let builds = player.settle(Duration::from_secs(60)).unwrap_or_else(|error| {
+        let builds = player.settle(PATIENCE).unwrap_or_else(|error| {
             panic!("{point}: {error:#}\n{}", server.log());
         });
         assert!(builds.iter().all(|(_, state)| state == "succeeded"), "{point}: {builds:?}");
@@ -304,7 +305,7 @@ fn what_an_owner_stores_is_exact_after_two_hundred_builds_at_once_and_a_kill() {
         }
         let began = Instant::now();
         while built.load(Ordering::SeqCst) < BUILDS / 3 {
-            assert!(began.elapsed() < Duration::from_secs(120), "it builds nothing");
+            assert!(began.elapsed() < PATIENCE, "it builds nothing");
             std::thread::sleep(Duration::from_millis(10));
         }
         // In the middle of whatever it does.
@@ -319,7 +320,7 @@ fn what_an_owner_stores_is_exact_after_two_hundred_builds_at_once_and_a_kill() {
     }
     let began = Instant::now();
     let builds = loop {
-        assert!(began.elapsed() < Duration::from_secs(300), "builds that never end:\n{}", server.log());
+        assert!(began.elapsed() < PATIENCE, "builds that never end:\n{}", server.log());
         std::thread::scope(|scope| {
             for _ in 0..THREADS {
                 scope.spawn(|| while player.build_one_with(b"result ").unwrap_or(false) {});
@@ -352,7 +353,7 @@ fn a_server_that_is_killed_anywhere_between_a_deletion_and_its_end_goes_on_after
     for _ in 0..=DELETING.len() {
         player.upload().unwrap();
     }
-    let mut builds = player.settle(Duration::from_secs(60)).unwrap();
+    let mut builds = player.settle(PATIENCE).unwrap();
     drop(server);
     for point in DELETING {
         let server = start_to_die(&options, point).unwrap();
@@ -370,7 +371,7 @@ fn a_server_that_is_killed_anywhere_between_a_deletion_and_its_end_goes_on_after
             folders.filter(|name| name.starts_with(&format!("{gone:08}"))).count()
         };
         while left() > 0 {
-            assert!(began.elapsed() < Duration::from_secs(90), "{point}: it is never deleted:\n{}", server.log());
+            assert!(began.elapsed() < PATIENCE, "{point}: it is never deleted:\n{}", server.log());
             std::thread::sleep(Duration::from_millis(500));
         }
         options = server.kill_9().unwrap();

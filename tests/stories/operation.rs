@@ -7,8 +7,9 @@ use std::{
 };
 
 use copr_tests::{
+    PATIENCE,
     programs::{Output, ours, run, run_ok, tree},
-    server::Options,
+    server::{Options, free_port},
 };
 use serde_json::{Value, json};
 
@@ -93,7 +94,7 @@ struct Secure {
 
 impl Secure {
     fn start(folder: &Path) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port().unwrap();
         let log = fs_err::File::create(folder.join("server.log")).unwrap().into_parts().0;
         let child = Command::new(ours("coprd").unwrap())
             .args(["serve", "--data"])
@@ -117,7 +118,7 @@ impl Secure {
         let began = Instant::now();
         while self.curl(ca, &[]).code != 0 {
             let log = fs_err::read_to_string(self.folder.join("server.log")).unwrap_or_default();
-            assert!(began.elapsed() < Duration::from_secs(60), "no answer with {ca}:\n{log}");
+            assert!(began.elapsed() < PATIENCE, "no answer with {ca}:\n{log}");
             std::thread::sleep(Duration::from_millis(100));
         }
     }
@@ -152,7 +153,7 @@ fn the_server_speaks_tls_itself_and_takes_a_new_certificate_while_it_runs_but_no
     hangup();
     let began = Instant::now();
     while !fs_err::read_to_string(folder.join("server.log")).unwrap().contains("the certificate stays what it was") {
-        assert!(began.elapsed() < Duration::from_secs(30), "the server says nothing of a broken certificate");
+        assert!(began.elapsed() < PATIENCE, "the server says nothing of a broken certificate");
         std::thread::sleep(Duration::from_millis(50));
     }
     assert_eq!(server.curl("ca.pem", &[]).stdout, "ok\n");

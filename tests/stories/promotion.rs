@@ -8,6 +8,7 @@ use std::{
 };
 
 use copr_tests::{
+    PATIENCE,
     dnf::{Dnf, remove_tree},
     journey::CHROOT,
     packager::Packager,
@@ -86,7 +87,7 @@ impl Scene {
         let packages = rebuilt(&srpm, &self.folder.join("rpms").join(format!("{name}-{version}"))).unwrap();
         let packages: Vec<&Path> = packages.iter().map(PathBuf::as_path).chain([srpm.as_path()]).collect();
         self.script.made(&lease, &packages).unwrap();
-        self.server.wait_for_state(build, &["succeeded"], Duration::from_secs(60)).unwrap();
+        self.server.wait_for_state(build, &["succeeded"], PATIENCE).unwrap();
     }
 
     fn built_set(&self, version: &str) {
@@ -122,7 +123,7 @@ impl Scene {
             if wanted(&now) {
                 return now;
             }
-            assert!(began.elapsed() < Duration::from_secs(60), "it never was {words}: {now}");
+            assert!(began.elapsed() < PATIENCE, "it never was {words}: {now}");
             std::thread::sleep(Duration::from_millis(200));
         }
     }
@@ -303,7 +304,7 @@ fn a_server_that_dies_in_the_middle_of_a_promotion_never_shows_half_a_set() {
         alice.done(&args).unwrap();
         let began = std::time::Instant::now();
         while server.get("/healthz").is_ok() {
-            assert!(began.elapsed() < Duration::from_secs(60), "{point} was never passed");
+            assert!(began.elapsed() < PATIENCE, "{point} was never passed");
             std::thread::sleep(Duration::from_millis(50));
         }
         let there = in_repository(&options, &project);
@@ -319,13 +320,13 @@ fn a_server_that_dies_in_the_middle_of_a_promotion_never_shows_half_a_set() {
                 assert_eq!(there, all, "{point}");
                 break;
             }
-            assert!(began.elapsed() < Duration::from_secs(60), "after {point}: {list}");
+            assert!(began.elapsed() < PATIENCE, "after {point}: {list}");
             std::thread::sleep(Duration::from_millis(100));
         }
     }
     let began = std::time::Instant::now();
     while in_repository(&server.options, "unstable") > 0 {
-        assert!(began.elapsed() < Duration::from_secs(60), "what moved is still there");
+        assert!(began.elapsed() < PATIENCE, "what moved is still there");
         std::thread::sleep(Duration::from_millis(100));
     }
     assert_eq!(server.stop().unwrap(), 0);

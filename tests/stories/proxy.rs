@@ -2,16 +2,16 @@
 
 use std::{
     io::Write as _,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use copr_tests::{
+    PATIENCE,
     journey::CHROOT,
     programs::{Output, fixture_srpm, ours, run, run_ok, tree},
-    server::{Options, Server},
+    server::{Options, Server, free_port},
 };
 use serde_json::Value;
 
@@ -25,7 +25,7 @@ struct Nginx {
 impl Nginx {
     /// Starts it with the example, whose names and paths are put in place of those of an installation.
     fn start(folder: &Path, upstream: u16) -> Self {
-        let (http, https) = (free_port(), free_port());
+        let (http, https) = (free_port().unwrap(), free_port().unwrap());
         let mut text = fs_err::read_to_string(tree().join("plugin-conf/nginx.conf.example")).unwrap();
         let path = |name: &str| folder.join(name).display().to_string();
         for (old, new) in [
@@ -62,7 +62,7 @@ impl Nginx {
         let began = Instant::now();
         while nginx.curl(&["/healthz"]).code != 0 {
             let log = fs_err::read_to_string(folder.join("nginx.err")).unwrap_or_default();
-            assert!(began.elapsed() < Duration::from_secs(30), "nginx does not answer: {log}");
+            assert!(began.elapsed() < PATIENCE, "nginx does not answer: {log}");
             std::thread::sleep(Duration::from_millis(100));
         }
         nginx
@@ -88,10 +88,6 @@ impl Drop for Nginx {
         let _ = run(Command::new("kill").arg("-TERM").arg(self.child.id().to_string()));
         let _ = self.child.wait();
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// An authority, and what it has signed for copr.example.org.
@@ -222,7 +218,7 @@ fn packages_go_through_the_proxy_as_they_come_and_what_is_wrong_is_told_by_the_s
     }
     let began = Instant::now();
     while spooled(&server.options.data) < before + ((PIECES as u64 / 4) << 20) {
-        assert!(began.elapsed() < Duration::from_secs(60), "nothing of the upload is with the server yet");
+        assert!(began.elapsed() < PATIENCE, "nothing of the upload is with the server yet");
         std::thread::sleep(Duration::from_millis(50));
     }
     for _ in 0..PIECES / 2 {

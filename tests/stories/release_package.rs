@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use copr_tests::{
+    PATIENCE,
     dnf::{Dnf, remove_tree},
     journey::CHROOT,
     packager::Packager,
@@ -50,7 +51,7 @@ impl World {
         let made = rebuilt(&srpm, &self.folder.join("made").join(project)).unwrap();
         let made: Vec<_> = made.iter().map(PathBuf::as_path).chain([srpm.as_path()]).collect();
         script.made(&script.lease().unwrap(), &made).unwrap();
-        self.server.wait_for_state(id, &["succeeded"], Duration::from_secs(60)).unwrap();
+        self.server.wait_for_state(id, &["succeeded"], PATIENCE).unwrap();
     }
 
     /// A machine with nothing on it.
@@ -111,7 +112,7 @@ fn installing_a_release_package_subscribes_to_the_whole_chain_and_removing_it_un
     };
     let began = std::time::Instant::now();
     while !newest(copr_repodata::read::load(&repository).unwrap()) {
-        assert!(began.elapsed() < Duration::from_secs(60), "the next release package is not published");
+        assert!(began.elapsed() < PATIENCE, "the next release package is not published");
         std::thread::sleep(Duration::from_millis(100));
     }
     ok(&machine, &["--refresh", "upgrade"]);

@@ -3,6 +3,7 @@
 use std::{process::Command, time::Duration};
 
 use copr_tests::{
+    PATIENCE,
     journey::{CHROOT, build_folder, copr, created_build},
     programs::{fixture_srpm, minidistro, run, tree},
     report::Report,
@@ -23,14 +24,14 @@ fn a_build_whose_server_is_killed_is_leased_again_after_the_restart_and_finishes
     let submitted = copr(&config, &["build", "--nowait", "libs", &srpm.display().to_string()], &report).unwrap();
     let build = created_build(&submitted).unwrap();
 
-    server.wait_for_state(build, &["running"], Duration::from_secs(90)).unwrap();
+    server.wait_for_state(build, &["running"], PATIENCE).unwrap();
     let qemu = wait_for_qemu(&options, true);
     assert!(qemu, "no machine was started; the server said:\n{}", server.log());
     let same_port = server.kill_9().unwrap();
     assert!(!wait_for_qemu(&options, false), "a machine outlived the server that owned it");
 
     let server = Server::start(&same_port).unwrap();
-    let state = server.wait_for_state(build, &["succeeded", "failed", "canceled"], Duration::from_secs(300)).unwrap();
+    let state = server.wait_for_state(build, &["succeeded", "failed", "canceled"], PATIENCE).unwrap();
     assert_eq!(state, "succeeded", "the server said:\n{}", server.log());
     let records = copr_repodata::read::load(&options.data.join("store/results/alice/libs").join(CHROOT)).unwrap();
     let mut names: Vec<_> =

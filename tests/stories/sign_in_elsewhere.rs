@@ -3,15 +3,15 @@
 use std::{
     collections::BTreeMap,
     io::{BufRead as _, BufReader},
-    net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
 use copr_tests::{
+    PATIENCE,
     programs::{Output, ours, run, run_ok, run_with_input, tree},
-    server::{Options, Server, block_on},
+    server::{Options, Server, block_on, free_port},
 };
 use reqwest::{Method, header};
 use serde_json::{Value, json};
@@ -61,12 +61,8 @@ impl Drop for Provider {
 }
 
 fn client() -> reqwest::Client {
-    let builder = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60));
+    let builder = reqwest::Client::builder().no_proxy().timeout(PATIENCE);
     builder.redirect(reqwest::redirect::Policy::none()).build().unwrap()
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// What a browser sees.
@@ -200,7 +196,7 @@ fn options(folder: &Path, provider: u16) -> Options {
         folder.join("secret").display()
     );
     fs_err::write(folder.join("coprd.toml"), config).unwrap();
-    Options { data: folder.to_owned(), minidistro: "".into(), port: free_port() }
+    Options { data: folder.to_owned(), minidistro: "".into(), port: free_port().unwrap() }
 }
 
 fn start(options: &Options) -> Server {
@@ -217,7 +213,7 @@ fn check_config(options: &Options) -> Output {
 #[test]
 fn people_of_a_provider_become_users_by_their_identity_and_are_in_the_groups_that_it_tells() {
     let folder = tempfile::tempdir().unwrap();
-    let port = free_port();
+    let port = free_port().unwrap();
     let options = options(folder.path(), port);
     let callback = format!("http://127.0.0.1:{}/login/oidc/callback", options.port);
     let provider = Provider::start(port, &callback);
@@ -297,7 +293,7 @@ fn people_of_a_provider_become_users_by_their_identity_and_are_in_the_groups_tha
 #[test]
 fn an_answer_that_is_not_for_this_sign_in_lets_nobody_in() {
     let folder = tempfile::tempdir().unwrap();
-    let port = free_port();
+    let port = free_port().unwrap();
     let options = options(folder.path(), port);
     let callback = format!("http://127.0.0.1:{}/login/oidc/callback", options.port);
     let provider = Provider::start(port, &callback);
@@ -347,7 +343,7 @@ fn an_answer_that_is_not_for_this_sign_in_lets_nobody_in() {
 #[test]
 fn while_the_provider_is_away_a_page_says_so_and_passwords_work() {
     let folder = tempfile::tempdir().unwrap();
-    let port = free_port();
+    let port = free_port().unwrap();
     let options = options(folder.path(), port);
     let callback = format!("http://127.0.0.1:{}/login/oidc/callback", options.port);
     let server = start(&options);

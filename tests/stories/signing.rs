@@ -9,6 +9,7 @@ use std::{
 
 use copr_rpm::write::{Builder, File};
 use copr_tests::{
+    PATIENCE,
     dnf::remove_tree,
     packager::Packager,
     programs::{Output, fixture_srpm, minidistro, privileged, run, run_ok, tree},
@@ -17,8 +18,6 @@ use copr_tests::{
 };
 
 const CHROOT: &str = "fedora-44-x86_64";
-const LIMIT: Duration = Duration::from_secs(120);
-
 /// A server whose builder is played, and alice with a project.
 struct Scene {
     folder: PathBuf,
@@ -52,7 +51,7 @@ impl Scene {
         let builder = Script::of(&self.server).unwrap();
         let lease = builder.lease().unwrap();
         builder.made(&lease, packages).unwrap();
-        self.server.wait_for_state(id, &["succeeded"], LIMIT).unwrap();
+        self.server.wait_for_state(id, &["succeeded"], PATIENCE).unwrap();
         id
     }
 
@@ -71,7 +70,7 @@ impl Scene {
             {
                 return keys;
             }
-            assert!(began.elapsed() < LIMIT, "never {count} keys:\n{keys}\n{signatures}\n{}", self.server.log());
+            assert!(began.elapsed() < PATIENCE, "never {count} keys:\n{keys}\n{signatures}\n{}", self.server.log());
             std::thread::sleep(Duration::from_millis(100));
         }
     }

@@ -1,9 +1,10 @@
 //! The unmodified copr-cli of PyPI against our server.
 
-use std::{path::PathBuf, process::Command, time::Duration};
+use std::{path::PathBuf, process::Command};
 
 use copr_api::builder::{Outcome, SourceMethod};
 use copr_tests::{
+    PATIENCE,
     journey::{CHROOT, created_build},
     programs::{Output, fixture_srpm, minidistro, run, tree},
     script::{Script, method},
@@ -36,7 +37,7 @@ fn copr_cli_creates_a_project_builds_and_watches_to_the_end() {
     let submitted = copr_cli(&["build", "--nowait", "libs", &srpm.display().to_string()]);
     assert_eq!(submitted.code, 0, "{}", submitted.text());
     let build = created_build(&submitted).unwrap();
-    server.wait_for_state(build, &["succeeded"], Duration::from_secs(300)).unwrap();
+    server.wait_for_state(build, &["succeeded"], PATIENCE).unwrap();
     let watched = copr_cli(&["watch-build", &build.to_string()]);
     assert_eq!(watched.code, 0, "{}", watched.text());
     let status = copr_cli(&["status", &build.to_string()]);

@@ -1,11 +1,9 @@
 //! The unmodified dnf 4 copr plugin of the distribution against our server.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
 use copr_tests::{
+    PATIENCE,
     dnf::remove_tree,
     journey::{CHROOT, copr, created_build},
     programs::{Output, fixture_srpm, minidistro, privileged, run, run_ok, tree},
@@ -260,7 +258,7 @@ fn what_was_built_into_a_side_directory_is_installed_with_what_it_needs() {
         let srpm = fixture_srpm(fixture, &story.folder.join("srpms")).unwrap();
         let submitted = story.client(user, &["build", "--nowait", directory, &srpm.display().to_string()]);
         let build = created_build(&submitted).unwrap();
-        story.server.wait_for_state(build, &["succeeded"], Duration::from_secs(300)).unwrap();
+        story.server.wait_for_state(build, &["succeeded"], PATIENCE).unwrap();
     }
 
     story.stock.add_repository("minidistro", &story.server.options.minidistro).unwrap();

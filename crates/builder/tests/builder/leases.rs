@@ -11,7 +11,7 @@ use crate::{
     srpm,
 };
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// A script that leases a source package which requires `requires`, in a chroot with an empty repository.
 fn script(dir: &Path, requires: &str) -> Script {

@@ -145,7 +145,7 @@ pub(crate) async fn run_until(
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     shutdown.cancel();
-    let ended = tokio::time::timeout(Duration::from_secs(10), builder).await.expect("shutdown takes seconds").unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(60), builder).await.expect("shutdown takes seconds").unwrap();
     (ended, std::mem::take(&mut state.1.lock().unwrap()))
 }
 

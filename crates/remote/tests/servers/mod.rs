@@ -9,7 +9,7 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU16, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -40,13 +40,17 @@ impl Drop for Program {
     }
 }
 
+/// Below the ports that the kernel gives to connections, one of which would take it before the server does.
 fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 8192 + u16::try_from(std::process::id() % 4096).unwrap();
+    let mut ports = std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::Relaxed));
+    ports.find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()).unwrap()
 }
 
 /// Waits until somebody listens.
 fn wait_for(port: u16, what: &str) {
-    for _ in 0..600 {
+    for _ in 0..6000 {
         if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return;
         }
